@@ -1,0 +1,57 @@
+"""vitscope: which heads of a Vision Transformer matter, where they look, how far, and what happens without them.
+
+Every public name is imported when it is first used: `import vitscope` costs milliseconds and loads no torch.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from vitscope._version import __version__
+
+if TYPE_CHECKING:
+    from vitscope import measures
+    from vitscope.engine import attention, head_importance, prune
+    from vitscope.models import Model, load_model, wrap
+    from vitscope.pipeline import analyze
+    from vitscope.store import Run, open_run
+    from vitscope.tokens import TokenLayout
+
+_HOMES = {
+    "Model": "vitscope.models",
+    "Run": "vitscope.store",
+    "TokenLayout": "vitscope.tokens",
+    "analyze": "vitscope.pipeline",
+    "attention": "vitscope.engine",
+    "head_importance": "vitscope.engine",
+    "load_model": "vitscope.models",
+    "measures": "vitscope",
+    "open_run": "vitscope.store",
+    "prune": "vitscope.engine",
+    "wrap": "vitscope.models",
+}
+
+__all__ = [
+    "Model",
+    "Run",
+    "TokenLayout",
+    "__version__",
+    "analyze",
+    "attention",
+    "head_importance",
+    "load_model",
+    "measures",
+    "open_run",
+    "prune",
+    "wrap",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'vitscope' has no attribute {name!r}")
+    home = _HOMES[name]
+    return import_module(f"{home}.{name}") if home == "vitscope" else getattr(import_module(home), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,76 @@
+"""The intact model: outputs, and attention matrices layer by layer. Streams, keeps no state, leaves the module as it was."""
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from vitscope.errors import InvalidArgument
+from vitscope.models import Evaluation, Model
+from vitscope.models.block import attention_weights, finish
+
+BATCH = 16
+"""Images that run together where nothing else fixes it."""
+
+
+def features_and_logits(
+    model: Model, pixels: Float[Tensor, "image color row col"], batch: int = BATCH
+) -> tuple[Float[Tensor, "image feature"], Float[Tensor, "image class"] | None]:
+    """Pooled features and logits (None without a classifier) of the intact model, blocks as the library runs them."""
+    features = []
+    with Evaluation(model.module):
+        for part in model.place(pixels).split(batch):
+            x = model.embed(part)
+            for block in model.blocks:
+                x = block(x)
+            features.append(model.pool(x[:, model.architecture.reads]))
+        joined = torch.cat(features)
+        return joined, model.logits(joined)
+
+
+def attention_by_layer(
+    model: Model, pixels: Float[Tensor, "image color row col"]
+) -> Iterator[Float[Tensor, "image head query key"]]:
+    """The attention matrices of one layer after the other; use inside `Evaluation`."""
+    x = model.embed(model.place(pixels))
+    for block in model.blocks:
+        projections = block.attend(x)
+        weights = attention_weights(projections)
+        yield weights
+        x = finish(block, x, weights @ projections.v)
+
+
+def attention(
+    model: Model, pixels: Float[Tensor, "image color row col"], layers: Sequence[int] | None = None
+) -> Float[Tensor, "image layer head query key"]:
+    """Attention matrices A of every head: A[..., query, key], rows sum to 1, on the CPU.
+
+    Parameters
+    ----------
+    layers: which layers, in this order; None for all. Memory: images x layers x heads x tokens^2 x 4 bytes
+        (22 MB an image for ViT-B/16 at 224).
+
+    Returns
+    -------
+    float32 (float64 for a float64 model). Where layers differ in their number of heads, missing heads are NaN.
+
+    Raises InvalidArgument for a layer that does not exist or pixels of the wrong shape.
+    """
+    wanted = list(range(model.n_layers)) if layers is None else [check_layer(model, layer) for layer in layers]
+    dtype = torch.float64 if model.dtype == torch.float64 else torch.float32
+    n_tokens = model.tokens.n_tokens
+    result = torch.full((len(pixels), len(wanted), max(model.n_heads), n_tokens, n_tokens), torch.nan, dtype=dtype)
+    with Evaluation(model.module):
+        for start in range(0, len(pixels), BATCH):
+            for layer, weights in enumerate(attention_by_layer(model, pixels[start : start + BATCH])):
+                for i in (i for i, chosen in enumerate(wanted) if chosen == layer):
+                    result[start : start + BATCH, i, : weights.shape[1]] = weights.to(dtype).cpu()
+    return result
+
+
+def check_layer(model: Model, layer: int) -> int:
+    """Return the layer, or raise InvalidArgument naming the range."""
+    if not 0 <= layer < model.n_layers:
+        raise InvalidArgument(f"cannot use layer {layer}: {model.id} has {model.n_layers} layers (0..{model.n_layers - 1})")
+    return layer

@@ -1,0 +1,107 @@
+"""Head importance as the Python API gives it: the exact sweep over images at hand, as a labelled dataset."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from vitscope.engine.forward import features_and_logits
+from vitscope.engine.prune import check_fill
+from vitscope.engine.references import make_references
+from vitscope.engine.schedule import plan_micro_batch
+from vitscope.engine.sweep import METRICS, sweep
+from vitscope.errors import InvalidArgument, NotAvailable
+from vitscope.models import Model
+from vitscope.tokens import HEAD, Fill, canonical_mode
+
+if TYPE_CHECKING:
+    import xarray
+
+UNITS: Final = {
+    "prob_drop": "probability",
+    "logit_drop": "logits",
+    "jsd": "bits",
+    "flip": "1",
+    "out_cos": "1",
+    "cls_cos": "1",
+    "patch_cos": "1",
+}
+
+
+def head_importance(
+    model: Model,
+    pixels: Float[Tensor, "image color row col"],
+    labels: Sequence[int] | None = None,
+    modes: Sequence[str] = (HEAD,),
+    fill: Fill = "zero",
+    method: str = "exact",
+    references: Float[Tensor, "reference color row col"] | None = None,
+    seed: int = 0,
+) -> "xarray.Dataset":
+    """How much each head matters to each image: prune it, alone, and compare.
+
+    Parameters
+    ----------
+    labels: class per image, -1 = none (its effects then follow the intact model's own top class); None = none at all.
+    modes: `head`, and any regions of cc, cp, pc, pp joined by + (see `vitscope.tokens`).
+    fill, references, seed: what replaces a pruned head, see `prune`.
+    method: `exact`.
+
+    Returns
+    -------
+    Dataset over (image, mode, layer, head) with prob_drop, logit_drop, jsd (bits), flip, out_cos, cls_cos, patch_cos; NaN where
+    undefined. Coordinates `target` and `target_source` (`label`, `prediction`, or `none` without a classifier) per image.
+
+    Raises InvalidArgument for labels, modes or fills that do not fit the model.
+
+    Source: after Li et al. 2023; formulas in docs/definitions.md.
+    """
+    import xarray
+
+    if method != "exact":
+        later = method in ("gradient", "estimate")
+        raise (NotAvailable if later else InvalidArgument)(
+            f"cannot compute importance by {method!r}: {'it comes with a later version' if later else 'no such method'}",
+            "Use method='exact'.",
+        )
+    modes = [canonical_mode(mode, model.tokens) for mode in modes]
+    if len(set(modes)) != len(modes):
+        raise InvalidArgument(f"cannot compute importance: the modes {modes} name one mode twice")
+    check_fill(fill, modes)
+    _, logits = features_and_logits(model, pixels)
+    target, source = targets(model, logits, labels, len(pixels))
+    micro_batch = plan_micro_batch(model)
+    made = make_references(model, pixels, references, fill=fill, seed=seed, batch=micro_batch)
+    effects = sweep(model, pixels, target, modes=modes, fill=fill, references=made, micro_batch=micro_batch)
+    dims = ("image", "mode", "layer", "head")
+    attributes: dict[str, Any] = {"fill": fill, "method": method}
+    if logits is None:
+        attributes["undefined"] = "prob_drop, logit_drop, jsd and flip: the model has no classifier"
+    return xarray.Dataset(
+        {name: xarray.Variable(dims, effects[name], {"units": UNITS[name]}) for name in METRICS},
+        coords={"mode": list(modes), "target": ("image", target), "target_source": ("image", source)},
+        attrs=attributes,
+    )
+
+
+def targets(
+    model: Model, logits: Float[Tensor, "image class"] | None, labels: Sequence[int] | None, n_images: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """The class whose probability is followed, per image, and where it comes from.
+
+    Raises InvalidArgument for a number of labels other than the images', or a label outside the classes.
+    """
+    if logits is None:
+        return np.full(n_images, -1, np.int64), np.full(n_images, "none", dtype="<U10")
+    given = torch.full((n_images,), -1) if labels is None else torch.as_tensor(labels, dtype=torch.int64)
+    if given.shape != (n_images,) or given.min() < -1 or given.max() >= logits.shape[1]:
+        raise InvalidArgument(
+            f"cannot use these labels: expected {n_images} of -1..{logits.shape[1] - 1}, got shape {list(given.shape)}, "
+            f"from {given.min() if given.numel() else 'none'} to {given.max() if given.numel() else 'none'}"
+        )
+    predicted = logits.argmax(-1).cpu()
+    source = np.where(given.numpy() >= 0, "label", "prediction")
+    return torch.where(given >= 0, given, predicted).numpy(), source

@@ -1,0 +1,113 @@
+"""Prune any set of heads at once, whole or by region, and read the logits."""
+
+from collections.abc import Mapping
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from vitscope.engine.forward import BATCH, check_layer
+from vitscope.engine.references import EVERY_TOKEN, References, make_references
+from vitscope.engine.regions import change_of_z, pruned_columns, split_columns, token_groups
+from vitscope.errors import InvalidArgument
+from vitscope.models import Evaluation, Model
+from vitscope.models.block import Block, attend_rows, attention_weights, finish
+from vitscope.tokens import FILLS, HEAD, Fill, canonical_mode
+
+
+def prune(
+    model: Model,
+    pixels: Float[Tensor, "image color row col"],
+    heads: Mapping[tuple[int, int], str],
+    *,
+    fill: Fill = "zero",
+    references: Float[Tensor, "reference color row col"] | None = None,
+    seed: int = 0,
+) -> Float[Tensor, "image output"]:
+    """Logits of the model with a set of heads pruned together (pooled features where it has no classifier).
+
+    Parameters
+    ----------
+    heads: {(layer, head): mode}, mode `head` or regions such as `cp+pc`; {} prunes nothing and is bitwise the intact model.
+    fill: zero (default), renormalise, mean or resample (the last two for mode `head` only), see docs/definitions.md.
+    references: images for mean and resample; None means `pixels` themselves.
+    seed: of the derangement that `resample` uses.
+
+    Raises InvalidArgument for a head, mode or fill that does not exist.
+
+    Example
+    -------
+    >>> logits = prune(model, pixels, {(0, 1): "head", (3, 2): "cp+pc"})
+    """
+    chosen = check_heads(model, heads)
+    check_fill(fill, list(chosen.values()))
+    outputs = []
+    with Evaluation(model.module):
+        source = make_references(model, pixels, references, fill=fill, seed=seed, batch=BATCH)
+        for start in range(0, len(pixels), BATCH):
+            images = slice(start, min(start + BATCH, len(pixels)))
+            features = _pruned_features(model, pixels[images], chosen, fill, source, images)
+            logits = model.logits(features)
+            outputs.append(features if logits is None else logits)
+    return torch.cat(outputs).cpu()
+
+
+def check_heads(model: Model, heads: Mapping[tuple[int, int], str]) -> dict[tuple[int, int], str]:
+    """Canonical modes, or InvalidArgument naming what does not exist."""
+    for layer, head in heads:
+        check_layer(model, layer)
+        if not 0 <= head < model.n_heads[layer]:
+            raise InvalidArgument(
+                f"cannot prune head {head} of layer {layer}: {model.id} has {model.n_heads[layer]} heads there "
+                f"(0..{model.n_heads[layer] - 1})",
+                "`vitscope doctor MODEL` lists layers and heads.",
+            )
+    return {(int(layer), int(head)): canonical_mode(mode, model.tokens) for (layer, head), mode in heads.items()}
+
+
+def check_fill(fill: str, modes: list[str]) -> None:
+    """Raise InvalidArgument for an unknown fill, or one that needs whole heads where a mode is partial."""
+    if fill not in FILLS:
+        raise InvalidArgument(f"cannot fill with {fill!r}: expected one of {', '.join(FILLS)}")
+    partial = [mode for mode in modes if mode != HEAD]
+    if partial and fill in ("mean", "resample"):
+        raise InvalidArgument(
+            f"cannot prune mode {partial[0]!r} with fill {fill!r}: it replaces a whole head's output",
+            "Use mode head, or fill zero or renormalise.",
+        )
+
+
+def _pruned_features(
+    model: Model,
+    pixels: Tensor,
+    heads: Mapping[tuple[int, int], str],
+    fill: Fill,
+    references: References | None,
+    images: slice,
+) -> Float[Tensor, "image feature"]:
+    replacements = None if references is None else references.by_layer(model, images)
+    x = model.embed(model.place(pixels))
+    for layer, block in enumerate(model.blocks):
+        here = {head: mode for (at, head), mode in heads.items() if at == layer}
+        replacement = None if replacements is None else next(replacements)
+        x = _pruned_block(model, block, x, here, fill, replacement) if here else block(x)
+    return model.pool(x[:, model.architecture.reads])
+
+
+def _pruned_block(
+    model: Model, block: Block, x: Tensor, heads: Mapping[int, str], fill: Fill, replacement: Tensor | None
+) -> Float[Tensor, "image token width"]:
+    projections = block.attend(x)
+    z = attend_rows(projections, EVERY_TOKEN)
+    parts = None
+    if any(mode != HEAD for mode in heads.values()):
+        parts = split_columns(attention_weights(projections), projections.v, model.tokens)
+    pruned = z.clone()
+    for head, mode in heads.items():
+        if mode == HEAD:
+            pruned[:, head] = 0 if replacement is None else replacement[:, head]
+            continue
+        for group, columns in pruned_columns(mode, model.tokens).items():
+            rows = token_groups(model.tokens)[group]
+            pruned[:, head, rows] += change_of_z(z, parts, rows, columns, fill)[:, head]
+    return finish(block, x, pruned)

@@ -1,0 +1,96 @@
+"""Pruning regions of an attention matrix as exact arithmetic on z, the per-head output A @ v.
+
+Rows (queries) and columns (keys) fall into the groups cls, other (registers, dist) and patch. A mode prunes, in each group of
+rows, some groups of columns. What a head puts out is a sum over the column groups, so pruning takes terms out of that sum.
+Knows nothing about: blocks, models, metrics.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from jaxtyping import Float
+from torch import Tensor
+
+from vitscope.tokens import HEAD, Fill, TokenLayout, mode_regions
+
+_REGION_GROUPS: Final = {
+    "cc": ("cls", "cls"),
+    "cp": ("cls", "patch"),
+    "pc": ("patch", "cls"),
+    "pp": ("patch", "patch"),
+}
+
+
+Rows = slice | list[int]
+
+
+def token_groups(layout: TokenLayout) -> dict[str, Rows]:
+    """Tokens of each group that exists in a layout; the same groups serve as rows and as columns."""
+    groups = {
+        "cls": [] if layout.cls is None else [layout.cls],
+        "other": list(layout.others),
+        "patch": list(range(layout.n_prefix, layout.n_tokens)),
+    }
+    return {name: _as_slice(tokens) for name, tokens in groups.items() if tokens}
+
+
+def _as_slice(tokens: list[int]) -> Rows:
+    """Neighbouring tokens as a slice: a view instead of a copy."""
+    first, last = tokens[0], tokens[-1]
+    return slice(first, last + 1) if last - first + 1 == len(tokens) else tokens
+
+
+def pruned_columns(mode: str, layout: TokenLayout) -> dict[str, frozenset[str]]:
+    """For each group of rows, the groups of columns that a mode prunes there (rows it leaves alone are absent)."""
+    groups = frozenset(token_groups(layout))
+    if mode == HEAD:
+        return dict.fromkeys(groups, groups)
+    pruned: dict[str, frozenset[str]] = {}
+    for region in mode_regions(mode):
+        row, column = _REGION_GROUPS[region]
+        pruned[row] = pruned.get(row, frozenset()) | {column}
+    return pruned
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A head's output split by groups of columns: z = sum of `outputs`, and each row's `masses` sum to 1."""
+
+    outputs: Mapping[str, Float[Tensor, "image head query channel"]]
+    masses: Mapping[str, Float[Tensor, "image head query 1"]]
+
+
+def split_columns(
+    attention: Float[Tensor, "image head query key"], v: Float[Tensor, "image head key channel"], layout: TokenLayout
+) -> Parts:
+    """Split A @ v by the groups of columns."""
+    outputs, masses = {}, {}
+    for name, columns in token_groups(layout).items():
+        part = attention[..., columns]
+        outputs[name] = part @ v[..., columns, :]
+        masses[name] = part.sum(-1, keepdim=True)
+    return Parts(outputs, masses)
+
+
+def change_of_z(
+    z: Float[Tensor, "image head query channel"],
+    parts: Parts | None,
+    rows: Rows,
+    columns: frozenset[str],
+    fill: Fill,
+) -> Float[Tensor, "image head row channel"]:
+    """What pruning some groups of columns adds to z, on some rows; `parts` may be None where all columns go.
+
+    zero: minus the pruned terms. renormalise: (pruned mass * z - pruned terms) / kept mass, which keeps small effects exact;
+    rows without kept mass become 0.
+    """
+    here = z[..., rows, :]
+    if parts is None or columns == parts.outputs.keys():
+        return -here
+    removed = sum(parts.outputs[name][..., rows, :] for name in columns)
+    if fill == "zero":
+        return -removed
+    pruned = sum(parts.masses[name][..., rows, :] for name in columns)
+    kept = sum(mass[..., rows, :] for name, mass in parts.masses.items() if name not in columns)
+    return ((pruned * here - removed) / kept.clamp_min(1e-30)).where(kept > 0, -here)

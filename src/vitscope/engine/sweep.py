@@ -1,0 +1,218 @@
+"""The exact sweep: the effect of pruning every head, one at a time, in every mode, without computing anything twice.
+
+What it uses (SCIENCE, head importance): blocks before the pruned one are intact, so the sweep walks down the intact model once
+and branches off at each layer; before the block's MLP the change is linear (where the adapter says so), so all heads share
+one projection; a mode changes the CLS row and the patch rows independently, so a few MLP passes serve all modes; the last block
+runs only for the tokens that the classifier reads; variants of several heads and images run as one batch, fused.
+Knows nothing about: files, images, statistics over images.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from vitscope.engine.references import EVERY_TOKEN, References
+from vitscope.engine.regions import Parts, Rows, change_of_z, pruned_columns, split_columns, token_groups
+from vitscope.measures import effect
+from vitscope.models import Evaluation, Model
+from vitscope.models.block import Block, attend_rows, attention_weights, finish
+from vitscope.tokens import HEAD, Fill
+
+OUTPUT_METRICS: Final = ("prob_drop", "logit_drop", "jsd", "flip", "out_cos")
+LAYER_METRICS: Final = ("cls_cos", "patch_cos")
+METRICS: Final = OUTPUT_METRICS + LAYER_METRICS
+
+Effects = dict[str, Float[np.ndarray, "image mode layer head"]]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One block of the intact pass: tokens before it, z, tokens before its MLP, tokens after it."""
+
+    block: Block
+    x: Float[Tensor, "image token width"]
+    z: Float[Tensor, "image head token channel"]
+    middle: Float[Tensor, "image token width"]
+    out: Float[Tensor, "image token width"]
+    parts: Parts | None
+    replacement: Float[Tensor, "#image head token channel"] | None
+
+
+def sweep(
+    model: Model,
+    pixels: Float[Tensor, "image color row col"],
+    targets: Int[np.ndarray, " image"],
+    *,
+    modes: Sequence[str],
+    fill: Fill = "zero",
+    references: References | None = None,
+    micro_batch: int,
+) -> Effects:
+    """Effects of pruning each head in each mode, for images that fit in memory at once.
+
+    Parameters
+    ----------
+    targets: the class whose probability and logit are followed, per image.
+    micro_batch: sequences (images x pruned variants) that run through the model together.
+
+    Returns
+    -------
+    float32 arrays [image, mode, layer, head] for each of METRICS; NaN where a metric is undefined (no classifier, no CLS) or
+    a layer has fewer heads.
+    """
+    shape = (len(pixels), len(modes), model.n_layers, max(model.n_heads))
+    results = {metric: np.full(shape, np.nan, np.float32) for metric in METRICS}
+    per_batch = max(1, micro_batch // max(model.n_heads))
+    with Evaluation(model.module):
+        for start in range(0, len(pixels), per_batch):
+            images = slice(start, min(start + per_batch, len(pixels)))
+            target = torch.from_numpy(np.ascontiguousarray(targets[images])).to(model.device)
+            batch = _Sweep(model, tuple(modes), fill, micro_batch)
+            for metric, values in batch.run(model.place(pixels[images]), target, references, images).items():
+                results[metric][images] = values
+    return results
+
+
+class _Sweep:
+    """The sweep over one micro-batch of images."""
+
+    def __init__(self, model: Model, modes: tuple[str, ...], fill: Fill, micro_batch: int) -> None:
+        self.model = model
+        self.modes = modes
+        self.fill: Fill = fill
+        self.micro_batch = micro_batch
+        self.groups = token_groups(model.tokens)
+        self.columns = {mode: pruned_columns(mode, model.tokens) for mode in modes}
+
+    def run(self, pixels: Tensor, target: Tensor, references: References | None, images: slice) -> Effects:
+        """Walk down the intact model, branch off at every layer, compare outputs at the end."""
+        model = self.model
+        replacements = None if references is None else references.by_layer(model, images)
+        x = model.embed(pixels)
+        layer_effects: list[dict[str, Tensor]] = []
+        pruned_features: list[Float[Tensor, "mode head image feature"]] = []
+        for layer, block in enumerate(model.blocks):
+            step = self._step(block, x, None if replacements is None else next(replacements))
+            rows = self._pruned_rows(step)
+            layer_effects.append(self._layer_effects(step, rows))
+            pruned_features.append(self._downstream(layer, step, rows))
+            x = step.out
+        features = model.pool(x[:, model.architecture.reads])
+        per_layer = [
+            effects | self._output_effects(features, pruned, target)
+            for effects, pruned in zip(layer_effects, pruned_features, strict=True)
+        ]
+        return {metric: self._stack([effects[metric] for effects in per_layer]) for metric in METRICS}
+
+    def _step(self, block: Block, x: Tensor, replacement: Tensor | None) -> Step:
+        projections = block.attend(x)
+        z = attend_rows(projections, EVERY_TOKEN)
+        middle = x + block.branch(x, z)
+        parts = None
+        if any(mode != HEAD for mode in self.modes):
+            parts = split_columns(attention_weights(projections), projections.v, self.model.tokens)
+        return Step(block, x, z, middle, block.mlp(middle), parts, replacement)
+
+    def _pruned_rows(self, step: Step) -> dict[tuple[str, frozenset[str]], Float[Tensor, "head image row width"]]:
+        """Tokens after the block for every (group of rows, pruned columns) that some mode needs, each computed once."""
+        needed = {(group, columns) for pruned in self.columns.values() for group, columns in pruned.items()}
+        return {(group, columns): self._rows(step, self.groups[group], columns) for group, columns in needed}
+
+    def _rows(self, step: Step, rows: Rows, columns: frozenset[str]) -> Float[Tensor, "head image row width"]:
+        block, whole = step.block, columns == self.groups.keys()
+        if step.replacement is not None and whole:
+            change = (step.replacement - step.z)[..., rows, :]
+        else:
+            change = change_of_z(step.z, step.parts, rows, columns, self.fill)
+        n_images, n_heads = change.shape[:2]
+        if block.linear_in_z:
+            added = torch.einsum("ihrc,hcw->hirw", change, block.output_weight())
+            return block.mlp((step.middle[:, rows] + added).flatten(0, 1)).unflatten(0, (n_heads, n_images))
+        pruned = []
+        for head in range(n_heads):
+            z = step.z[..., rows, :].clone()
+            z[:, head] += change[:, head]
+            pruned.append(finish(block, step.x[:, rows], z))
+        return torch.stack(pruned)
+
+    def _assemble(
+        self, step: Step, rows: dict[tuple[str, frozenset[str]], Tensor], mode: str, heads: slice
+    ) -> Float[Tensor, "head image token width"]:
+        """Intact tokens with the pruned rows put in."""
+        n_heads = len(range(*heads.indices(step.block.n_heads)))
+        tokens = step.out.expand(n_heads, *step.out.shape).clone()
+        for group, columns in self.columns[mode].items():
+            tokens[:, :, self.groups[group]] = rows[group, columns][heads]
+        return tokens
+
+    def _downstream(
+        self, layer: int, step: Step, rows: dict[tuple[str, frozenset[str]], Tensor]
+    ) -> Float[Tensor, "mode head image feature"]:
+        """What the classifier reads after pruning; the last block runs only for the tokens that it reads."""
+        model, reads = self.model, self.model.architecture.reads
+        n_images, n_heads = len(step.out), step.block.n_heads
+        per_pass = max(1, self.micro_batch // n_images)
+        features: list[Tensor] = []
+        for mode in self.modes:
+            for first in range(0, n_heads, per_pass):
+                x = self._assemble(step, rows, mode, slice(first, first + per_pass)).flatten(0, 1)
+                for block in model.blocks[layer + 1 : -1]:
+                    x = block(x)
+                if layer + 1 < model.n_layers:
+                    last = model.blocks[-1]
+                    x = finish(last, x[:, reads], attend_rows(last.attend(x), reads))
+                else:
+                    x = x[:, reads]
+                features.append(model.pool(x))
+        return torch.cat(features).unflatten(0, (len(self.modes), n_heads, n_images))
+
+    def _layer_effects(
+        self, step: Step, rows: dict[tuple[str, frozenset[str]], Tensor]
+    ) -> dict[str, Float[Tensor, "mode head image"]]:
+        """Cosine distances right after the pruned block; rows that a mode leaves alone have exactly 0."""
+        effects = {}
+        for metric, group in (("cls_cos", "cls"), ("patch_cos", "patch")):
+            values = torch.zeros(len(self.modes), step.block.n_heads, len(step.out), device=step.out.device)
+            if group not in self.groups:
+                effects[metric] = values.fill_(torch.nan)
+                continue
+            intact = step.out[:, self.groups[group]]
+            distances = {
+                key: effect.cosine_distance(intact, pruned).mean(-1) for key, pruned in rows.items() if key[0] == group
+            }
+            for i, mode in enumerate(self.modes):
+                columns = self.columns[mode].get(group)
+                if columns is not None:
+                    values[i] = distances[group, columns]
+            effects[metric] = values
+        return effects
+
+    def _output_effects(
+        self, features: Float[Tensor, "image feature"], pruned: Float[Tensor, "mode head image feature"], target: Tensor
+    ) -> dict[str, Float[Tensor, "mode head image"]]:
+        effects = {"out_cos": effect.cosine_distance(features, pruned)}
+        logits = self.model.logits(features)
+        if logits is None:
+            nothing = torch.full_like(effects["out_cos"], torch.nan)
+            return effects | dict.fromkeys(("prob_drop", "logit_drop", "jsd", "flip"), nothing)
+        pruned_logits = self.model.logits(pruned.flatten(0, 2))
+        assert pruned_logits is not None  # noqa: S101 - logits exist for all features or for none
+        after = pruned_logits.unflatten(0, pruned.shape[:3])
+        return effects | {
+            "prob_drop": effect.prob_drop(logits, after, target),
+            "logit_drop": effect.logit_drop(logits, after, target),
+            "jsd": effect.jsd(logits, after),
+            "flip": effect.flip(logits, after),
+        }
+
+    def _stack(self, per_layer: list[Float[Tensor, "mode head image"]]) -> Float[np.ndarray, "image mode layer head"]:
+        n_images = per_layer[0].shape[-1]
+        stacked = np.full((n_images, len(self.modes), len(per_layer), max(self.model.n_heads)), np.nan, np.float32)
+        for layer, values in enumerate(per_layer):
+            stacked[:, :, layer, : values.shape[1]] = values.float().permute(2, 0, 1).cpu().numpy()
+        return stacked

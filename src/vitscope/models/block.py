@@ -1,0 +1,148 @@
+"""What the engine asks of a model: the Block and Architecture protocols, and attention itself from q, k, v.
+
+One adapter file a family implements these for a library's modules. To support another family, write such a file (see
+`timm_vit.py`, the plainest) and name it in `loading.ADAPTERS`.
+Knows nothing about: any library's classes, pruning, files.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from vitscope.tokens import TokenLayout
+
+
+class Projections(NamedTuple):
+    """What attention is made of, per head; norms, rotary embedding and scale are already in.
+
+    q is scaled: the attention logits are q k^T + bias.
+    """
+
+    q: Float[Tensor, "image head query channel"]
+    k: Float[Tensor, "image head key channel"]
+    v: Float[Tensor, "image head key channel"]
+    bias: Float[Tensor, "#image head query key"] | None = None
+
+
+class Block(Protocol):
+    """One transformer block, as three questions: its q, k, v; the rest of it given z; itself whole.
+
+    `z` is the per-head output A @ v, before the output projection. Everything after attention works token by token, so
+    `branch`, `mlp` and `finish` take any subset of the tokens (the same rows of x and z).
+    """
+
+    n_heads: int
+    linear_in_z: bool
+    """True when nothing non-linear stands between z and the residual stream (no inner norm, gate or post-norm)."""
+
+    def attend(self, x: Float[Tensor, "image token width"]) -> Projections:
+        """q, k, v (and additive bias) of every head."""
+        ...
+
+    def branch(
+        self, x: Float[Tensor, "image token width"], z: Float[Tensor, "image head token channel"]
+    ) -> Float[Tensor, "image token width"]:
+        """What attention adds to the residual stream: inner norm, gate, projection with its bias, LayerScale."""
+        ...
+
+    def output_weight(self) -> Float[Tensor, "head channel width"]:
+        """The per-head part of the output projection times LayerScale; only where `linear_in_z`."""
+        ...
+
+    def mlp(self, x: Float[Tensor, "image token width"]) -> Float[Tensor, "image token width"]:
+        """The block's second half, residual included."""
+        ...
+
+    def __call__(self, x: Float[Tensor, "image token width"]) -> Float[Tensor, "image token width"]:
+        """The block as the library runs it (fused attention)."""
+        ...
+
+
+class Architecture(Protocol):
+    """A whole model as vitscope sees it. `reads` is the span of tokens that the classifier looks at, `width` the size of a token."""
+
+    adapter: str
+    module: nn.Module
+    tokens: TokenLayout
+    blocks: Sequence[Block]
+    reads: slice
+    n_classes: int | None
+    input_size: tuple[int, int, int]
+    width: int
+
+    def embed(self, pixels: Float[Tensor, "image color row col"]) -> Float[Tensor, "image token width"]:
+        """Tokens that enter the first block."""
+        ...
+
+    def pool(self, tokens: Float[Tensor, "image read width"]) -> Float[Tensor, "image feature"]:
+        """What the classifier reads, from the `reads` tokens that leave the last block."""
+        ...
+
+    def logits(self, features: Float[Tensor, "image feature"]) -> Float[Tensor, "image class"]:
+        """Class logits; never called where `n_classes` is None."""
+        ...
+
+    def reference(self, pixels: Float[Tensor, "image color row col"]) -> Float[Tensor, "image output"]:
+        """The library's own forward: logits, or pooled features where there is no classifier."""
+        ...
+
+    def resize(self, height: int, width: int) -> nn.Module:
+        """A copy of the module at another input size, by the library's own interpolation rule."""
+        ...
+
+
+def finish(
+    block: Block, x: Float[Tensor, "image token width"], z: Float[Tensor, "image head token channel"]
+) -> Float[Tensor, "image token width"]:
+    """The rest of the block, given the per-head outputs z of the same tokens."""
+    return block.mlp(x + block.branch(x, z))
+
+
+def attention_weights(p: Projections) -> Float[Tensor, "image head query key"]:
+    """The attention matrix A = softmax(q k^T + bias), explicit. Rows sum to 1."""
+    scores = p.q @ p.k.transpose(-2, -1)
+    return (scores if p.bias is None else scores + p.bias).softmax(-1)
+
+
+def attend_rows(p: Projections, rows: slice) -> Float[Tensor, "image head row channel"]:
+    """z = A @ v for some of the query tokens, fused: A is never made."""
+    bias = None if p.bias is None else p.bias[..., rows, :]
+    return F.scaled_dot_product_attention(p.q[..., rows, :], p.k, p.v, attn_mask=bias, scale=1.0)
+
+
+def join_heads(z: Float[Tensor, "image head token channel"]) -> Float[Tensor, "image token head_channel"]:
+    """Concatenate the heads' outputs as the output projection expects them."""
+    return z.transpose(-3, -2).flatten(-2)
+
+
+def split_heads(x: Float[Tensor, "image token head_channel"], n_heads: int) -> Float[Tensor, "image head token channel"]:
+    """The inverse of `join_heads`."""
+    return x.unflatten(-1, (n_heads, -1)).transpose(-3, -2)
+
+
+def per_head_weight(projection: nn.Linear, n_heads: int, scale: Tensor | None) -> Float[Tensor, "head channel width"]:
+    """A projection's weight cut by head, [head, channel, width], with LayerScale's gamma multiplied in."""
+    weight = projection.weight if scale is None else projection.weight * scale[:, None]
+    return weight.T.unflatten(0, (n_heads, -1))
+
+
+class Evaluation:
+    """Context: inference mode and evaluation behaviour; every training flag comes back, also after an error."""
+
+    def __init__(self, module: nn.Module) -> None:
+        self.module = module
+
+    def __enter__(self) -> None:
+        self.training = [m for m in self.module.modules() if m.training]
+        self.module.eval()
+        self.inference = torch.inference_mode()
+        self.inference.__enter__()
+
+    def __exit__(self, *error: object) -> None:
+        self.inference.__exit__(None, None, None)
+        for m in self.training:
+            m.training = True

@@ -1,0 +1,190 @@
+"""From the bytes of an image file to an RGB picture: odd kinds are handled and noted, broken ones refused with a reason.
+
+Knows nothing about: models, tensors. Nothing is executed or downloaded, only the formats below are tried, and no
+warning of the decoder gets out.
+"""
+
+import io
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from vitscope.errors import ImageUnreadable
+
+SUFFIXES: Final = frozenset(
+    f".{ending}"
+    for ending in (
+        "jpg", "jpeg", "jpe", "jfif", "mpo", "png", "apng", "gif", "bmp", "dib", "tif", "tiff", "webp", "ppm", "pgm",
+        "pbm", "pnm", "jp2", "j2k", "avif", "tga", "ico",
+    )
+)  # fmt: skip
+"""Names by which a file in a folder is taken for an image."""
+MAX_PIXELS: Final = 89_478_485
+"""Width x height of the largest picture that is decoded (Pillow's own bound): 268 MB as RGB."""
+MAX_BYTES: Final = 512 * 2**20
+"""Size of the largest file that is read."""
+
+_FORMATS: Final = (
+    "JPEG", "MPO", "PNG", "GIF", "BMP", "DIB", "TIFF", "WEBP", "PPM", "JPEG2000", "AVIF", "TGA", "ICO",
+)  # fmt: skip
+"""No format whose decoder runs another program (EPS)."""
+_LOUD = threading.Lock()  # `warnings.catch_warnings` changes the whole process: one decoder at a time
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A decoded picture: RGB, turned upright. `note` says what was unusual about the file, None where nothing was."""
+
+    image: Image.Image
+    note: str | None
+
+
+def read_picture(path: Path) -> Picture:
+    """Read and decode an image file.
+
+    Raises
+    ------
+    ImageUnreadable: the file is missing, not a file, too large, empty, truncated, damaged, or not an image.
+    """
+    return decode_picture(read_bytes(path))
+
+
+def read_bytes(path: Path) -> bytes:
+    """The bytes of a file that may be an image. Raises ImageUnreadable."""
+    try:
+        if not path.is_file():
+            raise ImageUnreadable("missing: there is no such file" if not path.exists() else "not a file")
+        size = path.stat().st_size
+        if size > MAX_BYTES:
+            raise ImageUnreadable(f"too large: {size / 2**20:.0f} MB, the limit is {MAX_BYTES // 2**20} MB")
+        return path.read_bytes()
+    except OSError as error:
+        raise ImageUnreadable(f"cannot be opened: {error.strerror}") from error
+
+
+def decode_picture(content: bytes) -> Picture:
+    """Decode the bytes of an image file to RGB.
+
+    Handled, with a note: EXIF rotation, CMYK and other colour spaces, palettes, grey, 16 and 32 bits a channel,
+    transparency (on white), animations (first frame). Bit depths are scaled, never clipped.
+
+    Raises
+    ------
+    ImageUnreadable: see `read_picture`.
+    """
+    if not content:
+        raise ImageUnreadable("empty: the file has 0 bytes")
+    with _quiet():
+        try:
+            with Image.open(io.BytesIO(content), formats=_FORMATS) as opened:
+                _check_size(opened.size)
+                return _upright_rgb(opened)
+        except ImageUnreadable:
+            raise
+        except Image.DecompressionBombError as error:
+            raise ImageUnreadable(f"too large: {_sentence(error)}") from error
+        except UnidentifiedImageError as error:
+            raise ImageUnreadable("not an image: no known format fits its content") from error
+        except MemoryError as error:
+            raise ImageUnreadable("too large: there is not enough memory to decode it") from error
+        except Exception as error:  # decoders fed with damaged files raise nearly anything; all of it means the same
+            raise ImageUnreadable(f"{_kind_of_damage(error)}: {_sentence(error)}") from error
+
+
+def _check_size(size: tuple[int, int]) -> None:
+    width, height = size
+    if width < 1 or height < 1:
+        raise ImageUnreadable(f"damaged: its size is {width} x {height} pixels")
+    if width * height > MAX_PIXELS:
+        raise ImageUnreadable(
+            f"too large: {width} x {height} = {width * height / 1e6:.0f} million pixels, "
+            f"the limit is {MAX_PIXELS / 1e6:.0f} million"
+        )
+
+
+def _upright_rgb(opened: Image.Image) -> Picture:
+    notes: list[str] = []
+    frames = getattr(opened, "n_frames", 1)
+    if frames > 1:
+        notes.append(f"first of {frames} frames")
+    opened.load()
+    image = _turned(opened, notes)
+    return Picture(_rgb(image, notes), ", ".join(notes) or None)
+
+
+def _turned(image: Image.Image, notes: list[str]) -> Image.Image:
+    try:
+        orientation = image.getexif().get(0x0112, 1)
+        turned = ImageOps.exif_transpose(image)
+    except Exception:  # damaged EXIF is common and says nothing about the pixels
+        notes.append("EXIF not readable")
+        return image
+    if orientation in range(2, 9):
+        notes.append("turned upright by its EXIF orientation")
+    return turned
+
+
+def _rgb(image: Image.Image, notes: list[str]) -> Image.Image:
+    """Convert by mode; the mode decides what has to be said."""
+    if image.mode.startswith("I") or image.mode == "F":
+        return _scaled(image, notes).convert("RGB")
+    if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
+        return _on_white(image, notes)
+    if image.mode == "RGB":
+        return image.convert("RGB")
+    names = {"P": "palette", "L": "grey", "1": "black and white", "RGBX": "RGBX"}
+    notes.append(f"{names.get(image.mode, image.mode)} converted to RGB")
+    return image.convert("RGB")
+
+
+def _on_white(image: Image.Image, notes: list[str]) -> Image.Image:
+    if image.mode in ("P", "PA"):
+        notes.append("palette converted to RGB")
+    elif image.mode in ("L", "LA", "La", "1"):
+        notes.append("grey converted to RGB")
+    rgba = image.convert("RGBA")
+    if rgba.getchannel("A").getextrema() != (255, 255):
+        notes.append("transparency put on white")
+    white = Image.new("RGBA", rgba.size, "white")
+    return Image.alpha_composite(white, rgba).convert("RGB")
+
+
+def _scaled(image: Image.Image, notes: list[str]) -> Image.Image:
+    """Bring more than 8 bits a channel to 8: by the full range of the type, never by the range of this image."""
+    values = np.asarray(image, dtype=np.float64)
+    low, high = float(values.min()), float(values.max())
+    if not np.isfinite(low + high):
+        raise ImageUnreadable("damaged: some of its pixels are not finite numbers")
+    if image.mode == "F":
+        scale, what = (255.0, "float in 0..1") if high <= 1 else (1.0, "float in 0..255")
+    else:
+        scale, what = (255 / 65535, "16-bit grey") if high <= 65535 else (255 / (2**32 - 1), "32-bit grey")
+    if low < 0 or high * scale > 255.5:
+        raise ImageUnreadable(f"not a picture: its pixels run from {low:g} to {high:g}")
+    notes.append(f"{what} scaled to 8 bits")
+    return Image.fromarray(np.round(values * scale).astype(np.uint8))
+
+
+def _kind_of_damage(error: Exception) -> str:
+    words = str(error).lower()
+    truncated = isinstance(error, EOFError) or any(word in words for word in ("truncated", "not enough", "incomplete"))
+    return "truncated" if truncated else "damaged"
+
+
+def _sentence(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return (lines[0] if lines else type(error).__name__)[:200]
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    with _LOUD, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield

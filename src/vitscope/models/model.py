@@ -1,0 +1,175 @@
+"""A loaded model: architecture, class names, preprocessing and the proof that our path through it is the library's.
+
+Knows nothing about: pruning, files, where the weights came from.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from jaxtyping import Float
+from PIL import Image
+from torch import Tensor, nn
+
+from vitscope.errors import InvalidArgument
+from vitscope.models import preprocessing
+from vitscope.models.block import Architecture, Block
+from vitscope.tokens import TokenLayout
+
+Classifier = Callable[[Float[Tensor, "image feature"]], Float[Tensor, "image class"]]
+
+
+class Resizer(Protocol):
+    """Makes the same model at another input size."""
+
+    def __call__(self, height: int, width: int) -> "Model":
+        """Return a new model; the old one stays as it is."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A Vision Transformer as the engine sees it. Made by `load_model` and `wrap`, which prove parity first.
+
+    Parameters
+    ----------
+    id: how it was asked for, e.g. `timm:vit_tiny_patch16_224`, or the class name of a wrapped module.
+    parity: max |ours - library| / max |library| of the output on one image, through explicit attention in every block.
+    classes: class names, None where unknown.
+    transform: PIL image -> pixels [color, row, col].
+    weights_sha256: of the weights file, or of the parameters where there is no file.
+    classifier: replaces the module's own, reads the pooled features.
+    """
+
+    id: str
+    architecture: Architecture
+    parity: float
+    classes: tuple[str, ...] | None
+    n_classes: int | None
+    transform: Callable[[Image.Image], Float[Tensor, "color row col"]]
+    weights_sha256: str
+    resizer: Resizer
+    classifier: Classifier | None = None
+
+    @property
+    def adapter(self) -> str:
+        """Name of the adapter that fits."""
+        return self.architecture.adapter
+
+    @property
+    def module(self) -> nn.Module:
+        """The user's own module, untouched."""
+        return self.architecture.module
+
+    @property
+    def tokens(self) -> TokenLayout:
+        """What each token is."""
+        return self.architecture.tokens
+
+    @property
+    def blocks(self) -> Sequence[Block]:
+        """The transformer blocks, first to last."""
+        return self.architecture.blocks
+
+    @property
+    def n_layers(self) -> int:
+        """Number of blocks."""
+        return len(self.blocks)
+
+    @property
+    def n_heads(self) -> tuple[int, ...]:
+        """Heads per layer; they may differ."""
+        return tuple(block.n_heads for block in self.blocks)
+
+    @property
+    def input_size(self) -> tuple[int, int, int]:
+        """(channels, height, width) of the pixels."""
+        return self.architecture.input_size
+
+    @property
+    def device(self) -> torch.device:
+        """Where the parameters are."""
+        return next(self.module.parameters()).device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Type of the parameters."""
+        return next(self.module.parameters()).dtype
+
+    @property
+    def transform_text(self) -> str:
+        """The preprocessing in words, on one line."""
+        return " ".join(repr(self.transform).split())
+
+    def preprocess(self, image: Image.Image) -> Float[Tensor, "color row col"]:
+        """Turn a decoded picture into the pixels this model reads."""
+        return self.transform(image.convert(preprocessing.picture_mode(self.input_size[0])))
+
+    def to_picture(self, pixels: Float[Tensor, "color row col"]) -> Image.Image:
+        """Show pixels as the model gets them, normalisation undone."""
+        return preprocessing.to_picture(pixels, self.transform)
+
+    def place(self, pixels: Float[Tensor, "image color row col"]) -> Float[Tensor, "image color row col"]:
+        """Move pixels to the model's device and type. Raises InvalidArgument where their shape does not fit."""
+        if pixels.ndim != 4 or tuple(pixels.shape[1:]) != self.input_size:
+            raise InvalidArgument(
+                f"cannot run {self.id}: expected pixels [image, {', '.join(map(str, self.input_size))}], "
+                f"got {list(pixels.shape)}",
+                "Use model.preprocess(image) for each picture and torch.stack, or model.at_size(height, width).",
+            )
+        return pixels.to(self.device, self.dtype)
+
+    def embed(self, pixels: Float[Tensor, "image color row col"]) -> Float[Tensor, "image token width"]:
+        """Tokens that enter the first block."""
+        return self.architecture.embed(pixels)
+
+    def pool(self, tokens: Float[Tensor, "image read width"]) -> Float[Tensor, "image feature"]:
+        """What the classifier reads, from the `architecture.reads` tokens that leave the last block."""
+        return self.architecture.pool(tokens)
+
+    def logits(self, features: Float[Tensor, "image feature"]) -> Float[Tensor, "image class"] | None:
+        """Class logits, None for a model without a classifier."""
+        if self.classifier is not None:
+            return self.classifier(features)
+        return None if self.n_classes is None else self.architecture.logits(features)
+
+    def classify(self, tokens: Float[Tensor, "image token width"]) -> Float[Tensor, "image output"]:
+        """Logits from the tokens that leave the last block; pooled features where there is no classifier."""
+        features = self.pool(tokens[:, self.architecture.reads])
+        logits = self.logits(features)
+        return features if logits is None else logits
+
+    def at_size(self, height: int, width: int) -> "Model":
+        """The same weights at another input size, position embedding interpolated by the library's own rule.
+
+        Raises InvalidArgument when the size is not a multiple of the patch.
+        """
+        patch_height, patch_width = self.tokens.patch
+        if height < 1 or width < 1 or height % patch_height or width % patch_width:
+            raise InvalidArgument(
+                f"cannot resize {self.id} to {height} x {width} pixels: its patches are {patch_height} x {patch_width}",
+                "Give a height and a width that are multiples of the patch.",
+            )
+        return self.resizer(height, width)
+
+
+def as_classifier(classifier: Any, feature: int) -> tuple[Classifier, int]:
+    """Accept a module (Linear) or text embeddings [class, feature]; return the function and its number of classes.
+
+    Text embeddings give cosine logits times 100, CLIP's usual scale.
+    """
+    if isinstance(classifier, Tensor):
+        if classifier.ndim != 2 or classifier.shape[1] != feature:
+            raise InvalidArgument(
+                f"cannot use this classifier: expected embeddings [class, {feature}], got {list(classifier.shape)}",
+                "Give one row per class in the model's feature space.",
+            )
+        rows = nn.functional.normalize(classifier, dim=-1)
+        return (lambda x: 100 * nn.functional.normalize(x, dim=-1) @ rows.to(x).T), len(classifier)
+    if isinstance(classifier, nn.Linear) and classifier.in_features == feature:
+        return classifier, classifier.out_features
+    raise InvalidArgument(
+        f"cannot use this classifier: expected torch.nn.Linear({feature}, classes) or a tensor [class, {feature}], got "
+        f"{type(classifier).__name__}"
+    )
