@@ -4,8 +4,8 @@
                                                                       # DATA_DIR = /usr/share/datasets/fashion-mnist
 DATA_DIR holds the four IDX files (gzipped or not). WORK_DIR receives checkpoint.pt (written after every epoch: run the same
 command again to go on after an interruption) and log.csv. `training/pack_demo.py` turns the result into the bundled files.
-Recipe: AdamW, cosine schedule, label smoothing, flips and shifts; float32 (on two cores bfloat16 autocast is not faster at this
-width); most patches are dropped in every epoch but the last ones (token dropping), which makes two CPU cores enough.
+Recipe: AdamW, a cosine schedule that lands linearly, label smoothing, flips, in the first phase shifts too; float32 (on two cores
+bfloat16 autocast is not faster at this width). PHASES drop fewer and fewer patches (token dropping): two CPU cores are enough.
 """
 
 import argparse
@@ -15,6 +15,7 @@ import math
 import os
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -35,7 +36,19 @@ ARCHITECTURE = {
     "num_heads": 4,
 }
 MEAN, STD = 0.2860, 0.3530  # of the 60 000 training images
-FULL_EPOCHS = 2  # the last epochs see every patch
+PEAK_RATE, COSINE_EPOCHS, WARM_EPOCHS = 2e-3, 20, 1
+
+
+class Phase(NamedTuple):
+    """Some epochs with the same share of patches dropped and the same augmentation."""
+
+    epochs: int
+    drop: float
+    shift: int  # largest random shift, pixels
+
+
+PHASES = (Phase(9, 0.7, 2), Phase(6, 0.5, 0), Phase(3, 0.0, 0))
+EPOCHS = sum(phase.epochs for phase in PHASES)
 
 
 def read_idx(folder: Path, stem: str) -> np.ndarray:
@@ -61,17 +74,18 @@ def normalise(images: Tensor) -> Tensor:
     return ((images.float() / 255 - MEAN) / STD)[:, None]
 
 
-def augment(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Random horizontal flip and shift by up to 2 pixels."""
+def augment(images: Tensor, largest: int, generator: torch.Generator) -> Tensor:
+    """Random horizontal flip, and a random shift of up to `largest` pixels."""
     n, size = len(images), images.shape[-1]
     flip = torch.rand(n, generator=generator) < 0.5
     images = torch.where(flip[:, None, None, None], images.flip(-1), images)
-    shift = torch.randint(-2, 3, (n, 2), generator=generator)
-    padded = nn.functional.pad(images, (2, 2, 2, 2), value=-MEAN / STD)
-    rows = torch.arange(size) + 2 + shift[:, :1]
-    cols = torch.arange(size) + 2 + shift[:, 1:]
-    images = padded[torch.arange(n)[:, None, None], 0, rows[:, :, None], cols[:, None, :]][:, None]
-    return images
+    if largest == 0:
+        return images
+    shift = torch.randint(-largest, largest + 1, (n, 2), generator=generator)
+    padded = nn.functional.pad(images, (largest,) * 4, value=-MEAN / STD)
+    rows = torch.arange(size) + largest + shift[:, :1]
+    cols = torch.arange(size) + largest + shift[:, 1:]
+    return padded[torch.arange(n)[:, None, None], 0, rows[:, :, None], cols[:, None, :]][:, None]
 
 
 @torch.inference_mode()
@@ -86,10 +100,19 @@ def accuracy(model: nn.Module, images: Tensor, labels: Tensor) -> float:
     return right / len(labels)
 
 
-def learning_rate(step: int, steps: int, peak: float) -> float:
-    """Linear warm-up over 5 % of the steps, then a cosine down to 0."""
-    warm = 0.05 * steps
-    return peak * (step / warm if step < warm else 0.5 * (1 + math.cos(math.pi * (step - warm) / (steps - warm))))
+def learning_rate(epoch: float) -> float:
+    """Warm-up, a cosine towards 0 at COSINE_EPOCHS, and from the end of the first phase a straight line to 0 at EPOCHS."""
+    first = PHASES[0].epochs
+    if epoch > first:
+        return learning_rate(first) * (EPOCHS - epoch) / (EPOCHS - first)
+    if epoch < WARM_EPOCHS:
+        return PEAK_RATE * epoch / WARM_EPOCHS
+    return PEAK_RATE * 0.5 * (1 + math.cos(math.pi * (epoch - WARM_EPOCHS) / (COSINE_EPOCHS - WARM_EPOCHS)))
+
+
+def phase_of(epoch: int) -> Phase:
+    """The phase that an epoch belongs to."""
+    return next(phase for i, phase in enumerate(PHASES) if epoch < sum(p.epochs for p in PHASES[: i + 1]))
 
 
 def main() -> None:
@@ -97,10 +120,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
     parser.add_argument("--work", type=Path, default=Path("training/work"))
-    parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--batch", type=int, default=128)
-    parser.add_argument("--peak", type=float, default=2e-3, help="peak learning rate")
-    parser.add_argument("--drop", type=float, default=0.7, help="share of patches dropped but in the last epochs")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
 
@@ -108,13 +128,14 @@ def main() -> None:
     torch.manual_seed(args.seed)
     images, labels = load_split(args.data, "train")
     test_images, test_labels = load_split(args.data, "t10k")
-    model = VisionTransformer(**ARCHITECTURE, patch_drop_rate=args.drop, drop_path_rate=0.05)
-    optimiser = torch.optim.AdamW(model.parameters(), lr=args.peak, betas=(0.9, 0.99), weight_decay=0.05)
+    model = VisionTransformer(**ARCHITECTURE, patch_drop_rate=PHASES[0].drop, drop_path_rate=0.05)
+    optimiser = torch.optim.AdamW(model.parameters(), lr=PEAK_RATE, betas=(0.9, 0.99), weight_decay=0.05)
     per_epoch = len(images) // args.batch
+    recipe = repr((args.batch, args.seed, PEAK_RATE, COSINE_EPOCHS, WARM_EPOCHS, *(tuple(phase) for phase in PHASES)))
     first, log, checkpoint = 0, args.work / "log.csv", args.work / "checkpoint.pt"
     if checkpoint.exists():
         saved = torch.load(checkpoint, weights_only=True)
-        if saved["recipe"] != [args.epochs, args.batch, args.peak, args.drop, args.seed]:
+        if saved["recipe"] != recipe:
             raise SystemExit(f"{checkpoint} belongs to another recipe {saved['recipe']}: choose another --work")
         model.load_state_dict(saved["model"])
         optimiser.load_state_dict(saved["optimiser"])
@@ -123,16 +144,17 @@ def main() -> None:
         log.write_text("epoch,loss,test_accuracy,patches_dropped,seconds\n")
 
     model.train()
-    for epoch in range(first, args.epochs):
+    for epoch in range(first, EPOCHS):
         # An epoch's randomness depends on its number alone, so that a resumed run is the same run.
         generator = torch.Generator().manual_seed(args.seed * 1000 + epoch)
         torch.manual_seed(args.seed * 1000 + epoch)
-        model.patch_drop.prob = drop = 0.0 if epoch >= args.epochs - FULL_EPOCHS else args.drop
+        phase = phase_of(epoch)
+        model.patch_drop.prob = phase.drop
         started, total = time.monotonic(), 0.0
         for i, chosen in enumerate(torch.randperm(len(images), generator=generator).split(args.batch)[:per_epoch]):
             for group in optimiser.param_groups:
-                group["lr"] = learning_rate(epoch * per_epoch + i, args.epochs * per_epoch, args.peak)
-            pixels = augment(normalise(images[chosen]), generator)
+                group["lr"] = learning_rate(epoch + i / per_epoch)
+            pixels = augment(normalise(images[chosen]), phase.shift, generator)
             loss = nn.functional.cross_entropy(model(pixels), labels[chosen], label_smoothing=0.05)
             optimiser.zero_grad()
             loss.backward()
@@ -140,10 +162,9 @@ def main() -> None:
             optimiser.step()
             total += float(loss.detach())
         score = accuracy(model, test_images, test_labels)
-        row = [epoch, round(total / per_epoch, 4), score, drop, round(time.monotonic() - started)]
+        row = [epoch, round(total / per_epoch, 4), score, phase.drop, round(time.monotonic() - started)]
         with log.open("a", newline="") as file:
             csv.writer(file).writerow(row)
-        recipe = [args.epochs, args.batch, args.peak, args.drop, args.seed]
         state = {"model": model.state_dict(), "optimiser": optimiser.state_dict(), "epoch": epoch + 1, "recipe": recipe}
         torch.save(state, checkpoint.with_suffix(".new"))
         os.replace(checkpoint.with_suffix(".new"), checkpoint)

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -82,8 +83,9 @@ def change_of_z(
 ) -> Float[Tensor, "image head row channel"]:
     """What pruning some groups of columns adds to z, on some rows; `parts` may be None where all columns go.
 
-    zero: minus the pruned terms. renormalise: (pruned mass * z - pruned terms) / kept mass, which keeps small effects exact;
-    rows without kept mass become 0.
+    zero: minus the pruned terms. renormalise: kept terms / kept mass - z, written as (pruned mass * z - pruned terms) / kept mass
+    where little is pruned, so that neither small effects nor small remainders drown in rounding; rows without kept mass
+    become 0.
     """
     here = z[..., rows, :]
     if parts is None or columns == parts.outputs.keys():
@@ -91,6 +93,9 @@ def change_of_z(
     removed = sum(parts.outputs[name][..., rows, :] for name in columns)
     if fill == "zero":
         return -removed
-    pruned = sum(parts.masses[name][..., rows, :] for name in columns)
-    kept = sum(mass[..., rows, :] for name, mass in parts.masses.items() if name not in columns)
-    return ((pruned * here - removed) / kept.clamp_min(1e-30)).where(kept > 0, -here)
+    pruned_mass = sum(parts.masses[name][..., rows, :] for name in columns)
+    kept = [name for name in parts.outputs if name not in columns]
+    kept_mass = sum(parts.masses[name][..., rows, :] for name in kept)
+    kept_output = sum(parts.outputs[name][..., rows, :] for name in kept)
+    numerator = torch.where(pruned_mass < 0.5, pruned_mass * here - removed, kept_output - kept_mass * here)
+    return torch.where(kept_mass > 0, numerator / torch.where(kept_mass > 0, kept_mass, 1), -here)

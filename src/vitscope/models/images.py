@@ -1,4 +1,4 @@
-"""From the bytes of an image file to an RGB picture: odd kinds are handled and noted, broken ones refused with a reason.
+"""From the bytes of an image file to an RGB picture: odd kinds are handled and noted, broken ones refused.
 
 Knows nothing about: models, tensors. Nothing is executed or downloaded, only the formats below are tried, and no
 warning of the decoder gets out.
@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -28,13 +29,16 @@ SUFFIXES: Final = frozenset(
 """Names by which a file in a folder is taken for an image."""
 MAX_PIXELS: Final = 89_478_485
 """Width x height of the largest picture that is decoded (Pillow's own bound): 268 MB as RGB."""
+MAX_ASPECT: Final = 200
+"""Longer over shorter side; a thin strip would grow beyond all bounds when its short side is resized to the model's."""
 MAX_BYTES: Final = 512 * 2**20
 """Size of the largest file that is read."""
 
 _FORMATS: Final = (
-    "JPEG", "MPO", "PNG", "GIF", "BMP", "DIB", "TIFF", "WEBP", "PPM", "JPEG2000", "AVIF", "TGA", "ICO",
+    "JPEG", "PNG", "GIF", "BMP", "DIB", "TIFF", "WEBP", "PPM", "JPEG2000", "AVIF", "TGA", "ICO",
 )  # fmt: skip
-"""No format whose decoder runs another program (EPS)."""
+"""Tried where this Pillow has them; no format whose decoder runs another program (EPS)."""
+_GREY: Final = "grey converted to RGB"
 _LOUD = threading.Lock()  # `warnings.catch_warnings` changes the whole process: one decoder at a time
 
 
@@ -46,14 +50,14 @@ class Picture:
     note: str | None
 
 
-def read_picture(path: Path) -> Picture:
+def read_picture(path: Path, *, channels: int = 3) -> Picture:
     """Read and decode an image file.
 
     Raises
     ------
     ImageUnreadable: the file is missing, not a file, too large, empty, truncated, damaged, or not an image.
     """
-    return decode_picture(read_bytes(path))
+    return decode_picture(read_bytes(path), channels=channels)
 
 
 def read_bytes(path: Path) -> bytes:
@@ -69,11 +73,15 @@ def read_bytes(path: Path) -> bytes:
         raise ImageUnreadable(f"cannot be opened: {error.strerror}") from error
 
 
-def decode_picture(content: bytes) -> Picture:
+def decode_picture(content: bytes, *, channels: int = 3) -> Picture:
     """Decode the bytes of an image file to RGB.
 
     Handled, with a note: EXIF rotation, CMYK and other colour spaces, palettes, grey, 16 and 32 bits a channel,
     transparency (on white), animations (first frame). Bit depths are scaled, never clipped.
+
+    Parameters
+    ----------
+    channels: input channels of the model; to one that reads 1 channel, a grey picture is nothing to note.
 
     Raises
     ------
@@ -83,9 +91,9 @@ def decode_picture(content: bytes) -> Picture:
         raise ImageUnreadable("empty: the file has 0 bytes")
     with _quiet():
         try:
-            with Image.open(io.BytesIO(content), formats=_FORMATS) as opened:
+            with Image.open(io.BytesIO(content), formats=_formats()) as opened:
                 _check_size(opened.size)
-                return _upright_rgb(opened)
+                return _upright_rgb(opened, channels)
         except ImageUnreadable:
             raise
         except Image.DecompressionBombError as error:
@@ -98,10 +106,20 @@ def decode_picture(content: bytes) -> Picture:
             raise ImageUnreadable(f"{_kind_of_damage(error)}: {_sentence(error)}") from error
 
 
+@cache
+def _formats() -> tuple[str, ...]:
+    Image.init()
+    return tuple(name for name in _FORMATS if name in Image.OPEN)
+
+
 def _check_size(size: tuple[int, int]) -> None:
     width, height = size
     if width < 1 or height < 1:
         raise ImageUnreadable(f"damaged: its size is {width} x {height} pixels")
+    if max(width, height) > MAX_ASPECT * min(width, height):
+        raise ImageUnreadable(
+            f"too narrow: {width} x {height} pixels, one side is more than {MAX_ASPECT} times the other"
+        )
     if width * height > MAX_PIXELS:
         raise ImageUnreadable(
             f"too large: {width} x {height} = {width * height / 1e6:.0f} million pixels, "
@@ -109,14 +127,15 @@ def _check_size(size: tuple[int, int]) -> None:
         )
 
 
-def _upright_rgb(opened: Image.Image) -> Picture:
+def _upright_rgb(opened: Image.Image, channels: int) -> Picture:
     notes: list[str] = []
     frames = getattr(opened, "n_frames", 1)
     if frames > 1:
         notes.append(f"first of {frames} frames")
     opened.load()
-    image = _turned(opened, notes)
-    return Picture(_rgb(image, notes), ", ".join(notes) or None)
+    rgb = _rgb(_turned(opened, notes), notes)
+    worth_saying = [note for note in notes if channels != 1 or note != _GREY]
+    return Picture(rgb, ", ".join(worth_saying) or None)
 
 
 def _turned(image: Image.Image, notes: list[str]) -> Image.Image:
@@ -139,8 +158,8 @@ def _rgb(image: Image.Image, notes: list[str]) -> Image.Image:
         return _on_white(image, notes)
     if image.mode == "RGB":
         return image.convert("RGB")
-    names = {"P": "palette", "L": "grey", "1": "black and white", "RGBX": "RGBX"}
-    notes.append(f"{names.get(image.mode, image.mode)} converted to RGB")
+    names = {"P": "palette", "1": "black and white"}
+    notes.append(_GREY if image.mode == "L" else f"{names.get(image.mode, image.mode)} converted to RGB")
     return image.convert("RGB")
 
 
@@ -148,7 +167,7 @@ def _on_white(image: Image.Image, notes: list[str]) -> Image.Image:
     if image.mode in ("P", "PA"):
         notes.append("palette converted to RGB")
     elif image.mode in ("L", "LA", "La", "1"):
-        notes.append("grey converted to RGB")
+        notes.append(_GREY)
     rgba = image.convert("RGBA")
     if rgba.getchannel("A").getextrema() != (255, 255):
         notes.append("transparency put on white")

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import pickle
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -72,13 +73,14 @@ def load_model(
         raise NotAvailable(f"cannot load {spec}: {LATER[family]} come with a later version", "Use a timm model for now.")
     if family not in ("", "timm"):
         raise ModelLoadError(f"cannot load {spec}: unknown source {family!r}", "Use timm:<name> or demo.")
+    place = pick_device(device)
     if not family and name == "demo":
         module, classes, sha256 = _demo(weights)
     else:
         spec = f"timm:{name}"
         module, sha256 = _timm(name, None if weights is None else Path(weights))
         classes = imagenet_classes(module)
-    module = module.to(pick_device(device), DTYPES[dtype]).eval()
+    module = module.to(place, DTYPES[dtype]).eval()
     return _model(spec, module, classes=classes, sha256=sha256)
 
 
@@ -125,7 +127,7 @@ def pick_device(device: str) -> torch.device:
     try:
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError) as error:
-        raise InvalidArgument(f"cannot use device {device!r}: {str(error).splitlines()[0]}", "Try --device cpu.") from error
+        raise InvalidArgument(f"cannot use device {device!r}: {first_line(error)}", "Try --device cpu.") from error
     return torch.device(device)
 
 
@@ -145,10 +147,11 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings(action="ignore"):  # torch warns of odd pickles that it then refuses anyway
+            state = torch.load(path, map_location="cpu", weights_only=True)
     except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, ValueError, OSError) as error:
         raise ModelLoadError(
-            f"cannot load weights from {path.name}: not a safe weights file ({str(error).splitlines()[0][:160]})",
+            f"cannot load weights from {path.name}: not a safe weights file ({first_line(error)})",
             "Save a plain state dict: torch.save(model.state_dict(), ...) or safetensors.torch.save_file.",
         ) from error
     for key in ("state_dict_ema", "model_ema", "state_dict", "model", "teacher"):
@@ -161,6 +164,11 @@ def read_weights(path: Path) -> dict[str, Tensor]:
             "Save it with torch.save(model.state_dict(), ...).",
         )
     return {name.removeprefix("module."): value for name, value in state.items()}
+
+
+def first_line(error: Exception) -> str:
+    """What an error says first, short enough for one sentence."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:160]
 
 
 def _timm(name: str, weights: Path | None) -> tuple[nn.Module, str | None]:
@@ -176,7 +184,7 @@ def _timm(name: str, weights: Path | None) -> tuple[nn.Module, str | None]:
         except Exception as error:  # timm and its hub client raise many kinds for 'no weights' and 'no network'
             raise ModelLoadError(
                 f"cannot load timm:{name}: its pretrained weights could not be had "
-                f"({type(error).__name__}: {str(error).splitlines()[0][:120] if str(error) else 'no reason given'})",
+                f"({type(error).__name__}: {first_line(error)})",
                 "Give a local file: --weights model.safetensors (Python: weights=...).",
             ) from error
     state = read_weights(weights)

@@ -21,6 +21,9 @@ from timm.data import create_transform, resolve_model_data_config  # noqa: E402 
 def own_transform(module: nn.Module, input_size: tuple[int, int, int]) -> Callable[[Image.Image], Tensor]:
     """timm's evaluation transform for a module's own configuration (resize, crop, normalise) at an input size."""
     config: dict[str, Any] = resolve_model_data_config(module) | {"input_size": input_size}
+    for key in ("mean", "std"):
+        if len(config[key]) != input_size[0]:  # grey input beside timm's RGB defaults
+            config[key] = (sum(config[key]) / len(config[key]),) * input_size[0]
     return create_transform(**config, is_training=False)
 
 

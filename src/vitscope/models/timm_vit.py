@@ -5,6 +5,7 @@ Knows nothing about: pruning, files.
 """
 
 import copy
+import warnings
 from typing import Any, Final
 
 from jaxtyping import Float
@@ -165,7 +166,8 @@ class TimmArchitecture:
     def resize(self, height: int, width: int) -> nn.Module:
         """A copy at another input size: timm interpolates the position embedding."""
         module = copy.deepcopy(self.module)
-        module.set_input_size(img_size=(height, width))
+        with warnings.catch_warnings(action="ignore"):  # of timm's interpolation, about torch's future and speed
+            module.set_input_size(img_size=(height, width))
         return module
 
 

@@ -1,0 +1,37 @@
+"""What every test shares: run-time checks of annotations, where the real data lies, and an honest count of skips."""
+
+import os
+from pathlib import Path
+
+import jaxtyping
+import pytest
+
+jaxtyping.install_import_hook("vitscope.measures", "beartype.beartype")
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """Folder with the real weights and photos: VITSCOPE_DATA, else `shared/data` beside the repository."""
+    beside = Path(__file__).parents[2] / "shared" / "data"
+    folder = Path(os.environ.get("VITSCOPE_DATA", beside))
+    if not folder.is_dir():
+        pytest.skip("no real data: set VITSCOPE_DATA to the folder that holds weights/ and images/")
+    return folder
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how many tests met the real model: a skip must not read as a pass."""
+
+    def count(*outcomes: str) -> int:
+        reports = (report for outcome in outcomes for report in terminalreporter.stats.get(outcome, []))
+        return sum("model" in getattr(report, "keywords", ()) for report in reports)
+
+    ran, skipped = count("passed", "failed", "error"), count("skipped")
+    terminalreporter.write_line(f"real-model tests: {ran} ran, {skipped} skipped")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """With VITSCOPE_FORBID_SKIPS (`make test-real`) a skipped test fails the session."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if os.environ.get("VITSCOPE_FORBID_SKIPS") and reporter is not None and reporter.stats.get("skipped"):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED

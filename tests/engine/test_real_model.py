@@ -1,0 +1,63 @@
+"""The real ViT-Tiny on real photos: the same answers as plain timm, and the head that is known to matter."""
+
+import csv
+
+import numpy as np
+import pytest
+import torch
+import vitscope
+from closeness import assert_effects_agree
+from PIL import Image
+from reference import hooked
+from vitscope.engine import METRICS, features_and_logits
+from vitscope.tokens import ALL_MODES
+
+pytestmark = pytest.mark.model
+WEIGHTS = "weights/vit_tiny_patch16_224.augreg_in21k_ft_in1k/model.safetensors"
+
+
+@pytest.fixture(scope="module")
+def model(data_dir):
+    return vitscope.load_model("timm:vit_tiny_patch16_224", weights=data_dir / WEIGHTS, device="cpu")
+
+
+@pytest.fixture(scope="module")
+def photos(data_dir, model):
+    """The 300 validation photos as pixels, and their labels."""
+    with (data_dir / "images" / "labels.csv").open() as file:
+        rows = [row for row in csv.DictReader(file) if row["path"].startswith("imagenet_val_300")]
+    pictures = (Image.open(data_dir / "images" / row["path"]).convert("RGB") for row in rows)
+    return torch.stack([model.preprocess(picture) for picture in pictures]), np.array([int(r["label"]) for r in rows])
+
+
+def test_top1_on_the_validation_photos_is_plain_timms(model, photos, data_dir):
+    import timm
+    from safetensors.torch import load_file
+
+    pixels, labels = photos
+    plain = timm.create_model("vit_tiny_patch16_224").eval()
+    plain.load_state_dict(load_file(data_dir / WEIGHTS))
+    with torch.inference_mode():
+        theirs = torch.cat([plain(part).argmax(-1) for part in pixels.split(50)]).numpy()
+    _, logits = features_and_logits(model, pixels)
+    ours = logits.argmax(-1).numpy()
+    assert len(labels) == 300
+    assert np.array_equal(ours, theirs)
+    assert 0.6 < (ours == labels).mean() < 0.9
+
+
+@pytest.mark.parametrize("fill", ["zero", pytest.param("renormalise", marks=pytest.mark.slow)])
+def test_every_mode_and_metric_equals_one_hook_per_head(model, photos, fill):
+    pixels, labels = photos[0][:1], photos[1][:1]
+    data = vitscope.head_importance(model, pixels, labels, modes=ALL_MODES, fill=fill)
+    plain = hooked.importance(model.module, pixels, labels, modes=ALL_MODES, prefix=("cls",), fill=fill)
+    for metric in METRICS:
+        assert_effects_agree(data[metric].values, plain[metric], f"{fill} {metric}", absolute=1e-7)
+
+
+def test_one_early_head_matters_most_by_a_wide_margin(model, photos):
+    pixels, labels = photos[0][:24], photos[1][:24]
+    jsd = vitscope.head_importance(model, pixels, labels).jsd.sel(mode="head").mean("image").values
+    first, second = np.sort(jsd.ravel())[::-1][:2]
+    assert np.unravel_index(jsd.argmax(), jsd.shape) == (2, 0)
+    assert first > 3 * second
