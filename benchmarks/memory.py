@@ -1,6 +1,6 @@
-"""Peak memory of `vitscope analyze` must not grow with the number of images: 100 photos against 800, as whole processes.
+"""Peak memory of `vitscope analyze` must not grow with the number of images: 100 photos against 800, each a process.
 
-    python benchmarks/memory.py [--data ../shared/data] [--counts 100 800]
+python benchmarks/memory.py [--data ../shared/data] [--counts 100 800]
 """
 
 import argparse
@@ -27,7 +27,13 @@ print(json.dumps(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss))
 def peak(data: Path, count: int) -> tuple[float, float]:
     """(MB, seconds) of one analysis in a process of its own."""
     with tempfile.TemporaryDirectory() as folder:
-        arguments = ["analyze", "timm:vit_tiny_patch16_224", str(data / "images" / "labels.csv"), "--out", f"{folder}/run"]
+        arguments = [
+            "analyze",
+            "timm:vit_tiny_patch16_224",
+            str(data / "images" / "labels.csv"),
+            "--out",
+            f"{folder}/run",
+        ]
         arguments += ["--weights", str(data / WEIGHTS), "--limit", str(count), "--device", "cpu"]
         start = time.perf_counter()
         done = subprocess.run([sys.executable, "-c", CHILD, *arguments], capture_output=True, text=True, check=True)

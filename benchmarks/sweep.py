@@ -2,10 +2,11 @@
 
     python benchmarks/sweep.py [--data ../shared/data] [--images 16] [--pairs 8] [--modes head|all]
 
-The plain script is what a careful user writes: timm's model, inference mode, fused attention where it can (whole heads are zeroed
-before the projection; regions need the weights, so attention is unfused in the pruned block only), the same threads, and its
-best batch size, chosen first. Runs alternate; quoted are the ratio of minima and the spread of the pairs. Also printed: counted
-floating-point work (math attention, the fused kernel is not counted), the share of a large matrix product's rate, peak memory.
+The plain script is what a careful user writes: timm's model, inference mode, fused attention where it can (whole heads
+are zeroed before the projection; regions need the weights, so attention is unfused in the pruned block only), the same
+threads, and its best batch size, chosen first. Runs alternate; quoted are the ratio of minima and the spread of the
+pairs. Also printed: counted floating-point work (math attention, the fused kernel is not counted), the share of a
+large matrix product's rate, peak memory.
 """
 
 import argparse
@@ -18,11 +19,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import vitscope
 from PIL import Image
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
+
+import vitscope
 from vitscope.engine import plan_micro_batch, sweep
 from vitscope.tokens import ALL_MODES, HEAD
 
@@ -141,16 +143,18 @@ def main() -> None:
     fast, slow = min(a for a, _ in pairs), min(b for _, b in pairs)
     ratios = sorted(b / a for a, b in pairs)
     shares = sorted(work * n / a / rate for (a, _), rate in zip(pairs, rates, strict=True))
-    print(f"exact sweep, {args.modes} ({len(modes)} mode(s) x {sum(model.n_heads)} heads), {n} photos, {args.pairs} pairs")
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"exact sweep, {len(modes)} mode(s) x {sum(model.n_heads)} heads, {n} photos, {args.pairs} pairs")
     print(f"  threads {torch.get_num_threads()}, micro-batch {plan_micro_batch(model)}, plain batch {batch}")
     print(f"  agreement        max |probability drop difference| {difference:.1e}")
-    print(f"  counted work     {plain_work / work:.3f} times less ({work / 1e9:.1f} against {plain_work / 1e9:.1f} GFLOP an image)")
+    print(f"  counted work     {plain_work / work:.3f} times less")
+    print(f"                   ({work / 1e9:.1f} against {plain_work / 1e9:.1f} GFLOP an image)")
     print(f"  time             {slow / fast:.2f} times less (minima {fast:.2f} s against {slow:.2f} s)")
     print(f"  pairs            {ratios[0]:.2f} .. {statistics.median(ratios):.2f} .. {ratios[-1]:.2f}")
     print(f"  images/s         {n / fast:.2f} against {n / slow:.2f}")
     print(f"  matrix product   {min(rates) / 1e9:.0f} .. {max(rates) / 1e9:.0f} GFLOP/s")
     print(f"  share of it      {shares[0]:.2f} .. {statistics.median(shares):.2f} .. {shares[-1]:.2f}")
-    print(f"  peak memory      {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB, both scripts, model and photos")
+    print(f"  peak memory      {memory:.0f} MB, both scripts, model and photos")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Small odd models, randomly initialised in float64: every kind of thing between tokens and logits that we claim to handle."""
+"""Small odd models, randomly initialised in float64: every kind of thing that we claim to handle."""
 
 from collections.abc import Callable
 
@@ -17,7 +17,6 @@ from timm.models.vision_transformer import ResPostBlock, VisionTransformer  # no
 SIZE = {"img_size": (12, 30), "patch_size": (4, 6), "embed_dim": 24, "depth": 3, "num_heads": 3, "num_classes": 7}
 HEADLESS = SIZE | {"num_classes": 0}
 ROTARY = SIZE | {"use_rot_pos_emb": True}
-
 
 
 def with_gates(module: nn.Module) -> nn.Module:

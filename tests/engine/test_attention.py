@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+
 import vitscope
 from closeness import assert_close
 from reference import hooked

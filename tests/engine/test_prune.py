@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+
 import vitscope
 from closeness import assert_close
 from reference import hooked
@@ -71,7 +72,9 @@ def test_all_heads_of_a_block_leave_only_the_projection_bias():
 def test_order_of_the_set_does_not_matter():
     model, images = vitscope.wrap(make("plain")), pixels(2)
     heads = {(0, 1): "pp", (2, 0): "head", (1, 2): "cc"}
-    assert torch.equal(vitscope.prune(model, images, heads), vitscope.prune(model, images, dict(reversed(heads.items()))))
+    assert torch.equal(
+        vitscope.prune(model, images, heads), vitscope.prune(model, images, dict(reversed(heads.items())))
+    )
 
 
 def test_prune_one_head_gives_the_sweeps_logit_drop():

@@ -5,9 +5,10 @@ import csv
 import numpy as np
 import pytest
 import torch
+from PIL import Image
+
 import vitscope
 from closeness import assert_effects_agree
-from PIL import Image
 from reference import hooked
 from vitscope.engine import METRICS, features_and_logits
 from vitscope.tokens import ALL_MODES

@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 import torch
+
 import vitscope
 from closeness import assert_effects_agree
 from reference import hooked
@@ -23,14 +24,14 @@ def test_every_mode_and_metric_equals_the_plain_script(name, fill):
     model = vitscope.wrap(module)
     modes = available_modes(model.tokens)
     data = vitscope.head_importance(model, images, modes=modes, fill=fill)
-    plain = hooked.importance(
-        module, images, data.target.values, modes=modes, prefix=model.tokens.prefix, fill=fill
-    )
+    plain = hooked.importance(module, images, data.target.values, modes=modes, prefix=model.tokens.prefix, fill=fill)
     for metric in METRICS:
         assert_effects_agree(data[metric].values, plain[metric], f"{name} {fill} {metric}", absolute=1e-8)
 
 
-@pytest.mark.parametrize("name", ["registers, LayerScale, q/k norm", "EVA inner norm", "BEiT", "SigLIP-like, no CLS, no classifier"])
+@pytest.mark.parametrize(
+    "name", ["registers, LayerScale, q/k norm", "EVA inner norm", "BEiT", "SigLIP-like, no CLS, no classifier"]
+)
 @pytest.mark.parametrize("fill", ["mean", "resample"])
 def test_replacing_fills_equal_the_plain_script(name, fill):
     module, images = make(name), pixels(N)

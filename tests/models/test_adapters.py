@@ -2,9 +2,10 @@
 
 import pytest
 import torch
-import vitscope
 from PIL import Image
 from torch import nn
+
+import vitscope
 from vitscope.errors import InvalidArgument, ParityError, UnsupportedModel
 from vitscope.models.loading import adapt
 from vitscope.models.parity import parity
@@ -35,7 +36,13 @@ def test_another_input_size_is_the_librarys_own(name):
     model = vitscope.wrap(make(name)).at_size(16, 24)
     assert model.parity < 1e-12
     assert (model.tokens.rows, model.tokens.cols) == (4, 4)
-    assert vitscope.attention(model, torch.zeros(1, 3, 16, 24)).shape == (1, 3, 3, model.tokens.n_tokens, model.tokens.n_tokens)
+    assert vitscope.attention(model, torch.zeros(1, 3, 16, 24)).shape == (
+        1,
+        3,
+        3,
+        model.tokens.n_tokens,
+        model.tokens.n_tokens,
+    )
 
 
 def test_a_size_that_is_no_multiple_of_the_patch_is_refused():
@@ -43,7 +50,9 @@ def test_a_size_that_is_no_multiple_of_the_patch_is_refused():
         vitscope.wrap(make("plain")).at_size(16, 25)
 
 
-@pytest.mark.parametrize("part", ["blocks.1.attn.proj.weight", "blocks.2.attn.qkv.bias", "blocks.0.mlp.fc2.weight", "norm.bias"])
+@pytest.mark.parametrize(
+    "part", ["blocks.1.attn.proj.weight", "blocks.2.attn.qkv.bias", "blocks.0.mlp.fc2.weight", "norm.bias"]
+)
 def test_parity_sees_a_broken_weight(part):
     module = make("plain")
     architecture = adapt(module)
@@ -65,7 +74,9 @@ def test_a_broken_weight_changes_importance():
 
 def test_a_model_whose_forward_does_something_else_is_refused():
     module = make("plain")
-    module.pos_drop.register_forward_hook(lambda _m, _i, out: out * torch.linspace(0.5, 1.5, out.shape[1], dtype=out.dtype)[:, None])
+    module.pos_drop.register_forward_hook(
+        lambda _m, _i, out: out * torch.linspace(0.5, 1.5, out.shape[1], dtype=out.dtype)[:, None]
+    )
     vitscope.wrap(module)  # the hook is in both paths: still the model's own output
     module.blocks[0].register_forward_hook(lambda _m, _i, out: out * 1.01)  # only in the library's path
     with pytest.raises(ParityError, match="relative difference"):
@@ -110,7 +121,9 @@ def test_clip_projection_is_not_a_classifier():
     module.pretrained_cfg = {"architecture": "vit_base_patch16_clip_224", "tag": "openai", "num_classes": 7}
     model = vitscope.wrap(module)
     assert model.n_classes is None
-    named = vitscope.wrap(module, classes=["a", "b"], classifier=torch.randn(2, 7, generator=torch.Generator().manual_seed(0)))
+    named = vitscope.wrap(
+        module, classes=["a", "b"], classifier=torch.randn(2, 7, generator=torch.Generator().manual_seed(0))
+    )
     assert named.n_classes == 2
     assert vitscope.prune(named, pixels(2, torch.float32), {}).shape == (2, 2)
 

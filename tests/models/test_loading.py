@@ -5,6 +5,7 @@ import pickle
 import pytest
 import safetensors.torch
 import torch
+
 import vitscope
 from vitscope.errors import InvalidArgument, ModelLoadError, NotAvailable
 from vitscope.models.loading import read_weights
@@ -62,7 +63,9 @@ def test_weights_that_do_not_fit(tmp_path, small_state):
     state["extra"] = torch.zeros(2)
     state["pos_embed"] = torch.zeros(1, 3, 64)
     safetensors.torch.save_file(state, path)
-    with pytest.raises(ModelLoadError, match=r"1 missing \(first norm.bias\), 1 unknown \(first extra\), 1 of another shape"):
+    with pytest.raises(
+        ModelLoadError, match=r"1 missing \(first norm.bias\), 1 unknown \(first extra\), 1 of another shape"
+    ):
         vitscope.load_model("test_vit", weights=path)
 
 

@@ -1,7 +1,7 @@
-"""The plain way to prune a head: one hook and one full forward of the library's own module for each head, mode and image set.
+"""The plain way to prune a head: one hook and one full forward of the library's own module for each head and mode.
 
-Shares no code with vitscope's engine. Attention runs unfused, so that the library hands its weights to `attn_drop`, where a
-hook edits them; z is edited where it enters the inner norm or the projection.
+Shares no code with vitscope's engine. Attention runs unfused, so that the library hands its weights to `attn_drop`,
+where a hook edits them; z is edited where it enters the inner norm or the projection.
 """
 
 import itertools

@@ -1,4 +1,4 @@
-"""The intact model: outputs, and attention matrices layer by layer. Streams, keeps no state, leaves the module as it was."""
+"""The intact model: outputs, and attention matrices layer by layer. Keeps no state, leaves the module as it was."""
 
 from collections.abc import Iterator, Sequence
 
@@ -72,5 +72,7 @@ def attention(
 def check_layer(model: Model, layer: int) -> int:
     """Return the layer, or raise InvalidArgument naming the range."""
     if not 0 <= layer < model.n_layers:
-        raise InvalidArgument(f"cannot use layer {layer}: {model.id} has {model.n_layers} layers (0..{model.n_layers - 1})")
+        raise InvalidArgument(
+            f"cannot use layer {layer}: {model.id} has {model.n_layers} layers (0..{model.n_layers - 1})"
+        )
     return layer

@@ -52,8 +52,9 @@ def head_importance(
 
     Returns
     -------
-    Dataset over (image, mode, layer, head) with prob_drop, logit_drop, jsd (bits), flip, out_cos, cls_cos, patch_cos; NaN where
-    undefined. Coordinates `target` and `target_source` (`label`, `prediction`, or `none` without a classifier) per image.
+    Dataset over (image, mode, layer, head) with prob_drop, logit_drop, jsd (bits), flip, out_cos, cls_cos, patch_cos;
+    NaN where undefined. Coordinates `target` and `target_source` (`label`, `prediction`, or `none` without a
+    classifier) per image.
 
     Raises InvalidArgument for labels, modes or fills that do not fit the model.
 
@@ -63,9 +64,9 @@ def head_importance(
 
     if method != "exact":
         later = method in ("gradient", "estimate")
+        why = "it comes with a later version" if later else "there is no such method"
         raise (NotAvailable if later else InvalidArgument)(
-            f"cannot compute importance by {method!r}: {'it comes with a later version' if later else 'no such method'}",
-            "Use method='exact'.",
+            f"cannot compute importance by {method!r}: {why}", "Use method='exact'."
         )
     modes = [canonical_mode(mode, model.tokens) for mode in modes]
     if len(set(modes)) != len(modes):
@@ -97,10 +98,11 @@ def targets(
     if logits is None:
         return np.full(n_images, -1, np.int64), np.full(n_images, "none", dtype="<U10")
     given = torch.full((n_images,), -1) if labels is None else torch.as_tensor(labels, dtype=torch.int64)
-    if given.shape != (n_images,) or given.min() < -1 or given.max() >= logits.shape[1]:
+    if given.shape != (n_images,) or bool(((given < -1) | (given >= logits.shape[1])).any()):
+        got = f"{given.min()} to {given.max()}" if given.numel() else "none"
         raise InvalidArgument(
-            f"cannot use these labels: expected {n_images} of -1..{logits.shape[1] - 1}, got shape {list(given.shape)}, "
-            f"from {given.min() if given.numel() else 'none'} to {given.max() if given.numel() else 'none'}"
+            f"cannot use these labels: expected {n_images} classes of 0..{logits.shape[1] - 1} (-1 = none), "
+            f"got shape {list(given.shape)}, {got}"
         )
     predicted = logits.argmax(-1).cpu()
     source = np.where(given.numpy() >= 0, "label", "prediction")

@@ -28,7 +28,8 @@ def prune(
 
     Parameters
     ----------
-    heads: {(layer, head): mode}, mode `head` or regions such as `cp+pc`; {} prunes nothing and is bitwise the intact model.
+    heads: {(layer, head): mode}, mode `head` or regions such as `cp+pc`; {} prunes nothing and is bitwise the intact
+        model.
     fill: zero (default), renormalise, mean or resample (the last two for mode `head` only), see docs/definitions.md.
     references: images for mean and resample; None means `pixels` themselves.
     seed: of the derangement that `resample` uses.

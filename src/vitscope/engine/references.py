@@ -1,6 +1,7 @@
 """What replaces a pruned head under the fills `mean` and `resample`: z of reference images, layer by layer.
 
-`mean` keeps one z a layer, averaged over the references per token; `resample` runs each image's reference along with it.
+`mean` keeps one z a layer, averaged over the references per token; `resample` runs each image's reference along with
+it.
 """
 
 from collections.abc import Iterable, Iterator
@@ -31,7 +32,7 @@ class References(Protocol):
 def outputs_by_layer(
     model: Model, pixels: Float[Tensor, "image color row col"]
 ) -> Iterator[Float[Tensor, "image head token channel"]]:
-    """z of every layer of the intact model."""
+    """Z of every layer of the intact model."""
     x = model.embed(model.place(pixels))
     for block in model.blocks:
         z = attend_rows(block.attend(x), EVERY_TOKEN)
@@ -58,7 +59,7 @@ class PairedReferences:
     pixels: Float[Tensor, "image color row col"]
 
     def by_layer(self, model: Model, images: slice) -> Iterator[Float[Tensor, "image head token channel"]]:
-        """z of the paired images."""
+        """Z of the paired images."""
         yield from outputs_by_layer(model, self.pixels[images])
 
 

@@ -1,12 +1,15 @@
 """Pruning regions of an attention matrix as exact arithmetic on z, the per-head output A @ v.
 
-Rows (queries) and columns (keys) fall into the groups cls, other (registers, dist) and patch. A mode prunes, in each group of
-rows, some groups of columns. What a head puts out is a sum over the column groups, so pruning takes terms out of that sum.
+Rows (queries) and columns (keys) fall into the groups cls, other (registers, dist) and patch. A mode prunes, in each
+group of rows, some groups of columns. What a head puts out is a sum over the column groups, so pruning takes terms out
+of that sum.
 Knows nothing about: blocks, models, metrics.
 """
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from functools import reduce
 from typing import Final
 
 import torch
@@ -83,19 +86,23 @@ def change_of_z(
 ) -> Float[Tensor, "image head row channel"]:
     """What pruning some groups of columns adds to z, on some rows; `parts` may be None where all columns go.
 
-    zero: minus the pruned terms. renormalise: kept terms / kept mass - z, written as (pruned mass * z - pruned terms) / kept mass
-    where little is pruned, so that neither small effects nor small remainders drown in rounding; rows without kept mass
-    become 0.
+    zero: minus the pruned terms. renormalise: kept terms / kept mass - z, written as (pruned mass * z - pruned terms)
+    / kept mass where little is pruned, so that neither small effects nor small remainders drown in rounding; rows
+    without kept mass become 0.
     """
     here = z[..., rows, :]
     if parts is None or columns == parts.outputs.keys():
         return -here
-    removed = sum(parts.outputs[name][..., rows, :] for name in columns)
+    removed = _total(parts.outputs, columns, rows)
     if fill == "zero":
         return -removed
-    pruned_mass = sum(parts.masses[name][..., rows, :] for name in columns)
-    kept = [name for name in parts.outputs if name not in columns]
-    kept_mass = sum(parts.masses[name][..., rows, :] for name in kept)
-    kept_output = sum(parts.outputs[name][..., rows, :] for name in kept)
+    kept = parts.outputs.keys() - columns
+    pruned_mass, kept_mass = _total(parts.masses, columns, rows), _total(parts.masses, kept, rows)
+    kept_output = _total(parts.outputs, kept, rows)
     numerator = torch.where(pruned_mass < 0.5, pruned_mass * here - removed, kept_output - kept_mass * here)
     return torch.where(kept_mass > 0, numerator / torch.where(kept_mass > 0, kept_mass, 1), -here)
+
+
+def _total(terms: Mapping[str, Tensor], names: AbstractSet[str], rows: Rows) -> Tensor:
+    """Sum of some column groups' terms, in the order of the layout so that the sum is always the same."""
+    return reduce(torch.add, [term[..., rows, :] for name, term in terms.items() if name in names])

@@ -24,7 +24,7 @@ def bytes_per_sequence(model: Model) -> int:
 
 
 def plan_micro_batch(model: Model) -> int:
-    """Sequences (images x pruned variants) that run together in the sweep; at least one image with all heads of a layer."""
+    """Sequences (images x pruned variants) that run together; at least one image with all heads of a layer."""
     budget = CACHE_BUDGET
     if model.device.type == "cuda":
         budget = int(torch.cuda.mem_get_info(model.device)[0] * DEVICE_SHARE)

@@ -1,9 +1,10 @@
 """The exact sweep: the effect of pruning every head, one at a time, in every mode, without computing anything twice.
 
-What it uses (SCIENCE, head importance): blocks before the pruned one are intact, so the sweep walks down the intact model once
-and branches off at each layer; before the block's MLP the change is linear (where the adapter says so), so all heads share
-one projection; a mode changes the CLS row and the patch rows independently, so a few MLP passes serve all modes; the last block
-runs only for the tokens that the classifier reads; variants of several heads and images run as one batch, fused.
+What it uses (SCIENCE, head importance): blocks before the pruned one are intact, so the sweep walks down the intact
+model once and branches off at each layer; before the block's MLP the change is linear (where the adapter says so), so
+all heads share one projection; a mode changes the CLS row and the patch rows independently, so a few MLP passes serve
+all modes; the last block runs only for the tokens that the classifier reads; variants of several heads and images run
+as one batch, fused.
 Knows nothing about: files, images, statistics over images.
 """
 
@@ -62,8 +63,8 @@ def sweep(
 
     Returns
     -------
-    float32 arrays [image, mode, layer, head] for each of METRICS; NaN where a metric is undefined (no classifier, no CLS) or
-    a layer has fewer heads.
+    float32 arrays [image, mode, layer, head] for each of METRICS; NaN where a metric is undefined (no classifier, no
+    CLS) or a layer has fewer heads.
     """
     shape = (len(pixels), len(modes), model.n_layers, max(model.n_heads))
     results = {metric: np.full(shape, np.nan, np.float32) for metric in METRICS}

@@ -63,7 +63,7 @@ class Block(Protocol):
 
 
 class Architecture(Protocol):
-    """A whole model as vitscope sees it. `reads` is the span of tokens that the classifier looks at, `width` the size of a token."""
+    """A whole model as vitscope sees it: `reads` are the tokens the classifier looks at, `width` a token's size."""
 
     adapter: str
     module: nn.Module
@@ -109,7 +109,7 @@ def attention_weights(p: Projections) -> Float[Tensor, "image head query key"]:
 
 
 def attend_rows(p: Projections, rows: slice) -> Float[Tensor, "image head row channel"]:
-    """z = A @ v for some of the query tokens, fused: A is never made."""
+    """The heads' outputs z = A @ v for some of the query tokens, fused: A is never made."""
     bias = None if p.bias is None else p.bias[..., rows, :]
     return F.scaled_dot_product_attention(p.q[..., rows, :], p.k, p.v, attn_mask=bias, scale=1.0)
 
@@ -119,7 +119,9 @@ def join_heads(z: Float[Tensor, "image head token channel"]) -> Float[Tensor, "i
     return z.transpose(-3, -2).flatten(-2)
 
 
-def split_heads(x: Float[Tensor, "image token head_channel"], n_heads: int) -> Float[Tensor, "image head token channel"]:
+def split_heads(
+    x: Float[Tensor, "image token head_channel"], n_heads: int
+) -> Float[Tensor, "image head token channel"]:
     """The inverse of `join_heads`."""
     return x.unflatten(-1, (n_heads, -1)).transpose(-3, -2)
 

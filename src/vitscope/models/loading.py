@@ -1,4 +1,4 @@
-"""Where models come from: `load_model` by name, with local weights, or the bundled demo; `wrap` for a module at hand."""
+"""Where models come from: `load_model` by name, local weights or the bundled demo; `wrap` for a module at hand."""
 
 import hashlib
 import json
@@ -45,16 +45,14 @@ LATER: Final = {"hf": "transformers models", "torchvision": "torchvision models"
 DEMO: Final = Path(__file__).parent / "demo"
 
 
-def load_model(
-    spec: str, weights: str | Path | None = None, *, device: str = "auto", dtype: str = "float32"
-) -> Model:
+def load_model(spec: str, weights: str | Path | None = None, *, device: str = "auto", dtype: str = "float32") -> Model:
     """Load a model by name and prove that our path through it gives its own output.
 
     Parameters
     ----------
     spec: `timm:<name>` (a bare timm name works too) or `demo`, the bundled Fashion-MNIST model.
-    weights: a local `.safetensors`, `.pth`, `.pt` or `.bin` file (never unpickled: weights only); None asks timm for its
-        pretrained ones.
+    weights: a local `.safetensors`, `.pth`, `.pt` or `.bin` file (never unpickled: weights only); None asks timm for
+        its pretrained ones.
     device: `auto` takes a GPU where there is one; else a torch device.
     dtype: float32 (default), float64, bfloat16 or float16.
 
@@ -70,7 +68,9 @@ def load_model(
         raise InvalidArgument(f"cannot load {spec} as {dtype!r}: expected one of {', '.join(DTYPES)}")
     family, _, name = spec.rpartition(":")
     if family in LATER:
-        raise NotAvailable(f"cannot load {spec}: {LATER[family]} come with a later version", "Use a timm model for now.")
+        raise NotAvailable(
+            f"cannot load {spec}: {LATER[family]} come with a later version", "Use a timm model for now."
+        )
     if family not in ("", "timm"):
         raise ModelLoadError(f"cannot load {spec}: unknown source {family!r}", "Use timm:<name> or demo.")
     place = pick_device(device)
@@ -121,9 +121,9 @@ def adapt(module: nn.Module) -> Architecture:
 
 
 def pick_device(device: str) -> torch.device:
-    """`auto` is a GPU where there is one. Raises InvalidArgument for a device torch does not have here."""
+    """`auto` is a CUDA GPU where there is one, else the CPU. Raises InvalidArgument for one torch does not have."""
     if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+        device = "cuda" if torch.cuda.is_available() else "cpu"  # not mps: it has no float64, which the measures need
     try:
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError) as error:

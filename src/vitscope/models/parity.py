@@ -61,6 +61,6 @@ def prove_parity(architecture: Architecture, name: str) -> float:
         raise ParityError(
             f"cannot analyse {name}: our path through it ({architecture.adapter}) gives another output than the "
             f"library's own forward, relative difference {value:.2g}, allowed {limit:.0e}",
-            "Its forward was changed, its weights are not finite, or its library version is not known; please report it.",
+            "Its forward was changed, its weights are not finite, or its library is too new; please report it.",
         )
     return value

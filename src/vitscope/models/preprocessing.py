@@ -4,7 +4,7 @@ Knows nothing about: files (see `images`), attention.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import torch
 from jaxtyping import Float
@@ -17,14 +17,16 @@ from vitscope.models.torchvision_ops import make_torchvision_importable
 make_torchvision_importable()
 from timm.data import create_transform, resolve_model_data_config  # noqa: E402 - timm needs the line above
 
+Transform = Callable[[Image.Image], Tensor]
 
-def own_transform(module: nn.Module, input_size: tuple[int, int, int]) -> Callable[[Image.Image], Tensor]:
-    """timm's evaluation transform for a module's own configuration (resize, crop, normalise) at an input size."""
+
+def own_transform(module: nn.Module, input_size: tuple[int, int, int]) -> Transform:
+    """Timm's evaluation transform for a module's own configuration (resize, crop, normalise) at an input size."""
     config: dict[str, Any] = resolve_model_data_config(module) | {"input_size": input_size}
     for key in ("mean", "std"):
         if len(config[key]) != input_size[0]:  # grey input beside timm's RGB defaults
             config[key] = (sum(config[key]) / len(config[key]),) * input_size[0]
-    return create_transform(**config, is_training=False)
+    return cast(Transform, create_transform(**config, is_training=False))  # one callable unless asked to separate
 
 
 def picture_mode(channels: int) -> str:
@@ -41,7 +43,9 @@ def picture_mode(channels: int) -> str:
 def to_picture(pixels: Float[Tensor, "color row col"], transform: Any) -> Image.Image:
     """Undo the transform's normalisation; a transform without a known one is stretched to the full range."""
     pixels = pixels.detach().float().cpu()
-    normalise = next((t for t in getattr(transform, "transforms", []) if hasattr(t, "mean") and hasattr(t, "std")), None)
+    normalise = next(
+        (t for t in getattr(transform, "transforms", []) if hasattr(t, "mean") and hasattr(t, "std")), None
+    )
     if normalise is None:
         low, high = pixels.min(), pixels.max()
         pixels = (pixels - low) / (high - low).clamp_min(1e-12)

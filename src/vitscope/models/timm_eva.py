@@ -29,7 +29,9 @@ def fits(module: nn.Module) -> bool:
 
 def adapt(module: Any) -> TimmArchitecture:
     """See the module as an Architecture. Raises UnsupportedModel naming the part that is not known."""
-    blocks = [EvaBlockAdapter(block, partial(rotary, module, i), f"blocks.{i}") for i, block in enumerate(module.blocks)]
+    blocks = [
+        EvaBlockAdapter(block, partial(rotary, module, i), f"blocks.{i}") for i, block in enumerate(module.blocks)
+    ]
     return TimmArchitecture(NAME, module, blocks)
 
 

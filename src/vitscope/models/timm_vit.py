@@ -1,4 +1,4 @@
-"""Adapter for timm's VisionTransformer: ViT, DeiT (distilled too), AugReg, MAE, DINO, DINOv2 with registers, CLIP, SigLIP.
+"""Adapter for timm's VisionTransformer: ViT, DeiT (distilled), AugReg, MAE, DINO, DINOv2 with registers, CLIP, SigLIP.
 
 Also the base of the other timm adapters: embedding, pooling and classifier are shared, blocks differ.
 Knows nothing about: pruning, files.
@@ -6,20 +6,22 @@ Knows nothing about: pruning, files.
 
 import copy
 import warnings
+from collections.abc import Sequence
 from typing import Any, Final
 
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from vitscope.errors import UnsupportedModel
-from vitscope.models.block import Projections, join_heads, per_head_weight, split_heads
+from vitscope.models.block import Block, Projections, join_heads, per_head_weight, split_heads
 from vitscope.models.torchvision_ops import make_torchvision_importable
 from vitscope.tokens import TokenLayout
 
 make_torchvision_importable()
 from timm.layers import Attention, global_pool_nlc  # noqa: E402 - timm needs the line above
 from timm.models.deit import VisionTransformerDistilled  # noqa: E402
-from timm.models.vision_transformer import Block, ResPostBlock, VisionTransformer  # noqa: E402
+from timm.models.vision_transformer import Block as TimmBlock  # noqa: E402
+from timm.models.vision_transformer import ResPostBlock, VisionTransformer  # noqa: E402
 
 NAME: Final = "timm VisionTransformer"
 
@@ -29,7 +31,7 @@ def fits(module: nn.Module) -> bool:
     return type(module) in (VisionTransformer, VisionTransformerDistilled)
 
 
-def adapt(module: nn.Module) -> "TimmArchitecture":
+def adapt(module: Any) -> "TimmArchitecture":
     """See the module as an Architecture. Raises UnsupportedModel naming the part that is not known."""
     blocks = [ViTBlock(block, f"blocks.{i}") for i, block in enumerate(module.blocks)]
     return TimmArchitecture(NAME, module, blocks)
@@ -49,7 +51,7 @@ class ViTBlock:
     """timm's Block (pre-norm) and ResPostBlock (norm after attention, so not linear in z)."""
 
     def __init__(self, block: Any, where: str) -> None:
-        require(block, (Block, ResPostBlock), where)
+        require(block, (TimmBlock, ResPostBlock), where)
         require(block.attn, (Attention,), f"{where}.attn")
         self.block = block
         self.attn = block.attn
@@ -94,10 +96,10 @@ class ViTBlock:
 class TimmArchitecture:
     """Embedding, token layout, pooling and classifier of timm's plain Vision Transformers (ViT, Eva, Beit alike)."""
 
-    def __init__(self, adapter: str, module: Any, blocks: list[Any]) -> None:
+    def __init__(self, adapter: str, module: Any, blocks: Sequence[Block]) -> None:
         self.adapter = adapter
         self.module = module
-        self.blocks = blocks
+        self.blocks: Sequence[Block] = blocks
         self.width: int = module.embed_dim
         self.distilled = type(module) is VisionTransformerDistilled
         height, width = module.patch_embed.img_size
@@ -179,7 +181,7 @@ def is_identity(part: nn.Module | None) -> bool:
 def is_projection(module: Any) -> bool:
     """True where timm's `head` is CLIP's projection into the text space, not a classifier.
 
-    timm gives such models num_classes = the width of that space (512, 768, ...); fine-tuned ones carry `_ft_` in their tag.
+    timm gives such models num_classes = the width of that space (512, 768, ...); fine-tuned ones have `_ft_` in it.
     """
     config = getattr(module, "pretrained_cfg", None) or {}
     return (
@@ -188,4 +190,3 @@ def is_projection(module: Any) -> bool:
         and isinstance(module.head, nn.Linear)
         and module.head.out_features == config.get("num_classes")
     )
-

@@ -2,8 +2,8 @@
 
 With a CPU-only torch beside an ordinary torchvision wheel (or any mix of wheels) `_C.so` does not load, and `import
 torchvision` then fails with "operator torchvision::nms does not exist": its Python part registers fake kernels for two
-operators that only `_C.so` defines. Defining their schemas is enough; a Vision Transformer calls neither. With a matching
-pair of wheels this does nothing.
+operators that only `_C.so` defines. Defining their schemas is enough; a Vision Transformer calls neither. With a
+matching pair of wheels this does nothing.
 """
 
 import ctypes
