@@ -6,7 +6,10 @@ from pathlib import Path
 import jaxtyping
 import pytest
 
-jaxtyping.install_import_hook("vitscope.measures", "beartype.beartype")
+CHECKED = ("measures", "models.block", "models.parity", "models.timm_vit", "models.timm_eva", "models.timm_beit")
+CHECKED += ("engine.forward", "engine.reduce", "engine.references", "engine.regions", "engine.sweep")
+# Not the modules that answer a user's wrong types with a sentence of their own.
+jaxtyping.install_import_hook([f"vitscope.{name}" for name in CHECKED], "beartype.beartype")
 
 
 @pytest.fixture(scope="session")

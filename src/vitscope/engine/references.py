@@ -6,7 +6,7 @@ it.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -21,6 +21,7 @@ from vitscope.tokens import Fill
 EVERY_TOKEN = slice(None)
 
 
+@runtime_checkable
 class References(Protocol):
     """Gives, for a slice of the images, z [image or 1, head, token, channel] of one layer after the other."""
 

@@ -6,7 +6,7 @@ Knows nothing about: any library's classes, pruning, files.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -28,6 +28,7 @@ class Projections(NamedTuple):
     bias: Float[Tensor, "#image head query key"] | None = None
 
 
+@runtime_checkable
 class Block(Protocol):
     """One transformer block, as three questions: its q, k, v; the rest of it given z; itself whole.
 
@@ -62,6 +63,7 @@ class Block(Protocol):
         ...
 
 
+@runtime_checkable
 class Architecture(Protocol):
     """A whole model as vitscope sees it: `reads` are the tokens the classifier looks at, `width` a token's size."""
 

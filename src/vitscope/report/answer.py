@@ -1,0 +1,81 @@
+"""The whole answer of a run, gathered once: `show` prints it, `summary` hands it to scripts, `headline` to the app.
+
+Knows nothing about: models, torch, how the answer is printed.
+"""
+
+from dataclasses import dataclass
+
+from vitscope.report import why
+from vitscope.report.classes import ClassReport, class_exceptions
+from vitscope.report.findings import (
+    LAYER_METRICS,
+    HiddenHead,
+    Ranking,
+    Reach,
+    RegionEffect,
+    hidden_heads,
+    output_ranking,
+    rank_heads,
+    reach,
+    region_effects,
+)
+from vitscope.store import Run
+from vitscope.tokens import HeadRef
+
+
+@dataclass(frozen=True)
+class Why:
+    """Why one head matters: the sentence, and the numbers it is made of."""
+
+    head: HeadRef
+    sentence: str
+    gaze: why.Gaze | None
+    loss: why.Loss
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a run says so far; all empty while no image is measured."""
+
+    output: Ranking | None
+    layers: tuple[Ranking, ...]
+    regions: tuple[RegionEffect, ...]
+    """Of the top head."""
+    hidden: tuple[HiddenHead, ...]
+    reach: Reach | None
+    classes: ClassReport | None
+    why: Why | None
+
+
+def answer(run: Run) -> Answer:
+    """Everything `show` tells, computed from what the run holds now."""
+    output = output_ranking(run)
+    if output is None:
+        return Answer(None, (), (), (), None, None, None)
+    regions = region_effects(run, output, output.top)
+    layers = tuple(ranking for metric in LAYER_METRICS if (ranking := rank_heads(run, metric)) is not None)
+    return Answer(
+        output=output,
+        layers=layers,
+        regions=regions,
+        hidden=hidden_heads(output, layers),
+        reach=reach(run),
+        classes=class_exceptions(run, output),
+        why=reason(run, output, output.top, regions),
+    )
+
+
+def reason(run: Run, output: Ranking, head: HeadRef, regions: tuple[RegionEffect, ...]) -> Why:
+    """Why a head matters (or does not), in one sentence and in numbers."""
+    seen, lost = why.gaze(run, head), why.loss(run, head, output.mode)
+    measured = seen if seen.n else None
+    return Why(head, why.sentence(output, head, measured, regions, lost), measured, lost)
+
+
+def headline(run: Run) -> str | None:
+    """One sentence for the first glance, None while no image is measured."""
+    output = output_ranking(run)
+    if output is None:
+        return None
+    seen = why.gaze(run, output.top)
+    return why.short(output, output.top, seen if seen.n else None, why.loss(run, output.top, output.mode))

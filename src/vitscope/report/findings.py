@@ -1,0 +1,262 @@
+"""What a run says about its heads: rankings by effect, effects that stop before the output, how far heads look.
+
+Works on what a run holds so far: every number comes with the number of images behind it.
+Knows nothing about: models, torch, how the answer is printed.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from math import ceil, hypot
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from jaxtyping import Bool, Float, Float64
+
+from vitscope.report import statistics
+from vitscope.report.statistics import Interval, PerHead, Summary
+from vitscope.store import Run
+from vitscope.store.arrays import METRIC_UNITS
+from vitscope.tokens import HEAD, HeadRef
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MEANINGS: Final = {
+    "prob_drop": "how much the target's probability falls when the head is pruned",
+    "logit_drop": "how much the target's logit falls when the head is pruned",
+    "jsd": "how far the class probabilities move when the head is pruned, 0 to 1",
+    "flip": "how often the top-1 class changes when the head is pruned",
+    "out_cos": "how far the pooled output turns when the head is pruned, 0 to 2",
+    "cls_cos": "how far the CLS token turns right after the pruned block, 0 to 2",
+    "patch_cos": "how far the patches turn right after the pruned block, 0 to 2",
+}
+OUTPUT_METRICS: Final = ("jsd", "out_cos")
+"""What output rankings use: the first where the model has a classifier, the second where it has none."""
+LAYER_METRICS: Final = ("cls_cos", "patch_cos")
+PATCH_SHARE: Final = 0.5
+"""Heads whose patches give less than this to patches are left out of "most local": short for want of patches."""
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """The heads of a run by one metric over the images measured so far; arrays are [head], in the order of `heads`."""
+
+    metric: str
+    mode: str
+    heads: tuple[HeadRef, ...]
+    values: Float[np.ndarray, "image head"]
+    summary: Summary
+    interval: Interval
+    rank: PerHead
+    rank_interval: Interval
+    consistency: PerHead
+    top_share: PerHead
+    agreement: float
+    """Kendall's W of the images' rankings."""
+
+    @property
+    def unit(self) -> str:
+        """Unit of the metric."""
+        return METRIC_UNITS[self.metric]
+
+    @property
+    def n(self) -> int:
+        """Images with a value for at least one head."""
+        return int(np.isfinite(self.values).any(axis=1).sum())
+
+    @cached_property
+    def order(self) -> tuple[int, ...]:
+        """Indices into `heads`, largest mean first, heads without a value left out."""
+        known = np.isfinite(self.summary.mean)
+        order = np.lexsort((np.arange(len(known)), -np.where(known, self.summary.mean, -np.inf)))
+        return tuple(int(i) for i in order[: int(known.sum())])
+
+    @property
+    def top(self) -> HeadRef:
+        """The head with the largest mean."""
+        return self.heads[self.order[0]]
+
+    def of(self, head: HeadRef) -> Float[np.ndarray, " image"]:
+        """Values of one head over images."""
+        return self.values[:, self.heads.index(head)]
+
+
+@dataclass(frozen=True)
+class HiddenHead:
+    """A head low on output and high on layer: it moves its own layer, and later layers undo or ignore it."""
+
+    head: HeadRef
+    output_rank: int
+    output_mean: float
+    layer_metric: str
+    layer_rank: int
+    layer_mean: float
+
+
+@dataclass(frozen=True)
+class RegionEffect:
+    """What pruning one region of a head's matrix does, beside pruning the whole head on the same images."""
+
+    mode: str
+    mean: float
+    low: float
+    high: float
+    whole: float
+    n: int
+
+
+@dataclass(frozen=True)
+class Reach:
+    """How far the patches of each head look; arrays are [head], means over images."""
+
+    heads: tuple[HeadRef, ...]
+    distance: PerHead
+    """Pixels; attention to prefix tokens counts 0 (variant `drop`)."""
+    interval: Interval
+    near: PerHead
+    """Share of the patches' attention that stays within 1 hop, the patch itself included."""
+    to_cls: PerHead
+    to_patches: PerHead
+    diagonal: float
+    """Of the image, pixels."""
+    n: int
+
+    def most_local(self, count: int) -> tuple[int, ...]:
+        """Shortest distances first, of heads whose patches look at patches at all (`PATCH_SHARE`)."""
+        eligible = [i for i in self._sorted() if self.to_patches[i] >= PATCH_SHARE]
+        return tuple(eligible[:count])
+
+    def most_global(self, count: int) -> tuple[int, ...]:
+        """Longest distances first."""
+        return tuple(self._sorted()[::-1][:count])
+
+    @property
+    def left_out(self) -> int:
+        """Number of heads that `most_local` leaves out."""
+        return int((self.to_patches < PATCH_SHARE).sum())
+
+    def _sorted(self) -> list[int]:
+        known = np.isfinite(self.distance)
+        return [int(i) for i in np.argsort(np.where(known, self.distance, np.inf), kind="stable")[: int(known.sum())]]
+
+
+def real_heads(n_heads: Sequence[int]) -> tuple[HeadRef, ...]:
+    """Every head that exists, layer by layer; layers may differ in their number of heads."""
+    return tuple(HeadRef(layer, head) for layer, count in enumerate(n_heads) for head in range(count))
+
+
+def flatten(values: Float[np.ndarray, "image layer head"], heads: Sequence[HeadRef]) -> Float[np.ndarray, "image head"]:
+    """The columns of the heads that exist, side by side."""
+    return np.asarray(values)[:, [h.layer for h in heads], [h.head for h in heads]]
+
+
+def rank_heads(run: Run, metric: str, mode: str = HEAD) -> Ranking | None:
+    """The heads by a metric, with intervals; None where the run has no value of it (yet, or at all)."""
+    if metric not in run.manifest.metrics:
+        return None
+    heads = real_heads(run.manifest.model.n_heads)
+    return rank(flatten(run.effect(metric, mode), heads), heads, metric, mode)
+
+
+def rank(
+    values: Float[np.ndarray, "image head"], heads: tuple[HeadRef, ...], metric: str, mode: str = HEAD
+) -> Ranking | None:
+    """`rank_heads` on plain values."""
+    if not np.isfinite(values).any():
+        return None
+    summary = statistics.summarise(values)
+    means = statistics.bootstrap_means(values)
+    return Ranking(
+        metric=metric,
+        mode=mode,
+        heads=heads,
+        values=values,
+        summary=summary,
+        interval=statistics.interval_of(means, summary.n),
+        rank=statistics.descending_rank(summary.mean),
+        rank_interval=statistics.rank_interval(means, summary.n),
+        consistency=statistics.consistency(values),
+        top_share=statistics.top_share(values),
+        agreement=statistics.kendalls_w(values),
+    )
+
+
+def output_ranking(run: Run) -> Ranking | None:
+    """The ranking that "which heads matter" is answered with: jsd, or out_cos without a classifier."""
+    return next((found for metric in OUTPUT_METRICS if (found := rank_heads(run, metric)) is not None), None)
+
+
+def hidden_heads(output: Ranking, layers: Sequence[Ranking]) -> tuple[HiddenHead, ...]:
+    """Heads in the bottom half by output and in the top quarter by a layer metric, the highest on layer first."""
+    total = len(output.order)
+    found: dict[HeadRef, HiddenHead] = {}
+    for ranking in layers:
+        for place, index in enumerate(ranking.order[: ceil(len(ranking.order) / 4)], start=1):
+            head = ranking.heads[index]
+            output_rank = output.rank[output.heads.index(head)]
+            if output_rank > total / 2 and (head not in found or found[head].layer_rank > place):
+                found[head] = HiddenHead(
+                    head=head,
+                    output_rank=int(output_rank),
+                    output_mean=float(output.summary.mean[output.heads.index(head)]),
+                    layer_metric=ranking.metric,
+                    layer_rank=place,
+                    layer_mean=float(ranking.summary.mean[index]),
+                )
+    return tuple(sorted(found.values(), key=lambda hidden: (hidden.layer_rank, hidden.head)))
+
+
+def region_effects(run: Run, output: Ranking, head: HeadRef) -> tuple[RegionEffect, ...]:
+    """The partial modes of a head, in the order of the run; only those that have images by now."""
+    found: list[RegionEffect] = []
+    for mode in run.manifest.options.partial_modes:
+        values = run.effect(output.metric, mode)[:, head.layer, head.head]
+        present = np.isfinite(values)
+        if present.any():
+            interval = statistics.mean_interval(values[present, None])
+            whole = float(output.of(head)[present].mean(dtype=np.float64))
+            mean = float(values[present].mean(dtype=np.float64))
+            low, high = float(interval.low[0]), float(interval.high[0])
+            found.append(RegionEffect(mode, mean, low, high, whole, int(present.sum())))
+    return tuple(found)
+
+
+def reach(run: Run) -> Reach | None:
+    """How far heads look; None while no image has been measured."""
+    heads, spread, tokens = real_heads(run.manifest.model.n_heads), run.spread, run.tokens
+    distance = flatten(spread["distance"].values, heads)
+    if not np.isfinite(distance).any():
+        return None
+    mass, to_cls = mean_over_images(run.strength["mass"].values), mean_over_images(spread["to_cls"].values)
+    layers, columns = [h.layer for h in heads], [h.head for h in heads]
+    return Reach(
+        heads=heads,
+        distance=statistics.summarise(distance).mean,
+        interval=statistics.mean_interval(distance),
+        near=mass[..., :2].sum(axis=-1)[layers, columns],
+        to_cls=to_cls[layers, columns],
+        to_patches=mass.sum(axis=-1)[layers, columns],
+        diagonal=hypot(tokens.rows * tokens.patch[0], tokens.cols * tokens.patch[1]),
+        n=int(np.isfinite(distance).any(axis=1).sum()),
+    )
+
+
+def measured(images: "pd.DataFrame") -> Bool[np.ndarray, " image"]:
+    """Which images of the table have numbers: their shard is done and nothing was wrong with them."""
+    return images["done"].to_numpy(bool) & images["problem"].isna().to_numpy()
+
+
+def occurrences(images: "pd.DataFrame", column: str) -> dict[str, int]:
+    """How often each text of a column occurs, most frequent first; images without one are left out."""
+    return dict(Counter(text for text in images[column].to_numpy() if isinstance(text, str)).most_common())
+
+
+def mean_over_images(values: Float[np.ndarray, "image *rest"]) -> Float64[np.ndarray, "*rest"]:
+    """Mean over the images that have a value; NaN where none has."""
+    values = np.asarray(values)
+    present = np.isfinite(values)
+    n = present.sum(axis=0)
+    total = np.where(present, values, 0).sum(axis=0, dtype=np.float64)
+    return np.where(n > 0, total / np.maximum(n, 1), np.nan)

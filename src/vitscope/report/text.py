@@ -1,0 +1,313 @@
+"""The answer of a run as plain text, 100 columns wide: which heads matter, why, for which images, how far they look.
+
+Every number carries its unit and the number of images behind it; what is not known is a dash with the reason.
+Knows nothing about: models, torch, terminals (no colour, no cursor: it reads the same in a file).
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from textwrap import wrap
+from typing import Final
+
+import numpy as np
+
+from vitscope.report import classes as by_class
+from vitscope.report.answer import Answer, answer
+from vitscope.report.classes import ClassReport
+from vitscope.report.findings import MEANINGS, PATCH_SHARE, Ranking, Reach, RegionEffect, measured, occurrences
+from vitscope.report.form import DASH, WIDTH, name_list, number, percent, plural, span, table
+from vitscope.report.statistics import spearman
+from vitscope.store import Run
+
+TOP: Final = 5
+TOP_LAYER: Final = 3
+SHADES: Final = (("█", 1 / 2), ("▓", 1 / 4), ("▒", 1 / 8), ("░", 1 / 16), ("·", 0.0))
+"""Marks of the matrix and the share of the largest mean each begins at."""
+FILLS: Final = {
+    "zero": "weights become 0 after the softmax, rows not rescaled",
+    "renormalise": "the rest of each row is rescaled to sum to 1, which hides part of the effect",
+    "mean": "its output becomes the mean over a reference set, token by token",
+    "resample": "its output becomes that of another image of a reference set",
+}
+
+
+def show(run: Run) -> str:
+    """The whole answer as text; a half-done run says how far it is, an empty one why there is nothing yet."""
+    found = answer(run)
+    lines = [*_title(run), *_facts(run)]
+    if found.output is None:
+        lines += ["", *_nothing(run)]
+        return "\n".join(lines) + "\n"
+    if found.why is not None:
+        lines += ["", "WHY THE TOP HEAD MATTERS", *_paragraph(found.why.sentence)]
+    lines += ["", *_ranking(found.output, "WHICH HEADS MATTER, BY OUTPUT", TOP), "", *_matrix(found.output, run)]
+    if found.regions:
+        lines += ["", *_regions(found.regions, found.output)]
+    for ranking in found.layers:
+        lines += ["", *_ranking(ranking, "BY LAYER", TOP_LAYER)]
+    lines += ["", *_hidden(found)]
+    if found.reach is not None:
+        lines += ["", *_reach(found.reach)]
+    if found.classes is not None:
+        lines += ["", *_classes(found.classes)]
+    lines += ["", *_consistency(found)]
+    return "\n".join(lines) + "\n"
+
+
+def _title(run: Run) -> list[str]:
+    return [f"vitscope · {run.manifest.model.name} · {run.path}", "═" * WIDTH]
+
+
+def _facts(run: Run) -> list[str]:
+    """What was analysed: model, tokens, images, pruning, progress."""
+    model, tokens = run.manifest.model, run.tokens
+    counts = sorted(set(model.n_heads))
+    heads = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+    prefix = (
+        f"{name_list([name.upper() if name == 'cls' else name for name in tokens.prefix])} + " if tokens.prefix else ""
+    )
+    height, width = tokens.patch
+    fill = run.manifest.options.fill
+    facts = [
+        ("model", f"{model.id}, {model.n_layers} layers, {heads} heads a layer, {sum(model.n_heads)} heads in all"),
+        ("tokens", f"{tokens.n_tokens} = {prefix}{tokens.rows} × {tokens.cols} patches of {height} × {width} px"),
+        ("parity", f"{number(model.parity)} (largest relative difference to the model's own output), {model.dtype}"),
+        ("images", _images(run)),
+        *_problems(run),
+        ("pruned", f"each head whole; fill {fill}: {FILLS[fill]}"),
+        *_progress(run),
+        *(("note", text) for text in _absent(run)),
+    ]
+    return [
+        line
+        for name, text in facts
+        for line in wrap(text, WIDTH, initial_indent=f"{name:<8}", subsequent_indent=" " * 8)
+    ]
+
+
+def _images(run: Run) -> str:
+    images = run.images
+    done = measured(images)
+    labelled = (images["label"].to_numpy() >= 0) & done
+    right = (images["prediction"].to_numpy() == images["label"].to_numpy())[labelled]
+    skipped = int(images["problem"].notna().to_numpy().sum())
+    told = f"{int(done.sum())} of {len(images)} measured, {skipped} skipped"
+    if run.manifest.model.n_classes is None:
+        return told
+    if not labelled.any():
+        return f"{told}; no labels: the target is the model's own prediction"
+    return f"{told}; {int(labelled.sum())} with a label, top-1 accuracy {right.mean():.3f}"
+
+
+def _problems(run: Run) -> Iterable[tuple[str, str]]:
+    """Why images were skipped or what was done to them, most frequent first."""
+    for column, name in (("problem", "skipped"), ("note", "handled")):
+        for text, count in occurrences(run.images, column).items():
+            yield name, f"{count} × {text}"
+
+
+def _progress(run: Run) -> Iterable[tuple[str, str]]:
+    progress = run.progress()
+    if progress.done_units < progress.total_units:
+        groups = name_list([f"{done} of {total} {group}" for group, (done, total) in progress.units.items()])
+        yield "so far", f"{groups} units done; every n below counts the images measured so far"
+
+
+def _absent(run: Run) -> Iterable[str]:
+    if run.manifest.model.n_classes is None:
+        yield f"{DASH} for prob_drop, logit_drop, jsd and flip: the model has no classifier; ranked by out_cos instead"
+    if run.tokens.cls is None:
+        yield f"{DASH} for cls_cos and everything seen from CLS: the model has no CLS token"
+
+
+def _nothing(run: Run) -> list[str]:
+    if run.progress().done_units == 0:
+        return ["No image has been measured yet: the first numbers come with the first shard."]
+    return ["No image could be measured: see the reasons above."]
+
+
+def _paragraph(text: str) -> list[str]:
+    """Lines of a paragraph; a number is never parted from its unit."""
+    joined = re.sub(r" (?=(%|px|nats|bits)\b|%)|(?<=\bn) (?== )|(?<=\bn =) ", "\N{NO-BREAK SPACE}", text)
+    lines = wrap(joined, WIDTH, initial_indent="  ", subsequent_indent="  ", break_long_words=False)
+    return [line.replace("\N{NO-BREAK SPACE}", " ") for line in lines]
+
+
+def _ranking(ranking: Ranking, title: str, most: int) -> list[str]:
+    header = ("head", "mean", "95 % interval", "median", "quartiles", "rank, 95 %", "first in", "consistency", "n")
+    return [
+        f"{title}: {ranking.metric}, {ranking.unit}",
+        f"  {MEANINGS[ranking.metric]}",
+        *table(header, [_row(ranking, index) for index in ranking.order[:most]]),
+        *_rest(ranking, ranking.order[most:]),
+    ]
+
+
+def _row(ranking: Ranking, index: int) -> tuple[str, ...]:
+    summary, interval, ranks = ranking.summary, ranking.interval, ranking.rank_interval
+    ends = f", {ranks.low[index]:.0f}–{ranks.high[index]:.0f}" if np.isfinite(ranks.low[index]) else ""
+    steady = ranking.consistency[index]
+    return (
+        str(ranking.heads[index]),
+        number(summary.mean[index]),
+        span(interval.low[index], interval.high[index]),
+        number(summary.median[index]),
+        span(summary.lower_quartile[index], summary.upper_quartile[index]),
+        f"{ranking.rank[index]:.0f}{ends}",
+        percent(ranking.top_share[index]),
+        f"{steady:.2f}" if np.isfinite(steady) else DASH,
+        str(summary.n[index]),
+    )
+
+
+def _rest(ranking: Ranking, rest: Sequence[int]) -> list[str]:
+    if not rest:
+        return []
+    means = ranking.summary.mean
+    first, last = number(means[rest[0]]), number(means[rest[-1]])
+    if len(rest) == 1:
+        return [f"  the other head: mean {last}"]
+    return [f"  the other {len(rest)} heads: mean {first} down to {last}"]
+
+
+def _matrix(ranking: Ranking, run: Run) -> list[str]:
+    """Layers across, heads down; a mark for each halving below the largest mean, on one scale for all heads."""
+    counts = run.manifest.model.n_heads
+    means = np.full((len(counts), max(counts)), np.nan)
+    for index, head in enumerate(ranking.heads):
+        means[head] = ranking.summary.mean[index]
+    largest = float(np.nanmax(means))
+    scale = "  ".join(f"{mark} from {number(share * largest)}" for mark, share in SHADES[:-1])
+    lines = [f"  mean {ranking.metric} over {ranking.n} images, layers across, heads down", f"  {scale}  · less"]
+    step = 3 if len(counts) <= 30 else 2
+    lines.append(
+        " " * 6
+        + "".join(
+            f"{layer:>{step}}" if layer % (1 if step == 3 else 5) == 0 else " " * step for layer in range(len(counts))
+        )
+    )
+    for head in range(max(counts)):
+        marks = "".join(f"{_shade(means[layer, head], largest):>{step}}" for layer in range(len(counts)))
+        lines.append(f"  H{head:<3}{marks}".rstrip())
+    return lines
+
+
+def _shade(mean: float, largest: float) -> str:
+    """The mark of a mean; a blank where there is no such head or no value."""
+    if not np.isfinite(mean):
+        return " "
+    return next((mark for mark, share in SHADES if largest > 0 and mean >= share * largest), SHADES[-1][0])
+
+
+def _regions(regions: Sequence[RegionEffect], output: Ranking) -> list[str]:
+    """What pruning only a part of the top head's matrix does: through which region it acts."""
+    rows = [
+        (
+            effect.mode,
+            number(effect.mean),
+            span(effect.low, effect.high),
+            percent(effect.mean / effect.whole) if effect.whole else DASH,
+            str(effect.n),
+        )
+        for effect in regions
+    ]
+    header = ("region pruned", "mean", "95 % interval", "of the whole head's", "n")
+    title = (
+        f"THROUGH WHICH REGION {output.top} ACTS: {output.metric}, {output.unit}; c = CLS, p = patches, query then key"
+    )
+    return [title, *table(header, rows)]
+
+
+def _hidden(found: Answer) -> list[str]:
+    title = "LOW ON OUTPUT, HIGH ON LAYER: bottom half by output, top quarter by a layer metric"
+    if not found.layers or found.output is None:
+        return [title, f"  {DASH} this run has no layer metric"]
+    total = len(found.output.order)
+    correlations = name_list(
+        [
+            f"{ranking.metric} {spearman(found.output.summary.mean, ranking.summary.mean):.2f}"
+            for ranking in found.layers
+        ]
+    )
+    lines = [title, f"  Spearman's rho of the heads' means, {found.output.metric} against {correlations}"]
+    if not found.hidden:
+        return [*lines, "  none"]
+    rows = [
+        (
+            str(hidden.head),
+            f"{hidden.output_rank} of {total}",
+            number(hidden.output_mean),
+            hidden.layer_metric,
+            f"{hidden.layer_rank} of {total}",
+            number(hidden.layer_mean),
+        )
+        for hidden in found.hidden[:TOP]
+    ]
+    header = ("head", f"rank by {found.output.metric}", found.output.metric, "layer metric", "rank", "mean")
+    more = [f"  and {len(found.hidden) - TOP} more"] if len(found.hidden) > TOP else []
+    return [*lines, *table(header, rows, left=(0, 3)), *more]
+
+
+def _reach(seen: Reach) -> list[str]:
+    header = ("head", "distance px", "95 % interval", "of diagonal", "within 1 hop", "to CLS", "to patches")
+
+    def row(index: int) -> tuple[str, ...]:
+        return (
+            str(seen.heads[index]),
+            number(seen.distance[index]),
+            span(seen.interval.low[index], seen.interval.high[index]),
+            percent(seen.distance[index] / seen.diagonal),
+            percent(seen.near[index]),
+            percent(seen.to_cls[index]),
+            percent(seen.to_patches[index]),
+        )
+
+    title = (
+        f"HOW FAR HEADS LOOK: mean distance of the patches' attention, n = {seen.n}, diagonal {seen.diagonal:.0f} px"
+    )
+    left_out = f", {plural(seen.left_out, 'head')} left out" if seen.left_out else ""
+    return [
+        title,
+        f"  most local (of heads whose patches give at least {percent(PATCH_SHARE)} to patches{left_out})",
+        *table(header, [row(index) for index in seen.most_local(3)], indent=4),
+        "  most global",
+        *table(header, [row(index) for index in seen.most_global(3)], indent=4),
+    ]
+
+
+def _classes(found: ClassReport) -> list[str]:
+    title = f"CLASSES THAT ARE AN EXCEPTION (class = {found.source})"
+    if found.reason:
+        return [title, f"  {DASH} not judged: {found.reason}"]
+    rule = (
+        f"{found.judged} of {found.present} classes judged (from {by_class.MIN_IMAGES} images), {found.comparisons} "
+        f"comparisons of a class with the rest, p corrected for all of them (Holm) and listed below "
+        f"{by_class.THRESHOLD}; t-tests, approximate for skewed effects"
+    )
+    lines = [title, *_paragraph(rule)]
+    for top in found.other_tops[:TOP]:
+        against = f"{number(top.mean)} against {number(top.usual_mean)} of {top.usual}"
+        lines += _paragraph(f"{top.name}: {top.head} matters most, {against} (n = {top.n}, p = {number(top.p)})")
+    if not found.other_tops:
+        lines.append("  no class has another top head beyond chance")
+    if found.unclear_tops:
+        lines.append(f"  in {found.unclear_tops} more the top head differs, but not beyond chance")
+    for shift in found.shifts[:TOP]:
+        times = f"{shift.mean / shift.rest:.1f} times" if shift.rest > 0 and shift.mean > 0 else "against"
+        what = f"{shift.head} {number(shift.mean)}, {times} the {number(shift.rest)} of other images"
+        lines += _paragraph(f"{shift.name}: {what} (n = {shift.n}, p = {number(shift.p)})")
+    if len(found.shifts) > TOP:
+        lines.append(f"  and {len(found.shifts) - TOP} more heads that differ for a class")
+    if not found.shifts:
+        lines.append(f"  no head differs for a class by a factor of {by_class.FACTOR:.0f} or more")
+    return lines
+
+
+def _consistency(found: Answer) -> list[str]:
+    lines = ["IS IT SO FOR EVERY IMAGE? Kendall's W of the images' head rankings: 1 = all agree, 0 = unrelated"]
+    for ranking in (found.output, *found.layers):
+        if ranking is not None:
+            unknown = f"{DASH} needs two images, and heads that differ"
+            agreement = f"{ranking.agreement:.3f}" if np.isfinite(ranking.agreement) else unknown
+            lines.append(f"  {ranking.metric:<10}{agreement}  (n = {ranking.n})")
+    return lines

@@ -1,0 +1,77 @@
+"""What the documents say is what there is: options, errors, routes, quantities; links lead somewhere."""
+
+import re
+from pathlib import Path
+
+import pytest
+import typer.main
+
+from vitscope import errors
+from vitscope.cli import app
+from vitscope.store.arrays import METRIC_UNITS, SPREAD_UNITS, STRENGTH_UNITS
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+INTERFACES = (ROOT / "docs" / "interfaces.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_links_lead_somewhere(page):
+    links = re.findall(r"\]\(([^)#\s]+)", page.read_text(encoding="utf-8"))
+    missing = [link for link in links if "://" not in link and not (page.parent / link).exists()]
+    assert not missing
+
+
+def test_every_command_and_option_is_documented():
+    group = typer.main.get_command(app)
+    commands = {name: command for name, command in group.commands.items() if not command.hidden}
+    assert all(f"vitscope {name}" in INTERFACES for name in commands)
+    options = {
+        name
+        for command in (group, *commands.values())
+        for parameter in command.params
+        if not getattr(parameter, "hidden", False)
+        for name in (*parameter.opts, *parameter.secondary_opts)
+        if name.startswith("--")
+    }
+    assert not {name for name in options if f"`{name}`" not in INTERFACES} - {"--version", "--debug"}
+    named = set(re.findall(r"`(--[a-z-]+)`", INTERFACES))
+    assert named <= options | {"--help", "--debug", "--version"}  # nothing documented that is gone
+
+
+def test_every_error_code_is_documented_with_its_status():
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type)]
+    assert len(kinds) > 5
+    assert [kind for kind in kinds if f"| `{kind.code}` | {kind.status} |" not in INTERFACES] == []
+
+
+def test_every_route_is_documented():
+    from vitscope.server.routes import router
+
+    assert [route.path for route in router.routes if route.path.removeprefix("/api") not in INTERFACES] == []
+
+
+def test_every_quantity_of_a_run_is_defined():
+    definitions = (ROOT / "docs" / "definitions.md").read_text(encoding="utf-8")
+    names = [*METRIC_UNITS, *STRENGTH_UNITS, *SPREAD_UNITS]
+    assert [name for name in names if f"`{name}`" not in definitions] == []
+
+
+def test_the_rules_of_the_report_are_documented_as_they_are():
+    from vitscope.report import classes, findings, statistics, why
+
+    page = (ROOT / "docs" / "statistics.md").read_text(encoding="utf-8")
+    rules = [
+        f"{statistics.RESAMPLES} seeded draws",
+        f"less than {findings.PATCH_SHARE:.0%}".replace("%", " %"),
+        f"at least {why.SINK_SHARE:.0%}".replace("%", " %"),
+        f"and {why.SINK_TIMES:.0f} times uniform",
+        f"below {why.SHARP:.0%}, up to {why.FLAT:.0%}".replace("%", " %"),
+        f"below {why.SHARED_MAP}: all queries",
+        f"above {why.OWN_MAP}: each",
+        f"from {classes.MIN_IMAGES} images up",
+        f"a factor of {classes.FACTOR:.0f}",
+        f"at least {classes.SIZE:.0%} of the top".replace("%", " %"),
+        f"p < {classes.THRESHOLD}",
+    ]
+    assert [rule for rule in rules if rule not in page] == []

@@ -1,0 +1,45 @@
+"""What an import may cost: reading a run loads no torch, and the package itself loads almost nothing.
+
+Import arrows are checked by import-linter (`make imports`); this is about what is loaded, and when.
+"""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = {"torch", "torchvision", "timm", "xarray", "zarr", "sklearn", "scipy", "matplotlib", "duckdb", "fastapi"}
+
+
+def loaded_by(statement: str) -> set[str]:
+    """Top-level modules that a fresh interpreter holds after the statement."""
+    script = f"{statement}\nimport json, sys\nprint(json.dumps(sorted({{name.split('.')[0] for name in sys.modules}})))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    return set(json.loads(done.stdout.splitlines()[-1]))
+
+
+def test_the_package_loads_nothing_heavy():
+    assert not loaded_by("import vitscope") & (HEAVY | {"numpy", "pandas"})
+
+
+@pytest.mark.parametrize("module", ["vitscope.store", "vitscope.report", "vitscope.tokens", "vitscope.errors"])
+def test_reading_and_reporting_load_no_torch_and_no_array_files(module):
+    assert not loaded_by(f"import {module}") & HEAVY
+
+
+@pytest.mark.parametrize("module", ["vitscope.server.routes", "vitscope.server.app", "vitscope.server"])
+def test_serving_loads_no_torch(module):
+    assert not loaded_by(f"import {module}") & (HEAVY - {"fastapi"})
+
+
+def test_the_command_line_starts_without_torch():
+    assert not loaded_by("import vitscope.cli") & {"torch", "timm", "xarray", "zarr"}
+
+
+def test_reading_a_run_and_showing_it_loads_no_torch(tmp_path):
+    from synthetic_run import synthetic_run
+
+    synthetic_run(tmp_path / "run")
+    imports = "from vitscope.store import open_run; from vitscope.report import show"
+    assert not loaded_by(f"{imports}; show(open_run({str(tmp_path / 'run')!r}))") & {"torch", "torchvision", "timm"}
