@@ -29,9 +29,7 @@ def test_every_mode_and_metric_equals_the_plain_script(name, fill):
         assert_effects_agree(data[metric].values, plain[metric], f"{name} {fill} {metric}", absolute=1e-8)
 
 
-@pytest.mark.parametrize(
-    "name", ["registers, LayerScale, q/k norm", "EVA inner norm", "BEiT", "SigLIP-like, no CLS, no classifier"]
-)
+@pytest.mark.parametrize("name", ZOO)
 @pytest.mark.parametrize("fill", ["mean", "resample"])
 def test_replacing_fills_equal_the_plain_script(name, fill):
     module, images = make(name), pixels(N)
