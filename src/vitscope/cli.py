@@ -1,0 +1,241 @@
+"""The command line: names, options and help of the commands, exit codes, and how errors are told. Imports no torch.
+
+Exit codes: 0 done; 2 the user's mistake; 1 ours; 130 interrupted.
+"""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vitscope._version import __version__
+from vitscope.errors import NotAvailable, VitscopeError
+
+app = typer.Typer(
+    name="vitscope",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Which heads of a Vision Transformer matter, where they look, how far, and what happens without them.",
+    epilog="First time? [bold]vitscope demo[/] needs nothing but this computer.",
+)
+
+Weights = Annotated[
+    Path | None,
+    typer.Option("--weights", metavar="FILE", help="Local .safetensors or .pth file; default: timm's pretrained ones."),
+]
+Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1, mps.")]
+Dtype = Annotated[str, typer.Option("--dtype", help="float32, float64, bfloat16, float16.")]
+Json = Annotated[bool, typer.Option("--json", help="Answer in JSON on the standard output.")]
+Port = Annotated[
+    int | None,
+    typer.Option("--port", min=0, max=65535, help="Port on 127.0.0.1; default: 8765 or the next free one."),
+]
+NoBrowser = Annotated[bool, typer.Option("--no-browser", help="Only print the address.")]
+ModelSpec = Annotated[str, typer.Argument(metavar="MODEL", help="timm:NAME, or demo for the bundled model.")]
+RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="Folder made by analyze or demo.")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"vitscope {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
+    """See `app`'s help; `--debug` is read by `main`."""
+
+
+@app.command(epilog="Example: [bold]vitscope demo[/]")
+def demo(
+    out: Annotated[
+        Path, typer.Option("--out", metavar="DIR", help="Folder of the run; a half-done one is gone on with.")
+    ] = Path("vitscope-demo"),
+    port: Port = None,
+    no_browser: NoBrowser = False,
+) -> None:
+    """Analyse the bundled model and images, and watch the answer come in.
+
+    A small Vision Transformer trained on Fashion-MNIST, and 300 of its test images: whole heads on all of them, then
+    regions of heads on 60. Needs no download, no account, no GPU.
+    """
+    from vitscope.commands import serving
+
+    raise typer.Exit(serving.demo(out, port=port, browser=not no_browser))
+
+
+@app.command(
+    epilog="Examples:\n\n"
+    "[bold]vitscope analyze timm:vit_tiny_patch16_224 photos --out run[/]\n\n"
+    "[bold]vitscope analyze timm:vit_base_patch16_224 photos.csv --weights vit.safetensors --modes all "
+    "--partial-images 60 --out run[/]"
+)
+def analyze(
+    model: ModelSpec,
+    images: Annotated[
+        str,
+        typer.Argument(
+            metavar="IMAGES",
+            help="A folder (one sub-folder a class gives labels), a table path,label\\[,class_name], or a .txt list.",
+        ),
+    ],
+    out: Annotated[Path, typer.Option("--out", metavar="RUN", help="Folder for the results; new or empty.")],
+    weights: Weights = None,
+    labels: Annotated[
+        Path | None,
+        typer.Option("--labels", metavar="FILE", help="Table path,label\\[,class_name]; paths relative to the file."),
+    ] = None,
+    modes: Annotated[
+        str | None,
+        typer.Option(
+            "--modes",
+            help="head (default): prune whole heads; all: the six partial modes too; or names such as pp,cp+pc.",
+        ),
+    ] = None,
+    fill: Annotated[
+        str | None,
+        typer.Option("--fill", help="What replaces what is pruned: zero (default), renormalise, mean, resample."),
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, metavar="N", help="A seeded sample of at most N images.")
+    ] = None,
+    partial_images: Annotated[
+        int | None,
+        typer.Option(
+            "--partial-images", min=1, metavar="N", help="Modes other than head on a seeded sample of N images."
+        ),
+    ] = None,
+    seed: Annotated[int | None, typer.Option("--seed", min=0, help="Of every sample; default 0.")] = None,
+    threads: Annotated[
+        int | None, typer.Option("--threads", min=1, help="Processor threads; default: torch's.")
+    ] = None,
+    device: Device = "auto",
+    dtype: Dtype = "float32",
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out where it stopped.")] = False,
+    as_json: Json = False,
+    importance: Annotated[str, typer.Option("--importance", hidden=True)] = "exact",
+    engine: Annotated[str, typer.Option("--engine", hidden=True)] = "local",
+) -> None:
+    """Prune every head, one at a time, on every image, and keep what that changes.
+
+    Effects on the output and on the layer, attention by distance, spread, CLS maps and predictions land in RUN, shard
+    by shard. Stopped at any moment, it goes on with --resume and ends with the same bits.
+    """
+    from vitscope.commands import analysis
+    from vitscope.pipeline.request import Request, check_method
+
+    check_method(importance, engine)
+    request = Request(
+        labels=labels,
+        modes=modes,
+        fill=fill,
+        limit=limit,
+        partial_images=partial_images,
+        seed=seed,
+        threads=threads,
+        weights_file=weights,
+    )
+    code = analysis.analyze(model, images, out, request, device=device, dtype=dtype, resume=resume, as_json=as_json)
+    raise typer.Exit(code)
+
+
+@app.command(epilog="Example: [bold]vitscope serve run[/]")
+def serve(
+    run: RunFolder,
+    port: Port = None,
+    live: Annotated[
+        bool | None,
+        typer.Option("--live/--no-live", help="Insist on the model, or do without; default: where it can be had."),
+    ] = None,
+    weights: Annotated[
+        Path | None,
+        typer.Option("--weights", metavar="FILE", help="The run's weights; default: where they were."),
+    ] = None,
+    no_browser: NoBrowser = False,
+) -> None:
+    """Open a run in the browser; one that is still being computed fills as it grows.
+
+    With the model at hand (same weights), attention is shown for any token of any image.
+    """
+    from vitscope.commands import serving
+
+    raise typer.Exit(serving.serve(run, port=port, live=live, weights=weights, browser=not no_browser))
+
+
+@app.command(epilog="Example: [bold]vitscope show run[/]")
+def show(run: RunFolder, as_json: Json = False) -> None:
+    """Say which heads matter and why, as text."""
+    from vitscope import report
+    from vitscope.commands import terminal
+    from vitscope.store import open_run
+
+    opened = open_run(run)
+    if as_json:
+        terminal.print_json(report.summary(opened))
+    else:
+        sys.stdout.write(report.show(opened))
+
+
+@app.command(epilog="Example: [bold]vitscope doctor timm:vit_tiny_patch16_224 photo.jpg[/]")
+def doctor(
+    model: ModelSpec,
+    image: Annotated[Path | None, typer.Argument(metavar="IMAGE", help="A photo; default: a test pattern.")] = None,
+    weights: Weights = None,
+    device: Device = "auto",
+    dtype: Dtype = "float32",
+    as_json: Json = False,
+) -> None:
+    """Check how vitscope sees a model: adapter, tokens, heads, parity, one prediction."""
+    from vitscope.commands import analysis
+
+    raise typer.Exit(analysis.doctor(model, image, weights=weights, device=device, dtype=dtype, as_json=as_json))
+
+
+_ANYTHING = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+
+
+@app.command(hidden=True, context_settings=_ANYTHING)
+def export() -> None:
+    """Comes later."""
+    raise NotAvailable("cannot export: it comes with a later version", "Use `vitscope show RUN --json` for now.")
+
+
+@app.command(hidden=True, context_settings=_ANYTHING)
+def compare() -> None:
+    """Comes later."""
+    raise NotAvailable("cannot compare runs: it comes with a later version", "Use `vitscope show RUN` on both for now.")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit with its code; wrong usage is typer's to tell (code 2)."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    debug = "--debug" in arguments  # welcome at any place of the line, not only before the command
+    try:
+        app([argument for argument in arguments if argument != "--debug"], prog_name="vitscope")
+    except Exception as error:
+        if debug:
+            raise
+        sys.exit(_tell(error))
+
+
+def _tell(error: Exception) -> int:
+    """Say what went wrong in one sentence and return the exit code."""
+    from vitscope.commands import terminal
+
+    if not isinstance(error, VitscopeError):
+        reason = " ".join(str(error).split())[:500] or "no reason given"
+        error = VitscopeError(
+            f"vitscope failed: {type(error).__name__}: {reason}", "Please report it with what --debug shows."
+        )
+        error.exit_code = 1
+    terminal.print_error(error)
+    return error.exit_code

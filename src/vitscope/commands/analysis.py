@@ -1,0 +1,100 @@
+"""`vitscope analyze` and `vitscope doctor`: load a model, and put it to work."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.markup import escape
+
+from vitscope.commands import terminal
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from vitscope.models import Model
+    from vitscope.pipeline import Request
+    from vitscope.pipeline.doctor import Diagnosis
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells expect it."""
+
+
+def load(spec: str, weights: Path | None, device: str, dtype: str) -> Model:
+    """Load a model, saying so."""
+    with terminal.busy(f"Loading {spec}"):
+        from vitscope.models import load_model
+
+        return load_model(spec, weights, device=device, dtype=dtype)
+
+
+def analyze(
+    model_spec: str, images: str, out: Path, request: Request, *, device: str, dtype: str, resume: bool, as_json: bool
+) -> int:
+    """Analyse images into a run folder; returns the exit code."""
+    weights = None if request.weights_file is None else _path(request.weights_file)
+    model = load(model_spec, weights, device, dtype)
+    from vitscope.pipeline import execute, plan
+
+    with terminal.busy("Reading the list of images"):
+        run = plan(model, images, out, request, resume=resume)
+    try:
+        with terminal.progress_bars() as show:
+            execute(run, model, progress=show)
+    except KeyboardInterrupt:
+        done = run.progress()
+        terminal.errors().print(
+            f"\nInterrupted: {done.done_units} of {done.total_units} units of work are kept in {escape(str(out))}. "
+            "Go on with the same command and --resume."
+        )
+        return INTERRUPTED
+    if as_json:
+        terminal.print_json(terminal.outcome(run))
+    else:
+        terminal.print_outcome(run)
+        terminal.print_next(run)
+    return 0
+
+
+def doctor(model_spec: str, image: Path | None, *, weights: Path | None, device: str, dtype: str, as_json: bool) -> int:
+    """Check a model; returns the exit code."""
+    model = load(model_spec, weights, device, dtype)
+    from vitscope.pipeline.doctor import examine
+
+    found = examine(model, image)
+    if as_json:
+        terminal.print_json(found.as_dict())
+    else:
+        _print_diagnosis(found)
+    return 0
+
+
+def _print_diagnosis(found: Diagnosis) -> None:
+    channels, height, width = found.input_size
+    heads = sorted(set(found.n_heads))
+    prefix = ", ".join(found.prefix) or "none"
+    lines = {
+        "model": f"{found.model} ({found.dtype} on {found.device})",
+        "adapter": found.adapter,
+        "weights": f"sha256 {found.weights_sha256}",
+        "input": f"{channels} x {height} x {width} (channels x rows x columns of pixels)",
+        "preprocess": found.transform,
+        "tokens": f"{found.n_tokens} = prefix ({prefix}) + {found.grid[0]} x {found.grid[1]} patches of "
+        f"{found.patch[0]} x {found.patch[1]} pixels",
+        "heads": f"{found.n_layers} layers x {' to '.join(map(str, heads))} heads = {sum(found.n_heads)}",
+        "classes": "none: no classifier" if found.n_classes is None else str(found.n_classes),
+        "parity": f"{found.parity:.2g} (largest relative difference to the model's own output)",
+        "row sums": f"off by at most {found.row_sum_error:.2g} (attention rows must sum to 1)",
+        "image": found.image + (f" ({found.note})" if found.note else ""),
+    }
+    out = terminal.console()
+    for name, text in lines.items():
+        out.print(f"[bold]{name:<11}[/]{escape(text)}")
+    for i, item in enumerate(found.prediction):
+        title = f"{escape(item.name)} ({item.label})" if item.name else f"class {item.label}"
+        out.print(f"[bold]{'prediction' if i == 0 else '':<11}[/]{item.probability:6.1%}  {title}")
+
+
+def _path(path: str | Path) -> Path:
+    from pathlib import Path
+
+    return Path(path)

@@ -1,0 +1,181 @@
+"""What one unit of work computes, from pixels to the arrays that the store keeps.
+
+Knows nothing about: files, the order of the units. Images run in slices of fixed size, so that the sums are the same
+whenever a unit is computed.
+"""
+
+import io
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from PIL import Image
+from torch import Tensor
+
+from vitscope.engine import (
+    METRICS,
+    PairedReferences,
+    References,
+    features_and_logits,
+    reduce_attention,
+    sweep,
+    targets,
+)
+from vitscope.models import Model
+from vitscope.pipeline.loading import Batch, Fact
+from vitscope.store import HeadUnit, Manifest
+from vitscope.tokens import HEAD, Fill
+
+REDUCTION_BATCH: Final = 16
+"""Images whose attention matrices of one layer are held at once."""
+_PHOTO: Final = 64
+"""Pictures wider or higher than this are kept as WebP; smaller ones as PNG, to the pixel."""
+
+OnImages = Callable[[int], object]
+"""Called with the number of images just done."""
+
+
+def head_unit(
+    model: Model,
+    manifest: Manifest,
+    rows: Sequence[int],
+    batch: Batch,
+    labels: Sequence[int],
+    references: Callable[[slice], References | None],
+    on_images: OnImages,
+) -> HeadUnit:
+    """Predictions, the effect of pruning whole heads, reduced attention and previews of one shard.
+
+    Parameters
+    ----------
+    rows: of the shard; `batch` holds those that can be read.
+    labels: one a row, -1 = none.
+    references: for a slice of the batch's images, what replaces a pruned head.
+    """
+    fill, micro_batch = _fill(manifest), manifest.options.micro_batch
+    label_of = dict(zip(rows, labels, strict=True))
+    results: dict[int, dict[str, object]] = {}
+    effects: list[dict[str, np.ndarray]] = []
+    for part in slices(len(batch.rows), slice_size(model, manifest)):
+        here, pixels = batch.rows[part], batch.pixels[part]
+        features, logits = features_and_logits(model, pixels)
+        target, source = targets(model, logits, [label_of[row] for row in here], len(here))
+        results |= _predictions(here, logits, target, source, label_of)
+        effects.append(
+            sweep(model, pixels, target, modes=(HEAD,), fill=fill, references=references(part), micro_batch=micro_batch)
+        )
+        on_images(len(here))
+    on_images(len(rows) - len(batch.rows))
+    reduction = reduce_attention(model, batch.pixels, REDUCTION_BATCH)
+    over_rows = _OverRows(rows, batch.rows)
+    heads = (model.n_layers, max(model.n_heads))
+    return HeadUnit(
+        columns=_columns(rows, batch.facts, results, label_of),
+        effects={name: over_rows([part[name][:, 0] for part in effects], heads) for name in METRICS},
+        strength={"mass": over_rows([reduction.mass]), "density": over_rows([reduction.density])},
+        spread={name: over_rows([values]) for name, values in reduction.spread.items()},
+        cls_rows=None if reduction.cls_rows is None else over_rows([reduction.cls_rows]),
+        attention_sum=reduction.attention_sum,
+        counted=len(batch.rows),
+        previews={row: encoded(model.to_picture(batch.pixels[i])) for i, row in enumerate(batch.rows)},
+    )
+
+
+def partial_effects(
+    model: Model,
+    manifest: Manifest,
+    rows: Sequence[int],
+    batch: Batch,
+    target_of: dict[int, int],
+    on_images: OnImages,
+) -> dict[str, np.ndarray]:
+    """The effect of pruning regions of heads, [image, mode, layer, head] by metric, for the rows of one shard."""
+    modes, fill, micro_batch = manifest.options.partial_modes, _fill(manifest), manifest.options.micro_batch
+    parts: list[dict[str, np.ndarray]] = []
+    for part in slices(len(batch.rows), slice_size(model, manifest)):
+        target = np.array([target_of[row] for row in batch.rows[part]], dtype=np.int64)
+        parts.append(sweep(model, batch.pixels[part], target, modes=modes, fill=fill, micro_batch=micro_batch))
+        on_images(len(target))
+    on_images(len(batch.facts) - len(batch.rows))
+    over_rows = _OverRows(rows, batch.rows)
+    shape = (len(modes), model.n_layers, max(model.n_heads))
+    return {name: over_rows([part[name] for part in parts], shape) for name in METRICS}
+
+
+def slice_size(model: Model, manifest: Manifest) -> int:
+    """Images that go through the sweep together: as many as fill one micro-batch with the heads of a layer."""
+    return max(1, manifest.options.micro_batch // max(model.n_heads))
+
+
+def slices(n: int, size: int) -> Iterator[slice]:
+    """Consecutive slices of 0..n-1."""
+    return (slice(start, min(start + size, n)) for start in range(0, n, size))
+
+
+def paired(pixels: Float[Tensor, "image color row col"]) -> Callable[[slice], References]:
+    """References of the fill `resample` for slices of a batch whose images are paired with these."""
+    return lambda part: PairedReferences(pixels[part])
+
+
+def encoded(picture: Image.Image) -> tuple[str, bytes]:
+    """A preview as (file ending, bytes)."""
+    small = max(picture.size) <= _PHOTO
+    file = io.BytesIO()
+    if small:
+        picture.save(file, "PNG")
+    else:
+        picture.save(file, "WEBP", quality=90, method=2)
+    return ("png" if small else "webp"), file.getvalue()
+
+
+class _OverRows:
+    """Puts results of the readable images into arrays over all rows of the shard, NaN for the others."""
+
+    def __init__(self, rows: Sequence[int], readable: Sequence[int]) -> None:
+        self.n_rows = len(rows)
+        place = {row: i for i, row in enumerate(rows)}
+        self.places = np.array([place[row] for row in readable], dtype=np.int64)
+
+    def __call__(self, parts: Sequence[np.ndarray], shape: tuple[int, ...] | None = None) -> np.ndarray:
+        """Join the parts; `shape` of one row is needed where there may be none."""
+        joined = np.concatenate(parts) if parts else np.empty((0, *(shape or ())), np.float32)
+        full = np.full((self.n_rows, *joined.shape[1:]), np.nan, joined.dtype)
+        full[self.places] = joined
+        return full
+
+
+def _fill(manifest: Manifest) -> Fill:
+    return manifest.options.fill  # type: ignore[return-value] # checked when the run was planned
+
+
+def _predictions(
+    rows: Sequence[int],
+    logits: Float[Tensor, "image class"] | None,
+    target: np.ndarray,
+    source: np.ndarray,
+    label_of: dict[int, int],
+) -> dict[int, dict[str, object]]:
+    """Columns of the image table that the intact model decides."""
+    if logits is None:
+        return {row: {} for row in rows}
+    probability, prediction = torch.softmax(logits.double(), -1).max(-1)
+    return {
+        row: {
+            "prediction": int(prediction[i]),
+            "probability": float(probability[i]),
+            "correct": int(prediction[i]) == label_of[row] if label_of[row] >= 0 else None,
+            "target": int(target[i]),
+            "target_source": str(source[i]),
+        }
+        for i, row in enumerate(rows)
+    }
+
+
+def _columns(
+    rows: Sequence[int], facts: dict[int, Fact], results: dict[int, dict[str, object]], label_of: dict[int, int]
+) -> dict[str, list[object]]:
+    nothing = {"prediction": -1, "probability": np.nan, "correct": None, "target": -1, "target_source": None}
+    full = [nothing | results.get(row, {}) | vars(facts[row]) for row in rows]
+    return {name: [row[name] for row in full] for name in full[0]}

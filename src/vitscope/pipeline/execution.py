@@ -1,0 +1,222 @@
+"""Run the units of a planned run on this machine, one after the other, and finish it. Killed at any moment, it goes on.
+
+Order: the head units, shard by shard; then whole attention of featured images; then the partial modes.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import torch
+from torch.nn.attention import sdpa_kernel
+
+from vitscope.engine import References, attention, fixed_arithmetic, mean_references
+from vitscope.errors import BadInput
+from vitscope.models import Model
+from vitscope.pipeline.backends import backends
+from vitscope.pipeline.computing import head_unit, paired, partial_effects, slices
+from vitscope.pipeline.listing import Images
+from vitscope.pipeline.loading import Batch, ImageSource, ahead
+from vitscope.pipeline.planning import plan
+from vitscope.pipeline.request import Request
+from vitscope.store import Manifest, Run, RunWriter
+from vitscope.store.commits import Group, Unit
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MEAN_REFERENCES: Final = 64
+"""Images that the fill `mean` averages over, at most."""
+_REFERENCE_BATCH: Final = 16
+
+
+@dataclass(frozen=True)
+class Step:
+    """How far a group of units is, in images (whole matrices: featured images)."""
+
+    group: Group
+    done: int
+    total: int
+
+
+OnStep = Callable[[Step], object]
+
+
+def analyze(
+    model: Model,
+    images: Images,
+    out: str | Path,
+    *,
+    resume: bool = False,
+    progress: OnStep | None = None,
+    **options: Any,  # noqa: ANN401 - the fields of Request
+) -> Run:
+    """Analyse images and keep everything in the folder `out`.
+
+    Parameters
+    ----------
+    images: a folder, a table or list file, a sequence of paths, or a data frame with the columns path and label.
+    resume: go on with the run in `out` where it stopped; with the same options it ends with the same bits.
+    progress: called after every few images.
+    options: the fields of `Request`: labels, modes, fill, limit, partial_images, seed, threads.
+
+    Raises
+    ------
+    VitscopeError: images, labels, options or the folder do not fit (BadInput, InvalidArgument, StorageError, RunError).
+
+    Example
+    -------
+    >>> run = analyze(model, "photos", "run", modes="all", partial_images=60)  # doctest: +SKIP
+    """
+    run = plan(model, images, out, Request(**options), resume=resume)
+    return execute(run, model, progress=progress)
+
+
+def execute(run: Run, model: Model, *, progress: OnStep | None = None) -> Run:
+    """Compute what a planned run still lacks, and finish it. What `progress` raises stops it; the run stays resumable.
+
+    Raises
+    ------
+    StorageError: the disk is full or not writable; what was committed is kept.
+    RunError: another process is at work on the run.
+    BadInput: none of the images can be read.
+    """
+    options = run.manifest.options
+    with (
+        RunWriter.opened(run.path) as writer,
+        fixed_arithmetic(options.threads),
+        sdpa_kernel(backends(options.attention_backend)),
+    ):
+        pending = writer.pending()
+        if pending or not writer.is_finished():
+            writer.set_state("running")
+            _Execution(writer, model, pending, progress or (lambda step: None)).run()
+            writer.finish()
+    return run
+
+
+class _Execution:
+    """One pass over the pending units of a run."""
+
+    def __init__(self, writer: RunWriter, model: Model, pending: Sequence[Unit], progress: OnStep) -> None:
+        self.writer = writer
+        self.model = model
+        self.pending = pending
+        self.manifest: Manifest = writer.run.manifest
+        self.source = ImageSource(writer.run, model)
+        planned = writer.run.planned_images
+        self.labels: list[int] = planned["label"].tolist()
+        self.sample = np.flatnonzero(planned["partial"].to_numpy())
+        self.counter = _Counter(self, progress)
+
+    def run(self) -> None:
+        """Compute and commit unit after unit."""
+        self._heads([unit.shard for unit in self.pending if unit.group == "head"])
+        if Unit("featured", 0) in self.pending:
+            self._featured()
+        self._partials([unit.shard for unit in self.pending if unit.group == "partial"])
+
+    def _heads(self, shards: Sequence[int]) -> None:
+        if not shards:
+            return
+        references = self._references()
+        for shard, (batch, pairs) in ahead(shards, self._load_head):
+            rows = self.manifest.shard_rows(shard)
+            made = references if pairs is None else paired(pairs)
+            labels = self.labels[rows.start : rows.stop]
+            unit = head_unit(self.model, self.manifest, rows, batch, labels, made, self.counter.of("head"))
+            self.writer.write_head(shard, unit)
+
+    def _load_head(self, shard: int) -> tuple[Batch, torch.Tensor | None]:
+        batch = self.source.batch(self.manifest.shard_rows(shard))
+        if self.manifest.options.fill != "resample" or not batch.rows:
+            return batch, None
+        return batch, torch.stack([self.source.pair_of(row) for row in batch.rows])
+
+    def _references(self) -> Callable[[slice], References | None]:
+        """Of the fill `mean`: the average over a seeded sample of the images; of the others: none."""
+        if self.manifest.options.fill != "mean":
+            return lambda part: None
+        order = np.random.default_rng([self.manifest.options.seed, 3]).permutation(self.manifest.n_images)
+        rows = [int(row) for row in order[:MEAN_REFERENCES]]
+        parts = (self.source.batch(rows[part]) for part in slices(len(rows), _REFERENCE_BATCH))
+        made = mean_references(self.model, (batch.pixels for batch in parts if batch.rows))
+        return lambda part: made
+
+    def _featured(self) -> None:
+        images = self.writer.run.images
+        if all(problem is not None for problem in images["problem"]):
+            _refuse_unreadable(images)
+        rows = choose_featured(images, self.manifest.options.featured, self.manifest.options.seed)
+        on_images = self.counter.of("featured")
+
+        def matrices() -> Iterator[np.ndarray]:
+            for row in rows:
+                pixels, _ = self.source.load(row)
+                yield attention(self.model, pixels[None])[0].numpy()
+                on_images(1)
+
+        self.writer.write_featured(rows, matrices())
+
+    def _partials(self, shards: Sequence[int]) -> None:
+        targets: list[int] = self.writer.run.images["target"].tolist()
+        for shard, batch in ahead(shards, lambda shard: self.source.batch(self._sampled(shard))):
+            rows = self.manifest.shard_rows(shard)
+            target_of = {row: targets[row] for row in batch.rows}
+            on_images = self.counter.of("partial")
+            effects = partial_effects(self.model, self.manifest, rows, batch, target_of, on_images)
+            self.writer.write_partial(shard, effects)
+
+    def _sampled(self, shard: int) -> list[int]:
+        rows = self.manifest.shard_rows(shard)
+        return [int(row) for row in self.sample if row in rows]
+
+
+class _Counter:
+    """Counts images by group, starting from what was committed before, and tells the caller."""
+
+    def __init__(self, execution: _Execution, progress: OnStep) -> None:
+        manifest, sampled = execution.manifest, set(execution.sample.tolist())
+        self.totals: dict[Group, int] = {
+            "head": manifest.n_images,
+            "featured": manifest.options.featured,
+            "partial": len(sampled) if manifest.options.partial_modes else 0,
+        }
+        left: dict[Group, int] = dict.fromkeys(self.totals, 0)
+        for unit in execution.pending:
+            rows = manifest.shard_rows(unit.shard)
+            here = {"head": len(rows), "featured": self.totals["featured"], "partial": len(sampled.intersection(rows))}
+            left[unit.group] += here[unit.group]
+        self.done = {group: total - left[group] for group, total in self.totals.items()}
+        self.progress = progress
+
+    def of(self, group: Group) -> Callable[[int], None]:
+        """Start to report one group."""
+        self.progress(Step(group, self.done[group], self.totals[group]))
+
+        def add(images: int) -> None:
+            if images:
+                self.done[group] += images
+                self.progress(Step(group, self.done[group], self.totals[group]))
+
+        return add
+
+
+def choose_featured(images: "pd.DataFrame", number: int, seed: int) -> list[int]:
+    """Rows of the images whose whole attention is kept: seeded, half of them wrong predictions where possible."""
+    readable = np.flatnonzero(images["problem"].isna().to_numpy())
+    order = np.random.default_rng([seed, 4]).permutation(readable)
+    wrong = [int(row) for row in order if images.at[row, "correct"] is False]
+    right = [int(row) for row in order if images.at[row, "correct"] is not False]
+    n_wrong = min(len(wrong), max(number // 2, number - len(right)))
+    return sorted(wrong[:n_wrong] + right[: number - n_wrong])
+
+
+def _refuse_unreadable(images: "pd.DataFrame") -> None:
+    first = images.iloc[0]
+    raise BadInput(
+        f"cannot analyse these images: none of the {len(images)} can be read; {first['path']} is {first['problem']}",
+        "The reasons are in the run's image table (`vitscope show`).",
+    )

@@ -1,0 +1,207 @@
+"""Which files an analysis is about: a folder, a list of paths, or a table of paths and labels.
+
+Knows nothing about: what is in the files, models (only their class names), torch.
+"""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias, cast
+
+import numpy as np
+
+from vitscope.errors import BadInput
+from vitscope.models.images import SUFFIXES
+from vitscope.pipeline.labels import ClassNames, LabelTable, labels_from_folders, read_label_table, table_from_frame
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Images: TypeAlias = "str | Path | Sequence[str | Path] | pd.DataFrame"
+_TABLES: Final = {".csv", ".tsv"}
+_LISTS: Final = {".txt", ".lst"}
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The files in order, with labels (-1 = none) and class names; `paths` are relative to `root`, or absolute."""
+
+    kind: Literal["folder", "list", "table"]
+    root: Path
+    given: str
+    paths: tuple[str, ...]
+    labels: tuple[int, ...]
+    class_names: tuple[str | None, ...]
+    ignored: tuple[str, ...] = ()
+    note: str | None = None
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def sample(self, limit: int | None, seed: int) -> "Listing":
+        """A seeded sample of at most `limit` files, in their order; all of them for None."""
+        if limit is None or limit >= len(self):
+            return self
+        kept = np.sort(np.random.default_rng([seed, 1]).permutation(len(self))[:limit])
+        return replace(
+            self,
+            paths=tuple(self.paths[i] for i in kept),
+            labels=tuple(self.labels[i] for i in kept),
+            class_names=tuple(self.class_names[i] for i in kept),
+        )
+
+
+def list_images(images: Images, labels: str | Path | None, classes: ClassNames) -> Listing:
+    """List the images of an analysis.
+
+    Parameters
+    ----------
+    images: a folder (one sub-folder a class where it has no images of its own), a `.csv` or `.tsv` table with the
+        columns path, label and perhaps class_name, a `.txt` list of paths, a sequence of paths, or a data frame like
+        the table. Paths in a file are relative to it.
+    labels: a table of labels for a folder or a list.
+
+    Raises
+    ------
+    BadInput: nothing there, not readable, no images, or labels that do not fit; the message names the first offender.
+    """
+    if hasattr(images, "columns"):
+        return _from_table(table_from_frame(cast("pd.DataFrame", images), classes), "a data frame", labels)
+    if not isinstance(images, str | os.PathLike):
+        given = [Path(path) for path in cast("Sequence[str | Path]", images)]
+        return _labelled(_from_paths(given, f"a list of {len(given)} paths"), labels, classes)
+    path = Path(images)
+    if path.is_dir():
+        listing = _from_folder(path, classes, guess_labels=labels is None)
+        return _labelled(listing, labels, classes)
+    if not path.exists():
+        raise BadInput(f"cannot analyse {path}: there is no such folder or file", "Check the path.")
+    if path.suffix.lower() in _TABLES:
+        return _from_table(read_label_table(path, classes), str(path), labels)
+    if path.suffix.lower() in _LISTS:
+        lines = [line.strip() for line in _text(path).splitlines()]
+        given = [path.parent / line for line in lines if line and not line.startswith("#")]
+        return _labelled(_from_paths(given, str(path)), labels, classes)
+    if path.suffix.lower() in SUFFIXES:
+        return _labelled(_from_paths([path], str(path)), labels, classes)
+    raise BadInput(
+        f"cannot analyse {path}: expected a folder, a .csv table or a .txt list",
+        "A table has the columns path,label and perhaps class_name; paths are relative to it.",
+    )
+
+
+def _from_folder(folder: Path, classes: ClassNames, *, guess_labels: bool) -> Listing:
+    found, ignored = _walk(folder)
+    if not found:
+        detail = f"; {len(ignored)} other files are there, such as {ignored[0]}" if ignored else ""
+        raise BadInput(
+            f"cannot analyse {folder}: no images in it or below it{detail}",
+            f"Images are recognised by their names: {' '.join(sorted(SUFFIXES))}.",
+        )
+    listing = Listing(
+        "folder",
+        folder.resolve(),
+        str(folder),
+        tuple(found),
+        (-1,) * len(found),
+        (None,) * len(found),
+        tuple(ignored),
+    )
+    if guess_labels and all("/" in path for path in found):
+        labels, names, note = labels_from_folders([path.split("/", 1)[0] for path in found], classes)
+        return replace(listing, labels=labels, class_names=names, note=note)
+    return listing
+
+
+def _walk(folder: Path) -> tuple[list[str], list[str]]:
+    """Images and other files below a folder as sorted relative paths; links to folders are followed, once each."""
+
+    def unreadable(error: OSError) -> None:
+        raise BadInput(
+            f"cannot list {error.filename or folder}: {error.strerror}", "Change its permissions, or leave it out."
+        ) from error
+
+    found: list[str] = []
+    ignored: list[str] = []
+    seen: set[str] = set()
+    for current, folders, files in os.walk(folder, followlinks=True, onerror=unreadable):
+        real = os.path.realpath(current)
+        if real in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in files:
+            if not name.startswith("."):
+                path = (Path(current) / name).relative_to(folder).as_posix()
+                (found if Path(name).suffix.lower() in SUFFIXES else ignored).append(path)
+    return sorted(found), sorted(ignored)
+
+
+def _from_paths(paths: Sequence[Path], given: str) -> Listing:
+    if not paths:
+        raise BadInput(f"cannot analyse {given}: it names no images", "Give at least one path.")
+    _require_files(paths, given)
+    absolute = [Path(os.path.abspath(path)) for path in paths]  # noqa: PTH100 - resolve() would follow links
+    root = Path(os.path.commonpath([path.parent for path in absolute])) if _one_drive(absolute) else None
+    relative = [path.relative_to(root).as_posix() if root else str(path) for path in absolute]
+    n = len(paths)
+    return Listing("list", root or Path.cwd(), given, tuple(relative), (-1,) * n, (None,) * n)
+
+
+def _from_table(table: LabelTable, given: str, labels: str | Path | None) -> Listing:
+    if labels is not None:
+        raise BadInput(f"cannot take labels from {labels}: {given} has its own", "Leave --labels out.")
+    if not table.paths:
+        raise BadInput(f"cannot analyse {given}: it has no rows", "Add one row an image: path,label[,class_name].")
+    _require_files([table.root / path for path in table.paths], given)
+    return Listing("table", table.root, given, table.paths, table.labels, table.class_names)
+
+
+def _labelled(listing: Listing, labels: str | Path | None, classes: ClassNames) -> Listing:
+    """The listing with labels from a table; images the table does not name keep none."""
+    if labels is None:
+        return listing
+    table = read_label_table(Path(labels), classes)
+    rows = {os.path.realpath(listing.root / path): i for i, path in enumerate(listing.paths)}
+    roots = (table.root, listing.root)  # beside the table, or else beside the images
+    root = next((root for root in roots if any((root / path).exists() for path in table.paths)), table.root)
+    _require_files([root / path for path in table.paths], str(labels))
+    numbers, names = list(listing.labels), list(listing.class_names)
+    matched = 0
+    for path, label, name in zip(table.paths, table.labels, table.class_names, strict=True):
+        row = rows.get(os.path.realpath(root / path))
+        if row is not None:
+            numbers[row], names[row] = label, name
+            matched += 1
+    if not matched:
+        raise BadInput(
+            f"cannot label the images of {listing.given}: none of the {len(table.paths)} rows of {labels} fits",
+            "Paths in the table are relative to it; its first is "
+            + (table.paths[0] if table.paths else "missing")
+            + ".",
+        )
+    missing = len(listing) - sum(label >= 0 for label in numbers)
+    note = f"{missing} of {len(listing)} images have no label" if missing else None
+    return replace(listing, labels=tuple(numbers), class_names=tuple(names), note=note)
+
+
+def _require_files(paths: Sequence[Path], given: str) -> None:
+    missing = [path for path in paths if not path.exists()]
+    if missing:
+        raise BadInput(
+            f"cannot analyse {given}: {len(missing)} of {len(paths)} files it names do not exist, first {missing[0]}",
+            "Paths in a file are relative to that file.",
+        )
+
+
+def _one_drive(paths: Sequence[Path]) -> bool:
+    return len({path.drive for path in paths}) == 1
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"cannot read {path}: {error}", "It must be a text file in UTF-8.") from error

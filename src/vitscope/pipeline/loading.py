@@ -1,0 +1,109 @@
+"""From rows of a run's image table to pixels, a unit ahead of the computation.
+
+Knows nothing about: what is computed from the pixels.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from vitscope.engine import derangement
+from vitscope.errors import BadInput, ImageUnreadable
+from vitscope.models import Model
+from vitscope.models.images import decode_picture, read_bytes
+from vitscope.store import Run
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Fact:
+    """What became of one image: its size when upright, an oddity that was handled, or why it was skipped."""
+
+    width: int = 0
+    height: int = 0
+    note: str | None = None
+    problem: str | None = None
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The readable images among some rows, and a fact about each of the rows."""
+
+    rows: tuple[int, ...]
+    pixels: Float[Tensor, "image color row col"]
+    facts: dict[int, Fact]
+
+
+class ImageSource:
+    """Loads images of one run for one model, and refuses files that have changed since the run was planned."""
+
+    def __init__(self, run: Run, model: Model) -> None:
+        images = run.planned_images
+        self._model = model
+        self._root = Path(run.manifest.source.root)
+        self._paths: list[str] = images["path"].tolist()
+        self._ids: list[str] = images["id"].tolist()
+        self._seed = run.manifest.options.seed
+        self._pairs: np.ndarray | None = None
+
+    def load(self, row: int) -> tuple[Float[Tensor, "color row col"], Fact]:
+        """The pixels of one image. Raises ImageUnreadable with the reason."""
+        content = read_bytes(self._root / self._paths[row])
+        if hashlib.sha256(content).hexdigest() != self._ids[row]:
+            raise ImageUnreadable("changed since the run was planned")
+        picture = decode_picture(content, channels=self._model.input_size[0])
+        fact = Fact(picture.image.width, picture.image.height, picture.note)
+        return self._model.preprocess(picture.image), fact
+
+    def batch(self, rows: Iterable[int]) -> Batch:
+        """The pixels of those rows that can be read."""
+        facts: dict[int, Fact] = {}
+        loaded: dict[int, Tensor] = {}
+        for row in rows:
+            try:
+                loaded[row], facts[row] = self.load(row)
+            except ImageUnreadable as error:
+                facts[row] = Fact(problem=error.message)
+        pixels = torch.stack(list(loaded.values())) if loaded else torch.empty(0, *self._model.input_size)
+        return Batch(tuple(loaded), pixels, facts)
+
+    def pair_of(self, row: int) -> Float[Tensor, "color row col"]:
+        """The image that replaces another under the fill `resample`: the next readable one along a seeded cycle.
+
+        Raises
+        ------
+        BadInput: no other image can be read.
+        """
+        if self._pairs is None:
+            self._pairs = derangement(len(self._paths), self._seed)
+        other = int(self._pairs[row])
+        while other != row:
+            with suppress(ImageUnreadable):
+                return self.load(other)[0]
+            other = int(self._pairs[other])  # one cycle through all images: it ends at `row`
+        raise BadInput(
+            f"cannot resample: no image but {self._paths[row]} can be read", "Use fill zero, or give more images."
+        )
+
+
+def ahead(items: Sequence[Item], load: Callable[[Item], Result]) -> Iterator[tuple[Item, Result]]:
+    """Yield each item with what `load` makes of it, the next one being loaded in a thread meanwhile."""
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="vitscope-images") as pool:
+        waiting = [pool.submit(load, item) for item in items[:1]]
+        for i, item in enumerate(items):
+            result = waiting.pop().result()
+            if i + 1 < len(items):
+                waiting.append(pool.submit(load, items[i + 1]))
+            yield item, result
+            del result  # else two loaded units would be held while the third is read

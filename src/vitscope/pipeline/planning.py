@@ -1,0 +1,160 @@
+"""Plan an analysis: resolve, once, everything that fixes its bits, and make the run folder; or reopen one to resume.
+
+Knows nothing about: how units are computed.
+"""
+
+import secrets
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import torch
+
+from vitscope._version import __version__
+from vitscope.engine import METRICS, check_fill, derangement, plan_micro_batch
+from vitscope.models import Model
+from vitscope.pipeline.backends import enabled_backends
+from vitscope.pipeline.identity import file_ids, fingerprint, model_info, require_same, versions
+from vitscope.pipeline.labels import ClassNames
+from vitscope.pipeline.listing import Images, Listing, list_images
+from vitscope.pipeline.request import Request, resolve_modes
+from vitscope.store import SCHEMA_VERSION, Manifest, Options, Run, RunWriter, Source, open_run
+from vitscope.store.writer import require_free
+from vitscope.tokens import HEAD
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SHARD_SIZE: Final = 32
+FEATURED: Final = 24
+"""Images whose whole attention is kept, where their matrices fit into FEATURED_BYTES."""
+FEATURED_BYTES: Final = 512 * 2**20
+MEAN_BYTES: Final = 256 * 2**20
+"""Largest mean attention that is kept: it is written anew after every shard."""
+_NAMED: Final = 3
+
+
+def plan(model: Model, images: Images, out: str | Path, request: Request, *, resume: bool = False) -> Run:
+    """Make the folder of a run, planned and empty; or, with `resume`, reopen one that is the same analysis.
+
+    Raises
+    ------
+    BadInput, InvalidArgument: images, labels or options that do not fit; nothing is written.
+    StorageError: `out` holds something already, or cannot be written.
+    RunError: on resume, the run is of another model, image set, options or versions; the message names the difference.
+    """
+    out = Path(out)
+    resume = resume and out.is_dir() and any(out.iterdir())
+    if not resume:
+        require_free(out)
+    kept = open_run(out) if resume else None
+    request = request if kept is None else _as_in_run(request, kept.manifest.options)
+    modes = resolve_modes(request.modes or HEAD, model.tokens)
+    fill, seed = request.fill or "zero", request.seed or 0
+    check_fill(fill, list(modes))
+
+    listing = list_images(images, request.labels, ClassNames(model.n_classes, model.classes)).sample(
+        request.limit, seed
+    )
+    if fill == "resample":
+        derangement(len(listing), seed)  # refuses a single image before anything is written
+    ids = file_ids(listing)
+    manifest = _manifest(model, listing, ids, request, modes)
+    if kept is not None:
+        require_same(str(out), kept.manifest, manifest, _changed_files(kept.planned_images, listing, ids))
+        with RunWriter.opened(out) as writer:  # the files are the same, but may have moved
+            writer.relocate(manifest.source, manifest.model.weights)
+        return kept
+    RunWriter.create(out, manifest, _table(listing, ids, manifest))
+    return open_run(out)
+
+
+def _as_in_run(request: Request, kept: Options) -> Request:
+    """What was not said now is as it was; a sample size that covers all images is the same as none."""
+    said = {
+        "modes": kept.modes,
+        "fill": kept.fill,
+        "limit": kept.limit,
+        "partial_images": kept.partial_images or None,
+        "seed": kept.seed,
+        "threads": kept.threads,
+    }
+    return replace(request, **{name: value for name, value in said.items() if getattr(request, name) is None})
+
+
+def _manifest(model: Model, listing: Listing, ids: list[str], request: Request, modes: tuple[str, ...]) -> Manifest:
+    n_images, tokens = len(listing), model.tokens
+    matrices = model.n_layers * max(model.n_heads) * tokens.n_tokens**2
+    partial = 0 if modes == (HEAD,) else min(request.partial_images or n_images, n_images)
+    return Manifest(
+        schema_version=SCHEMA_VERSION,
+        run_id=secrets.token_hex(8),
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        vitscope=__version__,
+        state="planned",
+        model=model_info(model, None if request.weights_file is None else str(Path(request.weights_file).resolve())),
+        tokens=tokens,
+        transform=model.transform_text,
+        source=_source(listing, request),
+        options=Options(
+            modes=modes,
+            fill=request.fill or "zero",
+            limit=request.limit,
+            partial_images=partial,
+            shard_size=SHARD_SIZE,
+            micro_batch=plan_micro_batch(model),
+            threads=request.threads or torch.get_num_threads(),
+            attention_backend=enabled_backends(),
+            seed=request.seed or 0,
+            featured=min(FEATURED, n_images, FEATURED_BYTES // (2 * matrices)),
+            mean_attention=4 * matrices <= MEAN_BYTES,
+        ),
+        metrics=METRICS,
+        versions=versions(),
+        fingerprint=fingerprint(ids, listing),
+        n_images=n_images,
+    )
+
+
+def _source(listing: Listing, request: Request) -> Source:
+    return Source(
+        kind=listing.kind,
+        root=str(listing.root),
+        images=listing.given,
+        labels=None if request.labels is None else str(request.labels),
+        ignored=len(listing.ignored),
+        ignored_names=listing.ignored[:_NAMED],
+        note=listing.note,
+    )
+
+
+def _table(listing: Listing, ids: list[str], manifest: Manifest) -> dict[str, list[object]]:
+    order = np.random.default_rng([manifest.options.seed, 2]).permutation(manifest.n_images)
+    sample = set(order[: manifest.options.partial_images].tolist())
+    return {
+        "id": list(ids),
+        "path": list(listing.paths),
+        "label": list(listing.labels),
+        "class_name": list(listing.class_names),
+        "partial": [row in sample for row in range(manifest.n_images)],
+    }
+
+
+def _changed_files(kept: "pd.DataFrame", listing: Listing, ids: list[str]) -> str | None:
+    """How the image set differs from the run's, in words; None when it does not."""
+    columns = (kept[name].tolist() for name in ("id", "label", "class_name"))
+    before = dict(zip(kept["path"], zip(*columns, strict=True), strict=True))
+    now = dict(zip(listing.paths, zip(ids, listing.labels, listing.class_names, strict=True), strict=True))
+    both = [path for path in now if path in before]
+    groups = {
+        "new": [path for path in now if path not in before],
+        "gone": [path for path in before if path not in now],
+        "with other bytes": [path for path in both if now[path][0] != before[path][0]],
+        "with other labels": [path for path in both if now[path][1:] != before[path][1:]],
+    }
+    found = [f"{len(paths)} {what}: {', '.join(paths[:_NAMED])}" for what, paths in groups.items() if paths]
+    if not found and list(listing.paths) != kept["path"].tolist():
+        found = ["another order"]
+    return ", ".join(found) or None

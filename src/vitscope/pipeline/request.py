@@ -1,0 +1,75 @@
+"""What a user asks of an analysis, before anything is resolved. None means: not said (a default, or what the run has).
+
+Knows nothing about: models, torch, files.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from vitscope.errors import InvalidArgument, NotAvailable
+from vitscope.tokens import HEAD, TokenLayout, available_modes, canonical_mode
+
+
+@dataclass(frozen=True)
+class Request:
+    """Options of an analysis.
+
+    Parameters
+    ----------
+    labels: table of labels for a folder or a list.
+    modes: `head` (default), `all`, or names of modes; `head` is always among them.
+    fill: zero (default), renormalise, mean, resample.
+    limit: a seeded sample of at most this many images.
+    partial_images: size of the seeded sample on which the modes other than `head` run; all images by default.
+    seed: of both samples, of the featured images and of the fills' references.
+    threads: of torch; what torch has by default.
+    weights_file: where the weights came from, kept so that `serve` finds them again.
+    """
+
+    labels: str | Path | None = None
+    modes: str | Sequence[str] | None = None
+    fill: str | None = None
+    limit: int | None = None
+    partial_images: int | None = None
+    seed: int | None = None
+    threads: int | None = None
+    weights_file: str | Path | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("limit", "partial_images", "threads"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise InvalidArgument(f"cannot analyse with {name} {value}: expected at least 1")
+
+
+def resolve_modes(modes: str | Sequence[str], tokens: TokenLayout) -> tuple[str, ...]:
+    """Canonical names of the modes, `head` first, each once.
+
+    Raises
+    ------
+    InvalidArgument: an unknown mode, or one that needs a CLS token where there is none.
+    """
+    names = [part.strip() for part in modes.split(",")] if isinstance(modes, str) else list(modes)
+    if names == ["all"]:
+        return available_modes(tokens)
+    chosen = [canonical_mode(name, tokens) for name in names if name]
+    return tuple(dict.fromkeys([HEAD, *chosen]))
+
+
+def check_method(importance: str, engine: str) -> None:
+    """Refuse the ways of computing that come later.
+
+    Raises
+    ------
+    NotAvailable: a method or an engine of a later version.
+    InvalidArgument: one that nobody knows.
+    """
+    known = {"importance": (importance, "exact", ("gradient", "estimate")), "engine": (engine, "local", ("ray",))}
+    for option, (value, ready, later) in known.items():
+        if value in later:
+            raise NotAvailable(
+                f"cannot use --{option} {value}: it comes with a later version", f"Use --{option} {ready}."
+            )
+        if value != ready:
+            raise InvalidArgument(f"cannot use --{option} {value}: expected {ready}")

@@ -1,0 +1,207 @@
+"""The arrays of a run: their shapes, names, units and chunks, and regions of them in and out of zarr.
+
+Knows nothing about: how the numbers are computed; torch. zarr is imported when an array is touched.
+"""
+
+import hashlib
+import itertools
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from vitscope.errors import RunError
+from vitscope.store.durable import flush
+from vitscope.store.manifest import Manifest
+
+if TYPE_CHECKING:
+    import zarr
+
+FOLDER: Final = "arrays"
+
+METRIC_UNITS: Final[Mapping[str, str]] = {
+    "prob_drop": "probability",
+    "logit_drop": "logits",
+    "jsd": "bits",
+    "flip": "0 or 1",
+    "out_cos": "cosine distance",
+    "cls_cos": "cosine distance",
+    "patch_cos": "cosine distance",
+}
+STRENGTH_UNITS: Final[Mapping[str, str]] = {
+    "mass": "share of attention in the ring",
+    "density": "share of attention per patch of the ring",
+}
+SPREAD_UNITS: Final[Mapping[str, str]] = {
+    "distance": "pixels",
+    "entropy": "nats",
+    "cls_entropy": "nats",
+    "focus": "0 to 1",
+    "coverage": "share of patches",
+    "nmi": "0 to 1",
+    "sink": "largest over median column sum",
+    "cls_self": "share of attention",
+    "cls_to_patches": "share of attention",
+    "patches_to_cls": "share of attention",
+    "patches_to_patches": "share of attention",
+    "to_cls": "share of attention",
+    "to_other": "share of attention",
+}
+_CHUNK_BYTES: Final = 4 * 2**20
+"""A chunk of CLS rows stays near this, so that one image is cheap to read from a large model's run."""
+
+Region = tuple[slice, ...]
+
+
+@dataclass(frozen=True)
+class ArraySpec:
+    """One array before it exists: what zarr needs to create it. Every fill value is NaN = not computed."""
+
+    shape: tuple[int, ...]
+    chunks: tuple[int, ...]
+    dims: tuple[str, ...]
+    dtype: str
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+
+def planned_arrays(manifest: Manifest) -> dict[str, ArraySpec]:
+    """The arrays that are filled shard by shard, by path under `arrays/`.
+
+    A chunk never spans two shards, nor two modes, so no two units of work share one.
+    """
+    n, size = manifest.n_images, manifest.options.shard_size
+    heads = (manifest.model.n_layers, max(manifest.model.n_heads))
+    hops = max(manifest.tokens.rows, manifest.tokens.cols)
+    specs: dict[str, ArraySpec] = {}
+    for metric in manifest.metrics:
+        specs[f"importance/{metric}"] = ArraySpec(
+            (n, len(manifest.options.modes), *heads),
+            (size, 1, *heads),
+            ("image", "mode", "layer", "head"),
+            "float32",
+            {
+                "units": METRIC_UNITS[metric],
+                "fill": manifest.options.fill,
+                "method": "exact",
+                "target": "images.target",
+            },
+        )
+    for name, units in STRENGTH_UNITS.items():
+        specs[f"strength/{name}"] = ArraySpec(
+            (n, *heads, hops), (size, *heads, hops), ("image", "layer", "head", "hop"), "float32", {"units": units}
+        )
+    for name, units in SPREAD_UNITS.items():
+        specs[f"spread/{name}"] = ArraySpec(
+            (n, *heads), (size, *heads), ("image", "layer", "head"), "float32", {"units": units}
+        )
+    if manifest.tokens.cls is not None:
+        row = (*heads, manifest.tokens.n_patches)
+        fitting = max(1, _CHUNK_BYTES // (2 * int(np.prod(row))))
+        images = max(divisor for divisor in range(1, size + 1) if size % divisor == 0 and divisor <= fitting)
+        specs["attention/cls_rows"] = ArraySpec(
+            (n, *row), (images, *row), ("image", "layer", "head", "patch"), "float16", {"units": "share of attention"}
+        )
+    return specs
+
+
+def matrix_arrays(manifest: Manifest, n_featured: int) -> dict[str, ArraySpec]:
+    """The arrays of whole attention matrices, made once all images have been seen."""
+    layers, heads, tokens = manifest.model.n_layers, max(manifest.model.n_heads), manifest.tokens.n_tokens
+    matrix = (heads, tokens, tokens)
+    units = {"units": "share of attention"}
+    dims = ("layer", "head", "query", "key")
+    specs: dict[str, ArraySpec] = {}
+    if manifest.options.mean_attention:
+        specs["attention/mean"] = ArraySpec((layers, *matrix), (1, *matrix), dims, "float32", units)
+    if n_featured:
+        specs["attention/featured"] = ArraySpec(
+            (n_featured, layers, *matrix), (1, 1, *matrix), ("featured", *dims), "float16", units
+        )
+    return specs
+
+
+def create_groups(run: Path) -> None:
+    """Create the groups that hold the arrays, so that any zarr reader opens `RUN/arrays` as one tree."""
+    import zarr
+
+    for group in ("", "importance", "strength", "spread", "attention"):
+        zarr.create_group(str(run / FOLDER / group), overwrite=False)
+
+
+def create_array(run: Path, path: str, spec: ArraySpec) -> None:
+    """Create (or replace) an empty array."""
+    import zarr
+
+    zarr.create_array(
+        str(run / FOLDER / path),
+        shape=spec.shape,
+        chunks=spec.chunks,
+        dtype=spec.dtype,
+        fill_value=float("nan"),
+        dimension_names=spec.dims,
+        attributes=dict(spec.attributes),
+        chunk_key_encoding={"name": "default", "separator": "."},  # all chunks in one folder: simple to flush
+        overwrite=True,
+    )
+
+
+def open_array(run: Path, path: str, *, writable: bool = False) -> "zarr.Array":
+    """Open an array; RunError when it is missing or its metadata is damaged."""
+    import zarr
+
+    try:
+        return zarr.open_array(str(run / FOLDER / path), mode="r+" if writable else "r")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RunError(
+            f"cannot read the array {path} of {run}: {type(error).__name__}",
+            "Run the analysis again with --resume to repair it, or analyse into another folder.",
+        ) from error
+
+
+def read_region(run: Path, path: str, region: Region | tuple[()] = ()) -> np.ndarray:
+    """Read part of an array (all of it by default); RunError when a chunk is damaged."""
+    array = open_array(run, path)
+    try:
+        return np.asarray(array[region or ...])
+    except (OSError, ValueError, RuntimeError) as error:
+        raise RunError(
+            f"cannot read the array {path} of {run}: a chunk is damaged ({type(error).__name__})",
+            "Run the analysis again with --resume: it computes damaged shards anew.",
+        ) from error
+
+
+def write_region(run: Path, path: str, region: Region, values: np.ndarray) -> str:
+    """Write whole chunks of an array, flush them, and return the sha256 of the values.
+
+    Whatever an interrupted writer left there is removed first.
+    """
+    array = open_array(run, path, writable=True)
+    values = canonical(values, array.dtype)
+    files = list(_chunk_files(run, path, region, array.chunks))
+    for file in files:
+        file.unlink(missing_ok=True)
+    array[region] = values
+    flush(file for file in files if file.exists())
+    flush([run / FOLDER / path])
+    return digest(values)
+
+
+def _chunk_files(run: Path, path: str, region: Region, chunks: tuple[int, ...]) -> Iterator[Path]:
+    """The chunk files a region is made of; a chunk that is NaN throughout has none."""
+    spans = [range(part.start // size, -(-part.stop // size)) for part, size in zip(region, chunks, strict=True)]
+    for index in itertools.product(*spans):
+        yield run / FOLDER / path / ".".join(["c", *map(str, index)])
+
+
+def canonical(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """The values as they will be read back: the array's dtype, one kind of NaN (zarr leaves out chunks of NaN)."""
+    values = np.ascontiguousarray(values, dtype=dtype)
+    missing = np.isnan(values)
+    return np.where(missing, dtype.type(np.nan), values) if missing.any() else values
+
+
+def digest(values: np.ndarray) -> str:
+    """The sha256 of an array's bytes, in C order."""
+    return hashlib.sha256(np.ascontiguousarray(values).data.cast("B") if values.size else b"").hexdigest()

@@ -1,0 +1,196 @@
+"""`run.json`: what a run is, and everything that fixes its bits, as frozen dataclasses.
+
+Knows nothing about: arrays and tables, models, torch.
+"""
+
+import types
+from dataclasses import asdict, dataclass, fields, is_dataclass
+from pathlib import Path
+from typing import Any, Final, Literal, Union, get_args, get_origin, get_type_hints
+
+from vitscope.errors import RunError, VitscopeError
+from vitscope.store.durable import read_json, write_json
+from vitscope.tokens import HEAD, TokenLayout
+
+SCHEMA_VERSION: Final = 1
+FILE: Final = "run.json"
+State = Literal["planned", "running", "complete"]
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """The model as it was loaded: enough to name it, to load it again and to tell whether it is the same one.
+
+    `weights` is the file given by the user; `weights_sha256` identifies the numbers; `parity` is max|difference| /
+    max|reference| between our path and the model's own output; `n_heads` has one entry a layer.
+    """
+
+    id: str
+    name: str
+    adapter: str
+    weights: str | None
+    weights_sha256: str | None
+    parity: float
+    n_layers: int
+    n_heads: tuple[int, ...]
+    n_classes: int | None
+    classes: tuple[str, ...] | None
+    input_size: tuple[int, int, int]
+    device: str
+    dtype: str
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the images came from; paths in the image table are relative to `root`.
+
+    `ignored` counts the files of a folder whose names are not those of images, `ignored_names` are a few of them.
+    """
+
+    kind: Literal["folder", "list", "table"]
+    root: str
+    images: str
+    labels: str | None
+    ignored: int
+    ignored_names: tuple[str, ...]
+    note: str | None
+
+
+@dataclass(frozen=True)
+class Options:
+    """What was asked for, resolved once: the same options on the same machine give the same bits.
+
+    `modes` starts with `head`; `partial_images` is the size of the seeded sample that the other modes run on;
+    `micro_batch` is the number of sequences that run together; `featured` is the number of images whose whole attention
+    is kept and `mean_attention` says whether the mean of all is (both shrink for models whose matrices are huge).
+    """
+
+    modes: tuple[str, ...]
+    fill: str
+    limit: int | None
+    partial_images: int
+    shard_size: int
+    micro_batch: int
+    threads: int
+    attention_backend: str
+    seed: int
+    featured: int
+    mean_attention: bool
+
+    @property
+    def partial_modes(self) -> tuple[str, ...]:
+        """The modes other than `head`, in the order of the mode axis."""
+        return tuple(mode for mode in self.modes if mode != HEAD)
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The whole of `run.json`. `fingerprint` identifies the set of images: names, bytes, labels, order."""
+
+    schema_version: int
+    run_id: str
+    created: str
+    vitscope: str
+    state: State
+    model: ModelInfo
+    tokens: TokenLayout
+    transform: str
+    source: Source
+    options: Options
+    metrics: tuple[str, ...]
+    versions: dict[str, str]
+    fingerprint: str
+    n_images: int
+
+    @property
+    def n_shards(self) -> int:
+        """Number of shards the images are cut into; the last one may be short."""
+        return -(-self.n_images // self.options.shard_size)
+
+    def shard_rows(self, shard: int) -> range:
+        """Rows of the image table that belong to a shard."""
+        size = self.options.shard_size
+        return range(shard * size, min((shard + 1) * size, self.n_images))
+
+
+def write_manifest(run: Path, manifest: Manifest) -> None:
+    """Write `run.json` atomically."""
+    write_json(run / FILE, asdict(manifest), indent=1)
+
+
+def read_manifest(run: Path) -> Manifest:
+    """Read `run.json`.
+
+    Raises
+    ------
+    RunError: there is no run there, it is damaged, or a newer vitscope wrote it; the hint says what to do.
+    """
+    try:
+        document = read_json(run / FILE)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise RunError(
+            f"cannot open {run}: it is not a run, there is no {FILE} in it",
+            "Give the folder that `vitscope analyze ... --out RUN` made.",
+        ) from error
+    except OSError as error:
+        raise RunError(f"cannot open {run}: {FILE} cannot be read ({error.strerror})") from error
+    except ValueError as error:
+        raise _damaged(run, str(error)) from error
+    version = document.get("schema_version") if isinstance(document, dict) else None
+    if isinstance(version, int) and version > SCHEMA_VERSION:
+        raise RunError(
+            f"cannot open {run}: vitscope {document.get('vitscope', 'of a later version')} wrote it in format "
+            f"{version}, this version reads up to {SCHEMA_VERSION}",
+            "Install a newer vitscope: pip install --upgrade vitscope.",
+        )
+    if version != SCHEMA_VERSION:
+        raise _damaged(run, f"schema_version is {version!r}, expected {SCHEMA_VERSION}")
+    try:
+        return _decode(Manifest, document, "run")
+    except (ValueError, VitscopeError) as error:
+        raise _damaged(run, str(error)) from error
+
+
+def _damaged(run: Path, reason: str) -> RunError:
+    return RunError(
+        f"cannot open {run}: {FILE} is damaged ({reason})",
+        "Restore the file from a copy, or analyse again into another folder.",
+    )
+
+
+def _decode(kind: Any, value: Any, where: str) -> Any:  # noqa: ANN401 - driven by the annotations of the dataclasses
+    """Build `kind` (a dataclass, tuple, dict, union or plain type) from JSON; ValueError names what differs."""
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin in (Union, types.UnionType):
+        if value is None and type(None) in arguments:
+            return None
+        return _decode(next(a for a in arguments if a is not type(None)), value, where)
+    if origin is Literal:
+        if value in arguments:
+            return value
+    elif origin is tuple:
+        if isinstance(value, list) and (arguments[-1] is ... or len(arguments) == len(value)):
+            kinds = arguments[:1] * len(value) if arguments[-1] is ... else arguments
+            pairs = enumerate(zip(kinds, value, strict=True))
+            return tuple(_decode(item_kind, item, f"{where}[{i}]") for i, (item_kind, item) in pairs)
+    elif origin is dict:
+        if isinstance(value, dict):
+            return {key: _decode(arguments[1], item, f"{where}.{key}") for key, item in value.items()}
+    elif is_dataclass(kind):
+        if isinstance(value, dict):
+            return _decode_dataclass(kind, value, where)
+    elif kind is float and isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    elif isinstance(value, kind) and isinstance(value, bool) == (kind is bool):
+        return value
+    raise ValueError(f"{where} is {value!r:.80}, expected {getattr(kind, '__name__', kind)}")
+
+
+def _decode_dataclass(kind: Any, value: dict[str, Any], where: str) -> Any:  # noqa: ANN401 - see _decode
+    hints = get_type_hints(kind)
+    missing = [field.name for field in fields(kind) if field.name not in value]
+    if missing:
+        raise ValueError(f"{where} has no {', '.join(missing)}")
+    return kind(
+        **{field.name: _decode(hints[field.name], value[field.name], f"{where}.{field.name}") for field in fields(kind)}
+    )

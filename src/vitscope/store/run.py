@@ -1,0 +1,273 @@
+"""A run as it is read: table, arrays, previews, progress. It may still be growing: only committed units are shown.
+
+Knows nothing about: models, torch; who writes the run.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from vitscope.errors import InvalidArgument, RunError
+from vitscope.store.arrays import ArraySpec, planned_arrays, read_region
+from vitscope.store.commits import GROUPS, Unit, committed, read_commit
+from vitscope.store.manifest import FILE, Manifest, State, read_manifest
+from vitscope.store.tables import COMPUTED, PLANNED, read_tables, without_results
+from vitscope.tokens import HEAD, TokenLayout
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+PLAN_TABLE: Final = "plan.parquet"
+IMAGE_TABLE: Final = "images.parquet"
+SHARD_TABLES: Final = "images"
+PREVIEWS: Final = "previews"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is. `units` maps a group to (done, total); `generation` rises with every commit."""
+
+    state: State
+    done_units: int
+    total_units: int
+    units: dict[str, tuple[int, int]]
+    generation: int
+
+
+class Run:
+    """A run folder, opened for reading. Properties are read afresh when the run has grown."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._manifest = (self._manifest_stamp(), read_manifest(path))
+        self._images: tuple[int, pd.DataFrame] | None = None
+
+    @property
+    def manifest(self) -> Manifest:
+        """`run.json`; only its `state` changes during a run."""
+        stamp = self._manifest_stamp()
+        if stamp != self._manifest[0]:
+            self._manifest = (stamp, read_manifest(self.path))
+        return self._manifest[1]
+
+    @property
+    def tokens(self) -> TokenLayout:
+        """What each token is."""
+        return self.manifest.tokens
+
+    @property
+    def images(self) -> "pd.DataFrame":
+        """One row an image, skipped ones too; the index is the row number that keys every array.
+
+        Columns: id, path, label, class_name, partial, prediction, probability, correct, target, target_source, width,
+        height, note, problem, done.
+        """
+        generation = self.progress().generation
+        if self._images is None or self._images[0] != generation:
+            self._images = (generation, self._read_images())
+        return self._images[1].copy()
+
+    @property
+    def importance(self) -> "xr.Dataset":
+        """Effect of pruning each head, one variable a metric, over (image, mode, layer, head); NaN = not computed."""
+        return self._dataset("importance", {"mode": list(self.manifest.options.modes)})
+
+    @property
+    def strength(self) -> "xr.Dataset":
+        """Attention by hop: `mass` and `density` over (image, layer, head, hop)."""
+        return self._dataset("strength", {})
+
+    @property
+    def spread(self) -> "xr.Dataset":
+        """Distance, entropy, focus and the like, one variable a measure, over (image, layer, head)."""
+        return self._dataset("spread", {})
+
+    def effect(self, metric: str, mode: str) -> np.ndarray:
+        """One metric of one mode: float32 [image, layer, head]; NaN = not computed (yet).
+
+        Raises
+        ------
+        InvalidArgument: the run has no such metric or mode; the message lists those it has.
+        """
+        manifest = self.manifest
+        for kind, name, known in (("metric", metric, manifest.metrics), ("mode", mode, manifest.options.modes)):
+            if name not in known:
+                raise InvalidArgument(f"cannot read {kind} {name!r}: this run has {', '.join(known)}")
+        path, index = f"importance/{metric}", manifest.options.modes.index(mode)
+        group = "head" if mode == HEAD else "partial"
+        return self._rows(path, planned_arrays(manifest)[path], group, slice(index, index + 1))[:, 0]
+
+    def cls_rows(self, image: int) -> np.ndarray | None:
+        """The CLS->patch rows of one image, float16 [layer, head, patch]; None without CLS or when not done."""
+        row = self._row(image)
+        unit = Unit("head", row // self.manifest.options.shard_size)
+        if self.tokens.cls is None or unit not in committed(self.path):
+            return None
+        values = read_region(self.path, "attention/cls_rows", (slice(row, row + 1),))[0]
+        return None if np.isnan(values).all() else values
+
+    @property
+    def mean_attention(self) -> np.ndarray | None:
+        """Mean over the images, float32 [layer, head, query, key]; None until all heads are done, or not kept."""
+        if not self.manifest.options.mean_attention or Unit("featured", 0) not in committed(self.path):
+            return None
+        return read_region(self.path, "attention/mean")
+
+    @property
+    def featured(self) -> tuple[int, ...]:
+        """Rows of the images whose whole attention is kept; empty until all heads are done."""
+        commit = read_commit(self.path, Unit("featured", 0))
+        return commit.rows if commit else ()
+
+    def featured_attention(self, image: int) -> np.ndarray:
+        """Whole attention of a featured image, float16 [layer, head, query, key].
+
+        Raises
+        ------
+        InvalidArgument: the image is not one of `featured`.
+        """
+        featured = self.featured
+        if image not in featured:
+            raise InvalidArgument(
+                f"cannot read the whole attention of image {image}: only {len(featured)} featured images have it",
+                "`run.featured` lists them; others need the model (`vitscope serve --live`).",
+            )
+        place = featured.index(image)
+        return read_region(self.path, "attention/featured", (slice(place, place + 1),))[0]
+
+    def preview(self, image: int) -> Path | None:
+        """The picture the model saw, as a PNG or WebP file; None when the image is not done or was skipped."""
+        row = self._row(image)
+        files = (self.path / PREVIEWS / f"{row}.{ending}" for ending in ("png", "webp"))
+        return next((file for file in files if file.is_file()), None)
+
+    def original(self, image: int) -> Path:
+        """Where the image's file was when the run was planned; it may have moved since."""
+        return Path(self.manifest.source.root) / str(self.images.at[self._row(image), "path"])
+
+    def progress(self) -> Progress:
+        """How far the run is, from the commit files alone."""
+        manifest, done = self.manifest, committed(self.path)
+        totals = {"head": manifest.n_shards, "featured": 1, "partial": len(self.partial_shards)}
+        units = {group: (sum(unit.group == group for unit in done), totals[group]) for group in GROUPS}
+        complete = manifest.state == "complete"
+        return Progress(
+            manifest.state,
+            sum(count for count, _ in units.values()),
+            sum(totals.values()),
+            units,
+            len(done) + (1 if complete else 0),
+        )
+
+    @cached_property
+    def partial_shards(self) -> tuple[int, ...]:
+        """Shards that hold an image of the sample on which the partial modes run."""
+        if not self.manifest.options.partial_modes:
+            return ()
+        rows = np.flatnonzero(self.planned_images["partial"].to_numpy())
+        return tuple(int(shard) for shard in np.unique(rows // self.manifest.options.shard_size))
+
+    @cached_property
+    def planned_images(self) -> "pd.DataFrame":
+        """The columns of `images` that are known before anything is computed: id, path, label, class_name, partial."""
+        return read_tables([self.path / PLAN_TABLE], PLANNED)
+
+    def _manifest_stamp(self) -> tuple[int, int]:
+        try:
+            status = (self.path / FILE).stat()
+        except OSError:
+            return (0, 0)  # read_manifest says what is wrong
+        return status.st_mtime_ns, status.st_ino
+
+    def _row(self, image: int) -> int:
+        if not 0 <= image < self.manifest.n_images:
+            raise InvalidArgument(
+                f"cannot read image {image}: the run has {self.manifest.n_images} images, counted from 0"
+            )
+        return int(image)
+
+    def _read_images(self) -> "pd.DataFrame":
+        manifest = self.manifest
+        if manifest.state == "complete":
+            frame = read_tables([self.path / IMAGE_TABLE], {**PLANNED, **COMPUTED})
+            frame["done"] = True
+            return self._checked(frame)
+        frame = without_results(self.planned_images.copy())
+        frame["done"] = False
+        shards = sorted(unit.shard for unit in committed(self.path) if unit.group == "head")
+        if shards:
+            results = read_tables([shard_table(self.path, shard) for shard in shards], COMPUTED)
+            results.index = np.concatenate([np.array(manifest.shard_rows(shard)) for shard in shards])
+            frame.loc[results.index, list(COMPUTED)] = results
+            frame.loc[results.index, "done"] = True
+        return self._checked(frame)
+
+    def _checked(self, frame: "pd.DataFrame") -> "pd.DataFrame":
+        if len(frame) != self.manifest.n_images:
+            raise RunError(
+                f"cannot open {self.path}: its image table has {len(frame)} rows, {FILE} says {self.manifest.n_images}",
+                "The folder is damaged: restore it from a copy, or analyse again into another folder.",
+            )
+        frame.index.name = "image"
+        return frame
+
+    def _dataset(self, folder: str, coordinates: dict[str, list[str]]) -> "xr.Dataset":
+        import xarray as xr
+
+        manifest = self.manifest
+        specs = {path: spec for path, spec in planned_arrays(manifest).items() if path.startswith(f"{folder}/")}
+        variables = {
+            path.removeprefix(f"{folder}/"): (spec.dims, self._array(path, spec), dict(spec.attributes))
+            for path, spec in specs.items()
+        }
+        return xr.Dataset(variables, {"image": np.arange(manifest.n_images), **coordinates})
+
+    def _array(self, path: str, spec: ArraySpec) -> np.ndarray:
+        if "mode" not in spec.dims:
+            return self._rows(path, spec, "head")
+        n_modes = len(self.manifest.options.modes)
+        parts = [self._rows(path, spec, "head", slice(0, 1)), self._rows(path, spec, "partial", slice(1, n_modes))]
+        return np.concatenate(parts, axis=1)
+
+    def _rows(self, path: str, spec: ArraySpec, group: str, modes: slice | None = None) -> np.ndarray:
+        """All rows of an array, NaN where the unit of their shard is not committed; only committed chunks are read."""
+        manifest = self.manifest
+        shape, inner = spec.shape, ()
+        if modes is not None:
+            shape, inner = (shape[0], modes.stop - modes.start, *shape[2:]), (modes,)
+        values = np.full(shape, np.nan, dtype=spec.dtype)
+        shards = sorted(unit.shard for unit in committed(self.path) if unit.group == group)
+        for first, last in _stretches(shards if values.size else []):
+            rows = slice(manifest.shard_rows(first).start, manifest.shard_rows(last).stop)
+            values[rows] = read_region(self.path, path, (rows, *inner))
+        return values
+
+
+def _stretches(shards: list[int]) -> list[tuple[int, int]]:
+    """Runs of consecutive numbers as (first, last): one read each."""
+    stretches: list[tuple[int, int]] = []
+    for shard in shards:
+        if stretches and stretches[-1][1] == shard - 1:
+            stretches[-1] = (stretches[-1][0], shard)
+        else:
+            stretches.append((shard, shard))
+    return stretches
+
+
+def shard_table(run: Path, shard: int) -> Path:
+    """Where the image rows of a shard are until they are merged."""
+    return run / SHARD_TABLES / f"{shard:06d}.parquet"
+
+
+def open_run(path: str | Path) -> Run:
+    """Open a run folder for reading, complete or half done.
+
+    Raises
+    ------
+    RunError: there is no run there, it is damaged, or a newer vitscope wrote it.
+    """
+    return Run(Path(path))

@@ -1,0 +1,114 @@
+"""The image table: its columns, and Parquet in and out through DuckDB (no pyarrow).
+
+Knows nothing about: arrays, models. One row an image; the row number is the key of every array.
+"""
+
+import errno
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from vitscope.errors import RunError
+from vitscope.store.durable import write_atomically
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+PLANNED: Final[Mapping[str, str]] = {
+    "id": "VARCHAR",  # sha256 of the file's bytes; may repeat; empty when the file cannot be read
+    "path": "VARCHAR",  # relative to the source's root
+    "label": "INTEGER",  # -1 = none
+    "class_name": "VARCHAR",
+    "partial": "BOOLEAN",  # belongs to the sample that the partial modes run on
+}
+"""Columns known when a run is planned."""
+
+COMPUTED: Final[Mapping[str, str]] = {
+    "prediction": "INTEGER",  # -1 = none
+    "probability": "DOUBLE",  # of the prediction
+    "correct": "BOOLEAN",  # NULL without a label or a prediction
+    "target": "INTEGER",  # the class that prob_drop and logit_drop follow; -1 = none
+    "target_source": "VARCHAR",  # label | prediction
+    "width": "INTEGER",
+    "height": "INTEGER",
+    "note": "VARCHAR",  # an oddity that was handled
+    "problem": "VARCHAR",  # why the image was skipped
+}
+"""Columns filled by the head unit of an image's shard."""
+
+_DTYPES: Final = {"INTEGER": "int64", "DOUBLE": "float64", "VARCHAR": "string", "BOOLEAN": "boolean"}
+_ABSENT: Final[Mapping[str, object]] = {
+    "prediction": -1,
+    "probability": float("nan"),
+    "target": -1,
+    "width": 0,
+    "height": 0,
+}
+
+
+def write_table(path: Path, columns: Mapping[str, Sequence[object]], schema: Mapping[str, str]) -> None:
+    """Write columns of one length as Parquet, atomically, with the types of `schema`."""
+    import duckdb
+    import pandas as pd
+
+    # Typed columns: DuckDB would otherwise guess the type of an object column from its first rows.
+    frame = pd.DataFrame({name: pd.Series(list(columns[name]), dtype=_DTYPES[kind]) for name, kind in schema.items()})
+    casts = ", ".join(f'CAST("{name}" AS {kind}) AS "{name}"' for name, kind in schema.items())
+
+    def write(beside: Path) -> None:
+        try:
+            with duckdb.connect() as connection:
+                connection.register("frame", frame)
+                connection.execute(f"COPY (SELECT {casts} FROM frame) TO '{_quoted(beside)}' (FORMAT parquet)")
+        except duckdb.IOException as error:  # as any other writer would say it
+            full = "No space left" in str(error)
+            raise OSError(errno.ENOSPC if full else errno.EIO, str(error).splitlines()[0]) from error
+
+    write_atomically(path, write)
+
+
+def read_tables(paths: Sequence[Path], schema: Mapping[str, str]) -> "pd.DataFrame":
+    """Read Parquet files of one schema, one after the other.
+
+    Raises
+    ------
+    RunError: a file is missing or damaged.
+    """
+    import duckdb
+
+    names = ", ".join(f'"{name}"' for name in schema)
+    files = ", ".join(f"'{_quoted(path)}'" for path in paths)
+    try:
+        with duckdb.connect() as connection:
+            frame = connection.execute(f"SELECT {names} FROM read_parquet([{files}])").df()
+    except duckdb.Error as error:
+        raise RunError(
+            f"cannot read the image table: {str(error).splitlines()[0]}",
+            "Run the analysis again with --resume to repair it, or analyse into another folder.",
+        ) from error
+    return _typed(frame, schema)
+
+
+def without_results(frame: "pd.DataFrame") -> "pd.DataFrame":
+    """The planned columns with empty computed ones beside them."""
+    import pandas as pd
+
+    empty = {name: pd.Series([_ABSENT.get(name)] * len(frame), index=frame.index, dtype=object) for name in COMPUTED}
+    return _typed(frame.assign(**empty), {**PLANNED, **COMPUTED})
+
+
+def _typed(frame: "pd.DataFrame", schema: Mapping[str, str]) -> "pd.DataFrame":
+    """Text and truth values as objects with None where there is none; numbers as NumPy numbers."""
+    for name, kind in schema.items():
+        if kind in {"INTEGER", "DOUBLE"}:
+            frame[name] = frame[name].astype(_DTYPES[kind])
+        else:
+            column = frame[name].astype(object)
+            frame[name] = column.where(column.notna(), None)
+    if "partial" in schema:
+        frame["partial"] = frame["partial"].astype(bool)
+    return frame
+
+
+def _quoted(path: Path) -> str:
+    return str(path).replace("'", "''")

@@ -1,0 +1,298 @@
+"""A run as it is written: created whole, then one unit at a time, each flushed and then committed by a rename.
+
+Knows nothing about: models, torch; how a unit is computed or scheduled.
+"""
+
+import dataclasses
+import hashlib
+import os
+import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from vitscope.errors import RunError, StorageError
+from vitscope.store.arrays import Region, create_array, create_groups, matrix_arrays, planned_arrays, write_region
+from vitscope.store.commits import (
+    Commit,
+    RegionSum,
+    Unit,
+    commit_file,
+    committed,
+    is_sound,
+    read_commit,
+    write_commit,
+)
+from vitscope.store.durable import (
+    PARTIAL_SUFFIX,
+    exclusive,
+    file_sha256,
+    flush,
+    storage_errors,
+    write_atomically,
+)
+from vitscope.store.manifest import FILE, Manifest, Source, State, write_manifest
+from vitscope.store.run import IMAGE_TABLE, PLAN_TABLE, PREVIEWS, Run, shard_table
+from vitscope.store.tables import COMPUTED, PLANNED, read_tables, write_table
+
+_LOCK: Final = ".lock"
+_SUMS: Final = "sums"
+
+
+@dataclass(frozen=True)
+class HeadUnit:
+    """Results of the head unit of a shard; every array has one row an image of the shard, NaN where it was skipped.
+
+    `effects` [image, layer, head] by metric; `strength` [image, layer, head, hop]; `spread` [image, layer, head];
+    `cls_rows` [image, layer, head, patch] or None without CLS; `attention_sum` [layer, head, query, key] over the
+    `counted` images that were not skipped; `previews` maps a row of the image table to (file ending, bytes).
+    """
+
+    columns: Mapping[str, Sequence[object]]
+    effects: Mapping[str, np.ndarray]
+    strength: Mapping[str, np.ndarray]
+    spread: Mapping[str, np.ndarray]
+    cls_rows: np.ndarray | None
+    attention_sum: np.ndarray
+    counted: int
+    previews: Mapping[int, tuple[str, bytes]]
+
+
+class RunWriter:
+    """Writes one run. Open it with `RunWriter.opened`, which holds the run's lock, so that two writers never meet."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.run = Run(path)
+
+    @staticmethod
+    def create(path: Path, manifest: Manifest, plan: Mapping[str, Sequence[object]]) -> None:
+        """Make a run folder with its plan and empty arrays; it appears at `path` whole or not at all.
+
+        Raises
+        ------
+        StorageError: `path` holds something already, or cannot be written.
+        """
+        with storage_errors(path.parent):
+            require_free(path)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            beside = path.with_name(f".{path.name}-{os.getpid()}{PARTIAL_SUFFIX}")
+            shutil.rmtree(beside, ignore_errors=True)
+            try:
+                write_table(beside / PLAN_TABLE, plan, PLANNED)
+                create_groups(beside)
+                for name, spec in planned_arrays(manifest).items():
+                    create_array(beside, name, spec)
+                write_manifest(beside, manifest)
+                beside.replace(path)
+            except BaseException:
+                shutil.rmtree(beside, ignore_errors=True)
+                raise
+            flush([path.parent])
+
+    @classmethod
+    @contextmanager
+    def opened(cls, path: Path) -> "Iterator[RunWriter]":
+        """The writer of an existing run, the only one at a time.
+
+        Raises
+        ------
+        RunError: there is no run, it is damaged, or another process is writing it.
+        """
+        writer = cls(path)
+        busy = RunError(
+            f"cannot write to {path}: another vitscope is working on this run",
+            "Wait for it to end, or stop it; then run the same command with --resume.",
+        )
+        with exclusive(path / _LOCK, busy):
+            with storage_errors(path):
+                writer._remove_rubbish()
+            yield writer
+
+    def set_state(self, state: State) -> None:
+        """Record how far the run is in `run.json`."""
+        if self.run.manifest.state != state:
+            with storage_errors(self.path):
+                write_manifest(self.path, dataclasses.replace(self.run.manifest, state=state))
+
+    def relocate(self, source: Source, weights: str | None) -> None:
+        """Record where the images and the weights are now."""
+        manifest = self.run.manifest
+        model = dataclasses.replace(manifest.model, weights=weights or manifest.model.weights)
+        if (source, model) != (manifest.source, manifest.model):
+            with storage_errors(self.path):
+                write_manifest(self.path, dataclasses.replace(manifest, source=source, model=model))
+
+    def pending(self) -> list[Unit]:
+        """Units still to be computed, in order: those without a commit, and those whose bytes disagree with theirs."""
+        manifest = self.run.manifest
+        units = [Unit("head", shard) for shard in range(manifest.n_shards)]
+        units.append(Unit("featured", 0))
+        units += [Unit("partial", shard) for shard in self.run.partial_shards]
+        sound = {unit for unit in committed(self.path) if is_sound(self.path, unit)}
+        if Unit("featured", 0) not in sound and not self._sum_is_sound():
+            # The chain of sums is broken, and only adding up from the first shard gives the same bits again.
+            sound = {unit for unit in sound if unit.group == "partial"}
+            for unit in units:
+                if unit.group != "partial":
+                    commit_file(self.path, unit).unlink(missing_ok=True)
+        return [unit for unit in units if unit not in sound]
+
+    def is_finished(self) -> bool:
+        """Whether the run is marked complete and its merged image table can be read."""
+        try:
+            return self.run.manifest.state == "complete" and len(self.run.images) > 0
+        except RunError:
+            return False
+
+    def write_head(self, shard: int, results: HeadUnit) -> None:
+        """Write and commit the head unit of a shard. The first pass over the shards must be in order (running sum)."""
+        rows, unit = self.run.manifest.shard_rows(shard), Unit("head", shard)
+        parts: dict[str, np.ndarray] = {f"importance/{name}": v[:, None] for name, v in results.effects.items()}
+        parts |= {f"strength/{name}": values for name, values in results.strength.items()}
+        parts |= {f"spread/{name}": values for name, values in results.spread.items()}
+        if results.cls_rows is not None:
+            parts["attention/cls_rows"] = results.cls_rows
+        with storage_errors(self.path):
+            regions = [self._write(name, rows, slice(0, 1), values) for name, values in parts.items()]
+            files = self._write_previews(results.previews)
+            table = shard_table(self.path, shard)
+            write_table(table, results.columns, COMPUTED)
+            files[table.relative_to(self.path).as_posix()] = file_sha256(table)
+            counted, checksum = self._add_to_sum(shard, results)
+            write_commit(self.path, Commit(unit.name, tuple(regions), files, counted=counted, sum_sha256=checksum))
+            self._sum_file(shard - 1).unlink(missing_ok=True)
+
+    def write_partial(self, shard: int, effects: Mapping[str, np.ndarray]) -> None:
+        """Write and commit the partial modes of a shard: `effects` [image, mode, layer, head] by metric."""
+        manifest = self.run.manifest
+        rows, modes = manifest.shard_rows(shard), slice(1, len(manifest.options.modes))
+        with storage_errors(self.path):
+            regions = [self._write(f"importance/{name}", rows, modes, values) for name, values in effects.items()]
+            write_commit(self.path, Commit(Unit("partial", shard).name, tuple(regions), {}))
+
+    def write_featured(self, rows: Sequence[int], matrices: Iterable[np.ndarray]) -> None:
+        """Write and commit the mean attention and the whole attention [layer, head, query, key] of featured images.
+
+        `matrices` is read one image at a time: a stack of them would be gigabytes for a large model.
+        """
+        specs = matrix_arrays(self.run.manifest, len(rows))
+        regions: list[RegionSum] = []
+        with storage_errors(self.path):
+            for name, spec in specs.items():
+                create_array(self.path, name, spec)
+            if "attention/mean" in specs:
+                regions.append(self._write_block("attention/mean", (), self._mean_attention()))
+            for place, values in enumerate(matrices):
+                regions.append(self._write_block("attention/featured", (slice(place, place + 1),), values[None]))
+            write_commit(self.path, Commit("featured", tuple(regions), {}, rows=tuple(rows)))
+            self._sum_file(self.run.manifest.n_shards - 1).unlink(missing_ok=True)
+
+    def finish(self) -> None:
+        """Merge the image rows of the shards into one table and mark the run complete."""
+        shards = range(self.run.manifest.n_shards)
+        with storage_errors(self.path):
+            plan = self.run.planned_images
+            results = read_tables([shard_table(self.path, shard) for shard in shards], COMPUTED)
+            columns = {name: plan[name].tolist() for name in PLANNED}
+            columns |= {name: results[name].tolist() for name in COMPUTED}
+            write_table(self.path / IMAGE_TABLE, columns, {**PLANNED, **COMPUTED})
+            self.set_state("complete")
+
+    def _write(self, path: str, rows: range, modes: slice, values: np.ndarray) -> RegionSum:
+        """Write the rows of a shard; `modes` applies to arrays that have that axis."""
+        leading: Region = (slice(rows.start, rows.stop),)
+        return self._write_block(path, (*leading, modes) if path.startswith("importance/") else leading, values)
+
+    def _write_block(self, path: str, leading: Region, values: np.ndarray) -> RegionSum:
+        region = (*leading, *(slice(0, size) for size in values.shape[len(leading) :]))
+        checksum = write_region(self.path, path, region, values)
+        return RegionSum(path, tuple((part.start, part.stop) for part in region), checksum)
+
+    def _write_previews(self, previews: Mapping[int, tuple[str, bytes]]) -> dict[str, str]:
+        folder = self.path / PREVIEWS
+        folder.mkdir(exist_ok=True)
+        files = {folder / f"{row}.{ending}": content for row, (ending, content) in previews.items()}
+        for file, content in files.items():
+            file.write_bytes(content)
+        flush([*files, folder])
+        return {
+            file.relative_to(self.path).as_posix(): hashlib.sha256(content).hexdigest()
+            for file, content in files.items()
+        }
+
+    def _sum_file(self, shard: int) -> Path:
+        return self.path / _SUMS / f"{shard:06d}.npy"
+
+    def _last_head(self) -> int:
+        """The last shard with a head commit, -1 before the first: the running sum is the one after it."""
+        return max((unit.shard for unit in committed(self.path) if unit.group == "head"), default=-1)
+
+    def _sum_is_sound(self) -> bool:
+        last = self._last_head()
+        if last < 0 or not self.run.manifest.options.mean_attention:
+            return True
+        commit = read_commit(self.path, Unit("head", last))
+        try:
+            return commit is not None and file_sha256(self._sum_file(last)) == commit.sum_sha256
+        except OSError:
+            return False
+
+    def _add_to_sum(self, shard: int, results: HeadUnit) -> tuple[int, str | None]:
+        """Write the sum of attention after this shard beside the one before it; (number of images, checksum)."""
+        if not self.run.manifest.options.mean_attention:
+            return 0, None
+        last = self._last_head()
+        if shard <= last:  # a damaged shard computed anew: the same bits are in the sum already
+            old = read_commit(self.path, Unit("head", shard))
+            return (old.counted, old.sum_sha256) if old else (0, None)
+        if shard > last + 1:
+            raise RuntimeError(f"head unit {shard} comes before {last + 1}: the running sum needs them in order")
+        total, counted = results.attention_sum.astype(np.float32), results.counted
+        before = read_commit(self.path, Unit("head", last)) if last >= 0 else None
+        if before is not None:
+            total, counted = np.load(self._sum_file(last)) + total, before.counted + counted
+        file = self._sum_file(shard)
+        write_atomically(file, lambda beside: _save(beside, total))
+        return counted, file_sha256(file)
+
+    def _mean_attention(self) -> np.ndarray:
+        last = self._last_head()
+        commit = read_commit(self.path, Unit("head", last))
+        return np.load(self._sum_file(last)) / np.float32(max(commit.counted if commit else 0, 1))
+
+    def _remove_rubbish(self) -> None:
+        """Files that a killed writer left half written, and sums that a later one has replaced."""
+        for file in self.path.rglob(f"*{PARTIAL_SUFFIX}"):
+            file.unlink(missing_ok=True)
+        last = self._sum_file(self._last_head())
+        for file in (self.path / _SUMS).glob("*.npy"):
+            if file != last:
+                file.unlink(missing_ok=True)
+
+
+def require_free(path: Path) -> None:
+    """Raise StorageError unless `path` does not exist or is an empty folder."""
+    with storage_errors(path):
+        if path.is_dir() and not any(path.iterdir()):
+            return
+        is_run = (path / FILE).is_file()
+    if is_run:
+        raise StorageError(
+            f"cannot start a run in {path}: there is a run in it already",
+            "Go on with it by --resume, or choose another folder.",
+        )
+    if path.exists() or path.is_symlink():
+        what = "it is not empty and not a run" if path.is_dir() else "it is a file"
+        raise StorageError(f"cannot start a run in {path}: {what}", "Choose a new or an empty folder.")
+
+
+def _save(path: Path, values: np.ndarray) -> None:
+    """As np.save, whose own error on a full disk has no number that tells it from others."""
+    with path.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(values))
+        file.write(np.ascontiguousarray(values).data)

@@ -1,0 +1,345 @@
+"""An analysis from photos to a run: what is computed, what is skipped and why, and how it goes on after a stop."""
+
+import errno
+import json
+import threading
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import vitscope
+from odd_images import READABLE, UNREADABLE, write_all
+from tiny_analysis import assert_same_bits, tiny_model, to_pixels, write_photos
+from vitscope.engine import head_importance
+from vitscope.errors import BadInput, InvalidArgument, NotAvailable, RunError, StorageError
+from vitscope.models.images import read_picture
+from vitscope.pipeline import LiveModel, Request, analyze, execute, plan, planning
+from vitscope.store import RunWriter, open_run
+from vitscope.store.commits import Unit, committed
+
+
+@pytest.fixture(autouse=True)
+def small_and_quick(monkeypatch):
+    """Many units of few images; a power cut is not what is tested here, so nothing waits for the disk."""
+    monkeypatch.setattr(planning, "SHARD_SIZE", 4)
+    monkeypatch.setattr("os.fsync", lambda descriptor: None)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def model():
+    return tiny_model(classes=list("abcdefg"))
+
+
+def test_a_run_holds_what_the_engine_computes(tmp_path, model):
+    photos = write_photos(tmp_path / "photos", 7)
+    steps = []
+    run = analyze(model, photos, tmp_path / "run", modes="pp,cp+pc", partial_images=3, progress=steps.append)
+    pixels = torch.stack([to_pixels(read_picture(path).image) for path in sorted(photos.iterdir())])
+    expected = head_importance(model, pixels, modes=("head", "cp+pc", "pp"))
+    assert run.manifest.options.modes == ("head", "pp", "cp+pc")
+    for name in run.manifest.metrics:
+        ours = run.importance[name]
+        np.testing.assert_allclose(ours.sel(mode="head"), expected[name].sel(mode="head"), rtol=1e-4, atol=1e-6)
+        sample = run.images["partial"].to_numpy()
+        assert sample.sum() == 3
+        np.testing.assert_allclose(
+            ours.sel(mode="pp")[sample], expected[name].sel(mode="pp")[sample], rtol=1e-4, atol=1e-6
+        )
+        assert np.isnan(ours.sel(mode="cp+pc")[~sample]).all()
+    attention = vitscope.attention(model, pixels).numpy()
+    np.testing.assert_allclose(run.mean_attention, attention.mean(0), rtol=1e-4, atol=1e-6)
+    assert run.featured == tuple(range(7))
+    np.testing.assert_allclose(run.featured_attention(2), attention[2], rtol=2e-3, atol=1e-4)
+    np.testing.assert_allclose(run.cls_rows(4), attention[4, :, :, 0, 1:], rtol=2e-3, atol=1e-4)
+    with Image.open(run.preview(0)) as preview:
+        assert preview.size == (30, 12)
+    last = {step.group: (step.done, step.total) for step in steps}
+    assert last == {"head": (7, 7), "featured": (7, 7), "partial": (3, 3)}
+    assert run.images["target_source"].tolist() == ["prediction"] * 7
+
+
+def test_odd_images_are_handled_or_skipped_with_a_row_that_says_why(tmp_path, model):
+    write_all(tmp_path / "photos")
+    (tmp_path / "photos" / "notes.txt").write_text("not looked at")
+    run = analyze(model, tmp_path / "photos", tmp_path / "run")
+    images = run.images.set_index("path")
+    assert set(images.index) == READABLE.keys() | UNREADABLE.keys()
+    for name, (_, note) in READABLE.items():
+        assert images.at[name, "problem"] is None
+        assert (images.at[name, "note"] or "").startswith(note or "")
+        assert images.at[name, "width"] > 0
+    for name, (_, reason) in UNREADABLE.items():
+        assert images.at[name, "problem"].startswith(reason)
+        assert images.at[name, "prediction"] == -1
+    skipped = run.images["problem"].notna().to_numpy()
+    np.testing.assert_array_equal(np.isnan(run.effect("out_cos", "head")).all(axis=(1, 2)), skipped)
+    np.testing.assert_allclose(run.mean_attention.sum(-1), 1, rtol=1e-5)
+    assert run.manifest.source.ignored_names == ("notes.txt",)
+    assert not set(run.featured) & set(np.flatnonzero(skipped))
+
+
+def test_labels_decide_the_target_and_half_of_the_featured_are_wrong(tmp_path, model, monkeypatch):
+    monkeypatch.setattr(planning, "FEATURED", 4)
+    photos = write_photos(tmp_path / "photos", 12)
+    guesses = analyze(model, photos, tmp_path / "first").images["prediction"]
+    rows = [f"photos/{i:03d}.png,{guess if i < 9 else (guess + 1) % 7}" for i, guess in enumerate(guesses)]
+    table = tmp_path / "labels.csv"
+    table.write_text("path,label\n" + "\n".join(rows[:-1]) + "\n")
+    run = analyze(model, photos, tmp_path / "run", labels=table)
+    assert run.images["correct"].tolist() == [True] * 9 + [False] * 2 + [None]
+    assert run.images["target_source"].tolist() == ["label"] * 11 + ["prediction"]
+    assert run.images.at[9, "target"] == (guesses[9] + 1) % 7
+    assert run.images.at[0, "class_name"] == "abcdefg"[guesses[0]]
+    assert len(run.featured) == 4
+    assert sum(row in (9, 10) for row in run.featured) == 2
+    assert run.manifest.source.note == "1 of 12 images have no label"
+
+
+@pytest.mark.parametrize("fill", ["renormalise", "mean", "resample"])
+def test_every_fill_gives_the_same_bits_when_resumed(tmp_path, model, fill):
+    photos = write_photos(tmp_path / "photos", 9)
+    (photos / "005.png").write_bytes(b"")
+    run = analyze(model, photos, tmp_path / "run", fill=fill, seed=1)
+    stopped = tmp_path / "stopped"
+    with pytest.raises(KeyboardInterrupt):
+        analyze(model, photos, stopped, fill=fill, seed=1, progress=stop_at("head", 6))
+    assert committed(stopped) == {Unit("head", 0)}
+    assert_same_bits(run, analyze(model, photos, stopped, resume=True))
+    assert run.manifest.options.fill == fill
+    assert run.importance["jsd"].attrs["fill"] == fill
+
+
+def stop_at(group, images):
+    def progress(step):
+        if step.group == group and step.done >= images:
+            raise KeyboardInterrupt
+
+    return progress
+
+
+def test_a_model_without_classifier_and_cls(tmp_path):
+    model = tiny_model("SigLIP-like, no CLS, no classifier")
+    photos = write_photos(tmp_path / "photos", 5)
+    run = analyze(model, photos, tmp_path / "run", modes="all")
+    assert run.manifest.options.modes == ("head", "pp")
+    assert np.isnan(run.importance["prob_drop"]).all()
+    assert not np.isnan(run.importance["out_cos"]).any()
+    assert set(run.images["prediction"]) == {-1}
+    assert run.images["target_source"].isna().all()
+    assert len(run.featured) == 5
+
+
+def test_a_folder_for_each_class(tmp_path, model):
+    for name, seed in (("b", 1), ("g", 2)):
+        write_photos(tmp_path / "photos" / name, 2, seed)
+    run = analyze(model, tmp_path / "photos", tmp_path / "run")
+    assert run.images["label"].tolist() == [1, 1, 6, 6]
+    assert run.images["class_name"].tolist() == ["b", "b", "g", "g"]
+
+
+def test_a_limit_takes_a_seeded_sample(tmp_path, model):
+    photos = write_photos(tmp_path / "photos", 12)
+    paths = [
+        analyze(model, photos, tmp_path / f"run{i}", limit=5, seed=i % 2).images["path"].tolist() for i in range(3)
+    ]
+    assert paths[0] == paths[2] != paths[1]
+    assert paths[0] == sorted(paths[0])
+
+
+def test_the_image_shown_moves_with_the_images(tmp_path, model):
+    """A resumed run reads the same files where they are now."""
+    photos = write_photos(tmp_path / "photos", 9)
+    with pytest.raises(KeyboardInterrupt):
+        analyze(model, photos, tmp_path / "run", progress=stop_at("head", 5))
+    photos.rename(tmp_path / "moved")
+    run = analyze(model, tmp_path / "moved", tmp_path / "run", resume=True)
+    assert run.images["problem"].isna().all()
+    assert run.original(0).is_file()
+
+
+def test_resuming_a_complete_run_changes_nothing(tmp_path, model):
+    photos = write_photos(tmp_path / "photos", 3)
+    run = analyze(model, photos, tmp_path / "run")
+    before = {path: path.stat().st_mtime_ns for path in run.path.rglob("*") if path.is_file()}
+    analyze(model, photos, tmp_path / "run", resume=True)
+    assert before == {path: path.stat().st_mtime_ns for path in run.path.rglob("*") if path.is_file()}
+
+
+def test_resume_starts_where_there_is_nothing(tmp_path, model):
+    run = analyze(model, write_photos(tmp_path / "photos", 2), tmp_path / "run", resume=True)
+    assert run.manifest.state == "complete"
+
+
+def test_a_damaged_complete_run_is_repaired(tmp_path, model):
+    photos = write_photos(tmp_path / "photos", 6)
+    whole = analyze(model, photos, tmp_path / "whole", modes="all")
+    run = analyze(model, photos, tmp_path / "run", modes="all")
+    (run.path / "arrays/importance/jsd/c.1.0.0.0").write_bytes(b"rubbish")
+    (run.path / "arrays/importance/jsd/c.0.3.0.0").unlink()
+    (run.path / "images.parquet").write_bytes(b"rubbish")
+    with pytest.raises(RunError):
+        _ = run.images
+    assert_same_bits(whole, analyze(model, photos, tmp_path / "run", resume=True))
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"modes": "all"}, r"option modes \(head in the run, head,cc,"),
+        ({"fill": "renormalise"}, r"option fill \(zero in the run, renormalise now\)"),
+        ({"limit": 3}, r"option limit \(None in the run, 3 now\)"),
+        ({"seed": 1}, r"option seed \(0 in the run, 1 now\)"),
+        ({"threads": 7}, r"option threads \(\d+ in the run, 7 now\)"),
+    ],
+)
+def test_resuming_with_other_options_is_refused_by_name(tmp_path, model, options, expected):
+    photos = write_photos(tmp_path / "photos", 5)
+    plan(model, photos, tmp_path / "run", Request())
+    with pytest.raises(RunError, match=expected) as caught:
+        plan(model, photos, tmp_path / "run", Request(**options), resume=True)
+    assert "choose another --out" in caught.value.hint
+
+
+def test_resuming_with_other_weights_is_refused(tmp_path, model):
+    photos = write_photos(tmp_path / "photos", 2)
+    plan(model, photos, tmp_path / "run", Request())
+    other = tiny_model(classes=list("abcdefg"))
+    with torch.no_grad():
+        other.module.head.bias += 1
+    other = vitscope.wrap(other.module, classes=list("abcdefg"), transform=to_pixels)
+    with pytest.raises(RunError, match=r"the weights \(sha256 [0-9a-f]{12}… in the run, [0-9a-f]{12}… now\)"):
+        plan(other, photos, tmp_path / "run", Request(), resume=True)
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (lambda photos: write_photos(photos, 3), "1 new: 002.png"),
+        (lambda photos: (photos / "000.png").unlink(), "1 gone: 000.png"),
+        (lambda photos: (photos / "001.png").write_bytes(b""), "1 with other bytes: 001.png"),
+    ],
+)
+def test_resuming_with_other_images_is_refused(tmp_path, model, change, expected):
+    photos = write_photos(tmp_path / "photos", 2)
+    plan(model, photos, tmp_path / "run", Request())
+    change(photos)
+    with pytest.raises(RunError, match=rf"the image set \({expected}\)"):
+        plan(model, photos, tmp_path / "run", Request(), resume=True)
+
+
+def test_resuming_with_another_torch_is_refused(tmp_path, model):
+    photos = write_photos(tmp_path / "photos", 2)
+    run = plan(model, photos, tmp_path / "run", Request())
+    document = json.loads((run.path / "run.json").read_text())
+    document["versions"]["torch"] = "1.0"
+    (run.path / "run.json").write_text(json.dumps(document))
+    with pytest.raises(RunError, match=rf"torch \(1\.0 in the run, {torch.__version__.split('+')[0]}"):
+        plan(model, photos, tmp_path / "run", Request(), resume=True)
+
+
+def test_an_image_that_changes_during_the_run_is_skipped(tmp_path, model):
+    photos = write_photos(tmp_path / "photos", 2)
+    run = plan(model, photos, tmp_path / "run", Request())
+    (photos / "001.png").write_bytes((photos / "000.png").read_bytes())
+    assert execute(run, model).images["problem"].tolist() == [None, "changed since the run was planned"]
+
+
+def test_a_full_disk_is_said_and_the_run_goes_on_later(tmp_path, model, monkeypatch):
+    photos = write_photos(tmp_path / "photos", 9)
+    whole = analyze(model, photos, tmp_path / "whole")
+    run = plan(model, photos, tmp_path / "run", Request())
+    real, calls = RunWriter._write_previews, []
+
+    def full(self, previews):
+        calls.append(previews)
+        if len(calls) == 2:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(self, previews)
+
+    monkeypatch.setattr(RunWriter, "_write_previews", full)
+    with pytest.raises(StorageError, match=r"the disk is full \(No space left on device\)") as caught:
+        execute(run, model)
+    assert "What was committed is kept" in caught.value.hint
+    assert committed(run.path) == {Unit("head", 0)}
+    assert_same_bits(whole, analyze(model, photos, tmp_path / "run", resume=True))
+
+
+def test_no_readable_image_is_one_clear_sentence(tmp_path, model):
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for i in range(5):
+        (photos / f"{i}.jpg").write_bytes(b"no")
+    with pytest.raises(BadInput, match=r"none of the 5 can be read; 0.jpg is not an image"):
+        analyze(model, photos, tmp_path / "run")
+
+
+def test_resampling_needs_two_readable_images(tmp_path, model):
+    photos = write_photos(tmp_path / "photos", 1)
+    with pytest.raises(InvalidArgument, match="cannot resample from 1 image"):
+        analyze(model, photos, tmp_path / "run", fill="resample")
+    assert not (tmp_path / "run").exists()
+    (photos / "bad.png").write_bytes(b"")
+    with pytest.raises(BadInput, match=r"no image but 000.png can be read"):
+        analyze(model, photos, tmp_path / "run", fill="resample")
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"modes": "heads"}, "cannot prune mode 'heads'"),
+        ({"fill": "noise"}, "cannot fill with 'noise'"),
+        ({"fill": "mean", "modes": "all"}, "replaces a whole head's output"),
+        ({"limit": 0}, "limit 0: expected at least 1"),
+    ],
+)
+def test_options_that_do_not_fit_are_refused_before_anything_is_written(tmp_path, model, options, expected):
+    photos = write_photos(tmp_path / "photos", 2)
+    with pytest.raises(InvalidArgument, match=expected):
+        analyze(model, photos, tmp_path / "run", **options)
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_analysis_in_a_thread_is_watched_while_it_grows(tmp_path, model):
+    run = plan(model, write_photos(tmp_path / "photos", 9), tmp_path / "run", Request())
+    assert run.progress().state == "planned"
+    seen, go_on = [], threading.Event()
+
+    def progress(step):
+        if step.group == "head" and step.done >= 5 and not seen:
+            seen.append(open_run(run.path).progress())
+            go_on.set()
+
+    thread = threading.Thread(target=execute, args=(run, model), kwargs={"progress": progress})
+    thread.start()
+    assert go_on.wait(60)
+    thread.join()
+    assert seen[0].state == "running"
+    assert seen[0].units["head"] == (1, 3)
+    assert open_run(run.path).progress().state == "complete"
+
+
+def test_the_live_model_answers_for_any_token(tmp_path, model):
+    photos = write_photos(tmp_path / "photos", 2)
+    run = analyze(model, photos, tmp_path / "run")
+    live = LiveModel(run, model)
+    stored = run.featured_attention(1)
+    np.testing.assert_allclose(live.attention_rows(1, 0, "from"), stored[:, :, 0], atol=2e-3)
+    np.testing.assert_allclose(live.attention_rows(1, 7, "to"), stored[:, :, :, 7], atol=2e-3)
+    assert live.attention_rows(1, 7, "to").dtype == np.float16
+    with pytest.raises(InvalidArgument, match="16 tokens and 2 images"):
+        live.attention_rows(0, 16, "from")
+    (photos / "000.png").unlink()
+    with pytest.raises(NotAvailable, match="missing"):
+        live.attention_rows(0, 0, "from")
+
+
+def test_the_live_model_must_be_the_run_s_own(tmp_path, model):
+    run = plan(model, write_photos(tmp_path / "photos", 2), tmp_path / "run", Request())
+    with pytest.raises(NotAvailable, match="not those of the run"):
+        LiveModel(run, tiny_model("DINO-like, no classifier"))

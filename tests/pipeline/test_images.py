@@ -1,0 +1,132 @@
+"""Every odd file is either read, with a note, or refused, with a reason; and no warning gets out."""
+
+import threading
+import warnings
+
+import numpy as np
+import pytest
+from PIL import Image, ImageOps
+
+from odd_images import JPEG, READABLE, SIZE, UNREADABLE, encoded, half_clear, pixels, rotated
+from vitscope.errors import ImageUnreadable
+from vitscope.models.images import MAX_BYTES, decode_picture, read_picture
+
+
+@pytest.mark.parametrize("name", READABLE)
+def test_odd_images_are_read_with_a_note(name):
+    content, note = READABLE[name]
+    picture = decode_picture(content)
+    assert picture.image.mode == "RGB"
+    assert sorted(picture.image.size) == sorted(SIZE)
+    assert (picture.note or "").startswith(note or "")
+    assert (picture.note is None) == (note is None)
+
+
+@pytest.mark.parametrize("name", UNREADABLE)
+def test_broken_images_are_refused_with_the_reason(name):
+    content, reason = UNREADABLE[name]
+    with pytest.raises(ImageUnreadable) as caught:
+        decode_picture(content)
+    assert caught.value.message.startswith(reason)
+    assert "\n" not in caught.value.message
+
+
+def test_a_plain_photo_is_what_pillow_reads():
+    np.testing.assert_array_equal(decode_picture(JPEG).image, RGB_of(JPEG))
+
+
+def RGB_of(content: bytes) -> np.ndarray:
+    import io
+
+    return np.asarray(Image.open(io.BytesIO(content)).convert("RGB"))
+
+
+def test_rotation_is_undone():
+    upright = ImageOps.exif_transpose(Image.open(__import__("io").BytesIO(rotated())))
+    np.testing.assert_array_equal(decode_picture(rotated()).image, upright)
+    assert decode_picture(rotated()).image.size == SIZE[::-1]
+
+
+def test_transparency_is_put_on_white():
+    result = np.asarray(decode_picture(encoded(half_clear(), "PNG")).image, dtype=float)
+    alpha = np.linspace(0, 255, SIZE[0]).astype(np.uint8)[None, :, None] / 255
+    expected = pixels() * alpha + 255 * (1 - alpha)
+    assert np.abs(result - expected).max() <= 1
+
+
+def test_sixteen_bits_are_scaled_not_clipped():
+    values = np.linspace(0, 65535, SIZE[0] * SIZE[1]).astype(np.uint16).reshape(SIZE[::-1])
+    result = np.asarray(decode_picture(encoded(Image.fromarray(values), "PNG")).image)[..., 0]
+    np.testing.assert_array_equal(result, np.round(values / 257).astype(np.uint8))
+
+
+def test_the_first_frame_is_shown():
+    np.testing.assert_array_equal(decode_picture(READABLE["animated.png"][0]).image, pixels(0))
+
+
+def test_grey_is_nothing_odd_to_a_grey_model():
+    assert decode_picture(READABLE["grey.png"][0], channels=1).note is None
+
+
+def test_every_truncation_is_refused_or_read_but_never_crashes():
+    for name in ("plain.jpg", "animated.gif", "sixteen.tif", "plain.webp", "palette.png", "rotated.jpg"):
+        content = READABLE[name][0]
+        for end in np.random.default_rng(0).integers(1, len(content), 12):
+            try:
+                decode_picture(content[:end])
+            except ImageUnreadable as error:
+                assert error.message
+
+
+def test_random_damage_is_refused_or_read_but_never_crashes():
+    random = np.random.default_rng(1)
+    for name, (content, _) in READABLE.items():
+        for _ in range(8):
+            damaged = bytearray(content)
+            for place in random.integers(0, len(damaged), 5):
+                damaged[place] = random.integers(0, 256)
+            try:
+                decode_picture(bytes(damaged))
+            except ImageUnreadable as error:
+                assert error.message, name
+
+
+def test_no_warning_gets_out_and_filters_stay(tmp_path):
+    before = list(warnings.filters)
+    contents = [content for content, _ in READABLE.values()] * 2
+    caught: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            for content in contents:
+                decode_picture(content)
+        except BaseException as error:
+            caught.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not caught
+    assert list(warnings.filters) == before
+
+
+def test_files_that_are_no_files(tmp_path, monkeypatch):
+    with pytest.raises(ImageUnreadable, match="missing"):
+        read_picture(tmp_path / "gone.png")
+    with pytest.raises(ImageUnreadable, match="not a file"):
+        read_picture(tmp_path)
+    huge = tmp_path / "huge.png"
+    with huge.open("wb") as file:
+        file.truncate(MAX_BYTES + 1)
+    with pytest.raises(ImageUnreadable, match="too large: 512 MB"):
+        read_picture(huge)
+
+    def denied(path):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("pathlib.Path.read_bytes", denied)
+    (tmp_path / "a.png").write_bytes(JPEG)
+    with pytest.raises(ImageUnreadable, match="cannot be opened: Permission denied"):
+        read_picture(tmp_path / "a.png")

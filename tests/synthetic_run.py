@@ -1,0 +1,217 @@
+"""A small, valid run made of seeded numbers through the real writer: no model, no torch, a fraction of a second.
+
+Numbers are plausible, not meaningful: attention rows sum to 1, metrics lie in their ranges, one head stands out
+(`STRONG`). Row 1 is a skipped image and row 2 carries a note, so that readers meet both.
+"""
+
+import hashlib
+import io
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from vitscope.store import SCHEMA_VERSION, HeadUnit, Manifest, ModelInfo, Options, Run, RunWriter, Source
+from vitscope.store.arrays import METRIC_UNITS, SPREAD_UNITS, STRENGTH_UNITS
+from vitscope.tokens import TokenLayout, available_modes
+
+STRONG = (0, 1)
+"""(layer, head) whose effect is by far the largest in a run with a CLS token."""
+SKIPPED = 1
+NOTED = 2
+_OUTPUT_METRICS = ("prob_drop", "logit_drop", "jsd", "flip")
+
+
+def synthetic_manifest(
+    *,
+    n_images: int = 10,
+    layers: int = 2,
+    heads: int = 3,
+    grid: tuple[int, int] = (3, 5),
+    prefix: tuple[str, ...] = ("cls",),
+    classifier: bool = True,
+    shard_size: int = 4,
+    partial_images: int = 5,
+    modes: tuple[str, ...] | None = None,
+    root: Path = Path("photos"),
+    n_featured: int = 4,
+) -> Manifest:
+    tokens = TokenLayout(prefix, *grid, patch=(4, 4))
+    modes = available_modes(tokens) if modes is None else modes
+    classes = ("ant", "bee", "cat", "dog", "elk") if classifier else None
+    model = ModelInfo(
+        id="timm:vit_synthetic",
+        name="vit_synthetic",
+        adapter="timm VisionTransformer",
+        weights="model.safetensors",
+        weights_sha256=hashlib.sha256(b"weights").hexdigest(),
+        parity=2.5e-7,
+        n_layers=layers,
+        n_heads=(heads,) * layers,
+        n_classes=len(classes) if classes else None,
+        classes=classes,
+        input_size=(3, grid[0] * 4, grid[1] * 4),
+        device="cpu",
+        dtype="float32",
+    )
+    options = Options(
+        modes=modes,
+        fill="zero",
+        limit=None,
+        partial_images=partial_images if len(modes) > 1 else 0,
+        shard_size=shard_size,
+        micro_batch=4,
+        threads=1,
+        attention_backend="math",
+        seed=0,
+        featured=n_featured,
+        mean_attention=True,
+    )
+    return Manifest(
+        schema_version=SCHEMA_VERSION,
+        run_id="0123456789abcdef",
+        created="2026-11-21T00:00:00+00:00",
+        vitscope="0.1.0",
+        state="planned",
+        model=model,
+        tokens=tokens,
+        transform="Resize(12, 20)",
+        source=Source("folder", str(root), str(root), None, 0, (), None),
+        options=options,
+        metrics=tuple(METRIC_UNITS),
+        versions={"torch": "2.13.0", "timm": "1.0.31"},
+        fingerprint=hashlib.sha256(b"images").hexdigest(),
+        n_images=n_images,
+    )
+
+
+def synthetic_run(
+    path: Path,
+    *,
+    complete: bool = True,
+    head_shards: int | None = None,
+    seed: int = 0,
+    manifest: Manifest | None = None,
+    **shape,
+) -> Run:
+    """Write a run to `path`.
+
+    complete=False stops after `head_shards` head units (half of them by default), before featured and partial ones.
+    `shape` goes to `synthetic_manifest`.
+    """
+    manifest = manifest or synthetic_manifest(**shape)
+    random = np.random.default_rng(seed)
+    classes = manifest.model.classes
+    labels = random.integers(0, len(classes), manifest.n_images) if classes else np.full(manifest.n_images, -1)
+    sample = random.permutation(manifest.n_images) < manifest.options.partial_images
+    plan = {
+        "id": [hashlib.sha256(str(row).encode()).hexdigest() for row in range(manifest.n_images)],
+        "path": [f"photo {row:03d} é.png" for row in range(manifest.n_images)],
+        "label": labels,
+        "class_name": [classes[label] if classes else None for label in labels],
+        "partial": sample,
+    }
+    RunWriter.create(path, manifest, plan)
+    stop = manifest.n_shards if complete else (manifest.n_shards // 2 if head_shards is None else head_shards)
+    with RunWriter.opened(path) as writer:
+        writer.set_state("running")
+        for shard in range(stop):
+            writer.write_head(shard, head_unit(manifest, shard, labels, random))
+        if complete:
+            done = [row for row in range(manifest.n_images) if row != SKIPPED][: manifest.options.featured]
+            writer.write_featured(done, (attention(manifest, random) for _ in done))
+            for shard in writer.run.partial_shards:
+                writer.write_partial(shard, partial_effects(manifest, shard, sample, random))
+            writer.finish()
+    return Run(path)
+
+
+def attention(manifest: Manifest, random: np.random.Generator) -> np.ndarray:
+    """Rows sum to 1: [layer, head, query, key]."""
+    tokens = manifest.tokens.n_tokens
+    return random.dirichlet(np.full(tokens, 0.3), (manifest.model.n_layers, manifest.model.n_heads[0], tokens)).astype(
+        np.float32
+    )
+
+
+def head_unit(manifest: Manifest, shard: int, labels: np.ndarray, random: np.random.Generator) -> HeadUnit:
+    rows = manifest.shard_rows(shard)
+    skipped = np.array([row == SKIPPED for row in rows])
+    shape = (len(rows), manifest.model.n_layers, manifest.model.n_heads[0])
+    hops = max(manifest.tokens.rows, manifest.tokens.cols)
+    cls_rows = None
+    if manifest.tokens.cls is not None:
+        cls_rows = random.dirichlet(np.full(manifest.tokens.n_patches + 1, 0.3), shape)[..., 1:].astype(np.float16)
+        cls_rows[skipped] = np.nan
+
+    def values(*extra: int) -> np.ndarray:
+        array = random.uniform(0, 1, (*shape, *extra)).astype(np.float32)
+        array[skipped] = np.nan
+        return array
+
+    return HeadUnit(
+        columns=_columns(manifest, rows, labels, random),
+        effects={name: _effect(name, values(), manifest) for name in manifest.metrics},
+        strength={name: values(hops) for name in STRENGTH_UNITS},
+        spread={name: values() for name in SPREAD_UNITS},
+        cls_rows=cls_rows,
+        attention_sum=sum(attention(manifest, random) for _ in range(int((~skipped).sum()))) + np.float32(0),
+        counted=int((~skipped).sum()),
+        previews={row: ("png", _picture(manifest, random)) for row in rows if row != SKIPPED},
+    )
+
+
+def partial_effects(
+    manifest: Manifest, shard: int, sample: np.ndarray, random: np.random.Generator
+) -> dict[str, np.ndarray]:
+    """[image, mode, layer, head] by metric, NaN outside the sample."""
+    rows = np.array(manifest.shard_rows(shard))
+    shape = (len(rows), len(manifest.options.partial_modes), manifest.model.n_layers, manifest.model.n_heads[0])
+    effects = {}
+    for name in manifest.metrics:
+        values = _effect(name, random.uniform(0, 1, shape).astype(np.float32), manifest)
+        values[~sample[rows] | (rows == SKIPPED)] = np.nan
+        effects[name] = values
+    return effects
+
+
+def _effect(name: str, values: np.ndarray, manifest: Manifest) -> np.ndarray:
+    if manifest.model.n_classes is None and name in _OUTPUT_METRICS:
+        return np.full_like(values, np.nan)
+    effect = values * np.float32(0.05)
+    effect[..., STRONG[0], STRONG[1]] += np.float32(0.5)
+    if name == "flip":
+        return np.where(np.isnan(effect), effect, (effect > 0.52).astype(np.float32))
+    return effect - np.float32(0.02) if name in {"prob_drop", "logit_drop"} else effect
+
+
+def _columns(manifest: Manifest, rows: range, labels: np.ndarray, random: np.random.Generator) -> dict[str, list]:
+    n_classes = manifest.model.n_classes
+    columns: dict[str, list] = {}
+    for row in rows:
+        skipped = row == SKIPPED
+        label = int(labels[row])
+        known = n_classes is not None and not skipped
+        prediction = (label if random.uniform() < 0.7 else (label + 1) % n_classes) if known else -1
+        result = {
+            "prediction": prediction,
+            "probability": float(random.uniform(0.3, 1)) if known else float("nan"),
+            "correct": prediction == label if known and label >= 0 else None,
+            "target": (label if label >= 0 else prediction) if known else -1,
+            "target_source": ("label" if label >= 0 else "prediction") if known else None,
+            "width": 0 if skipped else 40,
+            "height": 0 if skipped else 30,
+            "note": "CMYK converted to RGB" if row == NOTED else None,
+            "problem": "truncated: the file ends before the picture does" if skipped else None,
+        }
+        for name, value in result.items():
+            columns.setdefault(name, []).append(value)
+    return columns
+
+
+def _picture(manifest: Manifest, random: np.random.Generator) -> bytes:
+    channels, height, width = manifest.model.input_size
+    pixels = random.integers(0, 256, (height, width, channels), dtype=np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    return file.getvalue()
