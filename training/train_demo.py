@@ -142,6 +142,8 @@ def main() -> None:
         model.load_state_dict(saved["model"])
         optimiser.load_state_dict(saved["optimiser"])
         first = saved["epoch"]
+        rows = log.read_text().splitlines(keepends=True)
+        log.write_text("".join(rows[: first + 1]))  # a kill may have left one row more than the checkpoint knows
     else:
         log.write_text("epoch,loss,test_accuracy,patches_dropped,seconds\n")
 

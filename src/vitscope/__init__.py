@@ -4,7 +4,7 @@ Every public name is imported when it is first used: `import vitscope` costs mil
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from vitscope._version import __version__
 
@@ -46,7 +46,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module 'vitscope' has no attribute {name!r}")
     home = _HOMES[name]

@@ -27,7 +27,7 @@ Weights = Annotated[
     Path | None,
     typer.Option("--weights", metavar="FILE", help="Local .safetensors or .pth file; default: timm's pretrained ones."),
 ]
-Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1, mps.")]
+Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:1.")]
 Dtype = Annotated[str, typer.Option("--dtype", help="float32, float64, bfloat16, float16.")]
 Json = Annotated[bool, typer.Option("--json", help="Answer in JSON on the standard output.")]
 Port = Annotated[

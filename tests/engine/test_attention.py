@@ -38,6 +38,24 @@ def test_chosen_layers_come_in_the_order_asked():
         vitscope.attention(model, images, layers=[3])
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_rows_of_half_precision_models_sum_to_1_as_the_measures_require(dtype):
+    attention = vitscope.attention(vitscope.wrap(make("BEiT", dtype)), pixels(2, dtype))
+    assert_close(attention.sum(-1), torch.ones(attention.shape[:-1]), rtol=1e-6)
+    assert vitscope.measures.entropy(attention).isfinite().all()
+
+
+def test_torchs_default_device_does_not_decide_where_anything_runs():
+    module, images = make("plain"), pixels(2)
+    with torch.device("meta"):  # stands for a GPU that the model is not on
+        model = vitscope.wrap(module)
+        attention = vitscope.attention(model, images)
+        jsd = vitscope.head_importance(model, images, modes=["head", "pp"]).jsd
+        logits = vitscope.prune(model, images, {(0, 1): "head"}, fill="mean")
+    assert attention.device.type == logits.device.type == "cpu"
+    assert jsd.notnull().all()
+
+
 @pytest.mark.parametrize("name", ["registers, LayerScale, q/k norm", "SigLIP-like, no CLS, no classifier"])
 def test_reduction_is_the_measures_of_the_recorded_matrices(name):
     model, images = vitscope.wrap(make(name, torch.float32)), pixels(5, torch.float32)

@@ -6,6 +6,7 @@ import torch
 import vitscope
 from closeness import assert_close
 from reference import hooked
+from vitscope.engine import derangement
 from vitscope.errors import InvalidArgument
 from zoo import ZOO, make, pixels
 
@@ -39,6 +40,45 @@ def test_pruning_nothing_is_bitwise_the_intact_model(name):
     with torch.inference_mode():
         reference = vitscope.wrap(module).architecture.reference(images)
     assert torch.equal(vitscope.prune(vitscope.wrap(module), images, {}), reference)
+
+
+@pytest.mark.parametrize("fill", ["mean", "resample"])
+def test_replacing_a_set_of_heads_by_given_references_equals_hooks(fill):
+    module, images, references = make("inner norm"), pixels(3), pixels(7)[3:] + 0.5
+    heads = {(0, 1): "head", (0, 2): "head", (2, 0): "head"}
+    ours = vitscope.prune(vitscope.wrap(module), images, heads, fill=fill, references=references, seed=5)
+    if fill == "resample":
+        references = references[torch.from_numpy(derangement(4, 5))][:3]
+    z = {layer: hooked.z_of(module, references, layer) for layer in (0, 2)}
+    handles = []
+    for layer, head in heads:
+        other, columns = z[layer] if fill == "resample" else z[layer].mean(0), slice(8 * head, 8 * head + 8)
+
+        def replace(_m, args, other=other, columns=columns):
+            return (
+                torch.cat(
+                    [
+                        args[0][..., : columns.start],
+                        other.expand_as(args[0])[..., columns],
+                        args[0][..., columns.stop :],
+                    ],
+                    -1,
+                ),
+            )
+
+        handles.append(hooked.z_entrance(module.blocks[layer].attn).register_forward_pre_hook(replace))
+    with torch.inference_mode():
+        expected = module(images)
+    for handle in handles:
+        handle.remove()
+    assert_close(ours, expected, rtol=1e-7, atol=1e-9)
+
+
+def test_no_images_give_no_rows():
+    model, heads = vitscope.wrap(make("plain")), {(0, 1): "head", (1, 0): "pp"}
+    assert vitscope.prune(model, pixels(0), heads).shape == (0, 7)
+    assert vitscope.head_importance(model, pixels(0), modes=["head", "pp"]).sizes["image"] == 0
+    assert vitscope.attention(model, pixels(0)).shape == (0, 3, 3, 16, 16)
 
 
 def test_pruning_a_head_is_subtracting_its_projected_output():

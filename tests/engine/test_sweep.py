@@ -10,8 +10,11 @@ import vitscope
 from closeness import assert_effects_agree
 from reference import hooked
 from vitscope.engine import METRICS, derangement, sweep
+from vitscope.errors import InvalidArgument
 from vitscope.tokens import available_modes
 from zoo import ZOO, make, pixels
+
+from timm.layers import Attention  # isort: skip - zoo makes timm importable
 
 N = 5
 EVERY_SUBSET = ["+".join(c) for n in range(1, 5) for c in itertools.combinations(("cc", "cp", "pc", "pp"), n)]
@@ -41,6 +44,51 @@ def test_replacing_fills_equal_the_plain_script(name, fill):
     )
     for metric in METRICS:
         assert_effects_agree(data[metric].values, plain[metric], f"{name} {fill} {metric}", absolute=1e-8)
+
+
+@pytest.mark.parametrize("fill", ["mean", "resample"])
+def test_references_may_be_other_images(fill):
+    module, images, references = make("grouped keys"), pixels(3), pixels(7)[3:] + 0.5
+    data = vitscope.head_importance(vitscope.wrap(module), images, fill=fill, references=references, seed=5)
+    other = references[torch.from_numpy(derangement(4, 5))][:3] if fill == "resample" else references
+    plain = hooked.importance(
+        module, images, data.target.values, modes=["head"], prefix=("cls",), fill=fill, other_images=other
+    )
+    for metric in METRICS:
+        assert_effects_agree(data[metric].values, plain[metric], f"{fill} {metric}", absolute=1e-8)
+
+
+def test_a_fill_without_its_references_is_refused():
+    with pytest.raises(InvalidArgument, match="needs references"):
+        sweep(
+            vitscope.wrap(make("plain")), pixels(2), np.zeros(2, np.int64), modes=["head"], fill="mean", micro_batch=9
+        )
+
+
+def test_layers_may_have_different_numbers_of_heads():
+    module = make("plain")
+    attn = Attention(24, num_heads=2, qkv_bias=True).double().eval()
+    attn.load_state_dict(module.blocks[1].attn.state_dict())
+    module.blocks[1].attn = attn
+    model, images = vitscope.wrap(module), pixels(2)
+    modes = available_modes(model.tokens)
+    data = vitscope.head_importance(model, images, modes=modes)
+    plain = hooked.importance(module, images, data.target.values, modes=modes, prefix=("cls",))
+    for metric in METRICS:
+        assert_effects_agree(data[metric].values, plain[metric], metric, absolute=1e-8)
+    assert data.jsd.isnull().sum(("image", "mode")).values.tolist() == [[0, 0, 0], [0, 0, 2 * len(modes)], [0, 0, 0]]
+
+
+@pytest.mark.parametrize("labels", [[1], [1, 7], [-2, 0], [1, None], ["cat", "dog"], [0.5, 1.0]])
+def test_labels_that_do_not_fit_are_refused(labels):
+    with pytest.raises(InvalidArgument, match=r"expected 2 classes of 0\.\.6"):
+        vitscope.head_importance(vitscope.wrap(make("plain")), pixels(2), labels)
+
+
+def test_modes_must_be_named_once_each():
+    for modes in ([], ["cp+pc", "pc+cp"]):
+        with pytest.raises(InvalidArgument, match="at least one mode and each once"):
+            vitscope.head_importance(vitscope.wrap(make("plain")), pixels(2), modes=modes)
 
 
 def test_all_fifteen_subsets_of_the_regions():

@@ -1,5 +1,7 @@
 """Every family: parity with the library's own forward, token layout, refusals, other input sizes, preprocessing."""
 
+import threading
+
 import pytest
 import torch
 from PIL import Image
@@ -7,11 +9,13 @@ from torch import nn
 
 import vitscope
 from vitscope.errors import InvalidArgument, ParityError, UnsupportedModel
-from vitscope.models.loading import adapt
+from vitscope.models import Evaluation
+from vitscope.models.loading import REFUSED, adapt
 from vitscope.models.parity import parity
 from zoo import SIZE, ZOO, make, pixels
 
-from timm.models.vision_transformer import VisionTransformer  # isort: skip - zoo makes timm importable
+import timm.models  # isort: skip - zoo makes timm importable
+from timm.models.vision_transformer import VisionTransformer  # isort: skip
 
 PREFIX = {
     "registers, LayerScale, q/k norm": ("cls", "reg1", "reg2", "reg3", "reg4"),
@@ -83,6 +87,82 @@ def test_a_model_whose_forward_does_something_else_is_refused():
         vitscope.wrap(module)
 
 
+class LowRank(nn.Linear):
+    """A projection with an added low-rank term, as LoRA puts it: `weight` is not all of it."""
+
+    def forward(self, x):
+        return super().forward(x) + 0.1 * x.sum(-1, keepdim=True)
+
+
+class Mixing(nn.Module):
+    """An MLP that mixes tokens."""
+
+    def forward(self, x):
+        return x - x.mean(1, keepdim=True)
+
+
+def with_low_rank(block):
+    weight, block.attn.proj = block.attn.proj.weight, LowRank(24, 24, dtype=torch.float64)
+    block.attn.proj.weight = weight
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        with_low_rank,
+        lambda block: block.attn.proj.register_forward_hook(lambda _m, _i, out: 1.5 * out),
+        lambda block: block.ls1.register_forward_hook(lambda _m, _i, out: out.tanh()),
+        lambda block: setattr(block, "mlp", Mixing()),
+    ],
+    ids=["low rank", "hook on the projection", "hook on LayerScale", "MLP that mixes tokens"],
+)
+def test_a_block_that_cannot_be_taken_apart_is_refused(change):
+    """Whole, these blocks agree with the library; by heads and tokens, as the sweep takes them, they would not."""
+    module = make("registers, LayerScale, q/k norm")
+    change(module.blocks[1])
+    assert parity(adapt(module)) < 1e-12
+    with pytest.raises(ParityError, match="taken apart"):
+        vitscope.wrap(module)
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+def test_every_refusal_by_name_meets_a_class_of_timm(kind):
+    assert any(name.startswith(kind) for name in dir(timm.models))
+
+
+def test_a_head_of_several_layers_is_refused_by_name():
+    module = make("plain")
+    module.head = nn.Sequential(nn.Dropout(), nn.Linear(24, 7)).double()
+    with pytest.raises(UnsupportedModel, match="head is a Sequential"):
+        vitscope.wrap(module)
+
+
+def test_a_border_that_no_patch_covers_does_not_stretch_the_patches():
+    model = vitscope.wrap(VisionTransformer(**SIZE | {"img_size": (15, 35)}))
+    assert (model.tokens.rows, model.tokens.cols, model.tokens.patch) == (3, 5, (4, 6))
+
+
+def test_training_flags_come_back_when_the_last_of_several_evaluations_ends():
+    module = make("plain").train()
+    entered, leave, left = threading.Event(), threading.Event(), threading.Event()
+
+    def first():
+        with Evaluation(module):
+            entered.set()
+            leave.wait(10)
+        left.set()
+
+    thread = threading.Thread(target=first)
+    thread.start()
+    assert entered.wait(10)
+    with Evaluation(module):
+        leave.set()
+        assert left.wait(10)
+        assert not any(m.training for m in module.modules())
+    thread.join()
+    assert all(m.training for m in module.modules())
+
+
 def test_unknown_kinds_are_refused_by_name():
     class Own(nn.Module):
         pass
@@ -116,9 +196,10 @@ def test_no_pooling_is_refused():
         vitscope.wrap(VisionTransformer(**SIZE | {"global_pool": ""}))
 
 
-def test_clip_projection_is_not_a_classifier():
+@pytest.mark.parametrize("architecture", ["vit_base_patch16_clip_224", "vit_pe_core_base_patch16_224"])
+def test_a_projection_into_a_text_space_is_not_a_classifier(architecture):
     module = VisionTransformer(**SIZE)
-    module.pretrained_cfg = {"architecture": "vit_base_patch16_clip_224", "tag": "openai", "num_classes": 7}
+    module.pretrained_cfg = {"architecture": architecture, "tag": "openai", "num_classes": 7}
     model = vitscope.wrap(module)
     assert model.n_classes is None
     named = vitscope.wrap(
@@ -132,6 +213,10 @@ def test_a_classifier_may_be_given_and_must_fit():
     module = make("DINO-like, no classifier")
     model = vitscope.wrap(module, classifier=nn.Linear(24, 5).double())
     assert not vitscope.head_importance(model, pixels(2)).jsd.isnull().any()
+    other = vitscope.wrap(module, classifier=torch.ones(5, 24))
+    assert len({vitscope.wrap(module).weights_sha256, model.weights_sha256, other.weights_sha256}) == 3
+    single = vitscope.wrap(module, classifier=nn.Linear(24, 5))  # float32 on a float64 model
+    assert vitscope.prune(single, pixels(2), {}).shape == (2, 5)
     for wrong in (nn.Linear(23, 5), torch.zeros(5, 23), "linear"):
         with pytest.raises(InvalidArgument, match="classifier"):
             vitscope.wrap(module, classifier=wrong)
@@ -146,6 +231,10 @@ def test_pixels_must_fit():
     model = vitscope.wrap(make("plain"))
     with pytest.raises(InvalidArgument, match=r"\[image, 3, 12, 30\], got \[2, 3, 30, 12\]"):
         vitscope.prune(model, torch.zeros(2, 3, 30, 12), {})
+    with pytest.raises(InvalidArgument, match=r"got \[2, 3, 12, 30\] of torch.uint8"):
+        model.place(torch.zeros(2, 3, 12, 30, dtype=torch.uint8))
+    with pytest.raises(InvalidArgument, match="got a ndarray"):
+        model.place(pixels(2).numpy())
 
 
 def test_preprocessing_is_the_modules_own_and_can_be_undone():

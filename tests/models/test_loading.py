@@ -8,7 +8,7 @@ import torch
 
 import vitscope
 from vitscope.errors import InvalidArgument, ModelLoadError, NotAvailable
-from vitscope.models.loading import read_weights
+from vitscope.models.loading import parameters_sha256, read_weights
 
 NAME = "vit_tiny_patch16_224"
 WEIGHTS = "weights/vit_tiny_patch16_224.augreg_in21k_ft_in1k/model.safetensors"
@@ -36,6 +36,24 @@ def test_local_weights(tmp_path, small_state, suffix, nested):
     assert model.id == "timm:test_vit"
 
 
+@pytest.mark.parametrize(("n_classes", "named"), [(0, None), (5, None), (1000, 1000)])
+def test_imagenets_names_only_for_weights_with_imagenets_classes(tmp_path, n_classes, named):
+    from timm import create_model
+
+    torch.save(create_model(NAME, num_classes=n_classes).state_dict(), tmp_path / "weights.pth")
+    model = vitscope.load_model(NAME, weights=tmp_path / "weights.pth")
+    assert model.n_classes == (n_classes or None)
+    assert (None if model.classes is None else len(model.classes)) == named
+
+
+def test_the_checksum_of_parameters_covers_buffers_without_axes():
+    module = torch.nn.BatchNorm1d(3)
+    before = parameters_sha256(module)
+    assert parameters_sha256(torch.nn.BatchNorm1d(3)) == before
+    module.num_batches_tracked += 1
+    assert parameters_sha256(module) != before
+
+
 def test_a_pickle_is_never_run(tmp_path):
     class Bomb:
         def __reduce__(self):
@@ -47,7 +65,7 @@ def test_a_pickle_is_never_run(tmp_path):
         read_weights(path)
 
 
-@pytest.mark.parametrize("content", [b"", b"not weights at all" * 10])
+@pytest.mark.parametrize("content", [b"", b"not weights at all" * 10, b"\x80\x02.", b"\x80\x02h\x07."])
 @pytest.mark.parametrize("suffix", ["safetensors", "pth"])
 def test_damaged_files(tmp_path, content, suffix):
     path = tmp_path / f"damaged.{suffix}"

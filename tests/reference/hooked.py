@@ -115,10 +115,10 @@ def effects(intact, pruned, targets, prefix) -> dict[str, np.ndarray]:
 
 def importance(module, pixels, targets, *, modes, prefix, fill="zero", other_images=None) -> dict[str, np.ndarray]:
     """Effects [image, mode, layer, head]; `other_images` are the references of mean (a set) or resample (aligned)."""
-    n_layers, n_heads = len(module.blocks), module.blocks[0].attn.num_heads
+    heads_of = [block.attn.num_heads for block in module.blocks]
     found: dict[str, np.ndarray] = {}
     with unfused(module):
-        for layer in range(n_layers):
+        for layer, n_heads in enumerate(heads_of):
             attn = module.blocks[layer].attn
             intact = outputs(module, pixels, layer)
             n_tokens = intact["hidden"].shape[1]
@@ -140,6 +140,6 @@ def importance(module, pixels, targets, *, modes, prefix, fill="zero", other_ima
                 pruned = outputs(module, pixels, layer)
                 handle.remove()
                 for name, values in effects(intact, pruned, targets, prefix).items():
-                    shape = (len(pixels), len(modes), n_layers, n_heads)
+                    shape = (len(pixels), len(modes), len(heads_of), max(heads_of))
                     found.setdefault(name, np.full(shape, np.nan))[:, m, layer, head] = values
     return found

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from vitscope.errors import InvalidArgument
 from vitscope.models import Evaluation, Model
-from vitscope.models.block import attention_weights, finish
+from vitscope.models.block import attention_weights, finish, head_outputs
 
 BATCH = 16
 """Images that run together where nothing else fixes it."""
@@ -20,8 +20,8 @@ def features_and_logits(
     """Pooled features and logits (None without a classifier) of the intact model, blocks as the library runs them."""
     features = []
     with Evaluation(model.module):
-        for part in model.place(pixels).split(batch):
-            x = model.embed(part)
+        for start in range(0, max(1, len(pixels)), batch):
+            x = model.embed(model.place(pixels[start : start + batch]))
             for block in model.blocks:
                 x = block(x)
             features.append(model.pool(x[:, model.architecture.reads]))
@@ -38,7 +38,7 @@ def attention_by_layer(
         projections = block.attend(x)
         weights = attention_weights(projections)
         yield weights
-        x = finish(block, x, weights @ projections.v)
+        x = finish(block, x, head_outputs(weights, projections.v))
 
 
 def attention(
@@ -60,10 +60,12 @@ def attention(
     wanted = list(range(model.n_layers)) if layers is None else [check_layer(model, layer) for layer in layers]
     dtype = torch.float64 if model.dtype == torch.float64 else torch.float32
     n_tokens = model.tokens.n_tokens
-    result = torch.full((len(pixels), len(wanted), max(model.n_heads), n_tokens, n_tokens), torch.nan, dtype=dtype)
+    shape = (len(pixels), len(wanted), max(model.n_heads), n_tokens, n_tokens)
+    result = torch.full(shape, torch.nan, dtype=dtype, device="cpu")
     with Evaluation(model.module):
         for start in range(0, len(pixels), BATCH):
-            for layer, weights in enumerate(attention_by_layer(model, pixels[start : start + BATCH])):
+            by_layer = attention_by_layer(model, pixels[start : start + BATCH])
+            for layer, weights in zip(range(max(wanted, default=-1) + 1), by_layer, strict=False):
                 for i in (i for i, chosen in enumerate(wanted) if chosen == layer):
                     result[start : start + BATCH, i, : weights.shape[1]] = weights.to(dtype).cpu()
     return result
@@ -73,6 +75,7 @@ def check_layer(model: Model, layer: int) -> int:
     """Return the layer, or raise InvalidArgument naming the range."""
     if not 0 <= layer < model.n_layers:
         raise InvalidArgument(
-            f"cannot use layer {layer}: {model.id} has {model.n_layers} layers (0..{model.n_layers - 1})"
+            f"cannot use layer {layer}: {model.id} has {model.n_layers} layers (0..{model.n_layers - 1})",
+            "Layers count from 0, the one next to the image; `vitscope doctor MODEL` lists them.",
         )
     return layer

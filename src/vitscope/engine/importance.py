@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -69,8 +68,11 @@ def head_importance(
             f"cannot compute importance by {method!r}: {why}", "Use method='exact'."
         )
     modes = [canonical_mode(mode, model.tokens) for mode in modes]
-    if len(set(modes)) != len(modes):
-        raise InvalidArgument(f"cannot compute importance: the modes {modes} name one mode twice")
+    if not modes or len(set(modes)) != len(modes):
+        raise InvalidArgument(
+            f"cannot compute importance: expected at least one mode and each once, got {modes}",
+            "Leave modes out for whole heads, or give some of `vitscope.tokens.available_modes(model.tokens)`.",
+        )
     check_fill(fill, modes)
     _, logits = features_and_logits(model, pixels)
     target, source = targets(model, logits, labels, len(pixels))
@@ -97,13 +99,14 @@ def targets(
     """
     if logits is None:
         return np.full(n_images, -1, np.int64), np.full(n_images, "none", dtype="<U10")
-    given = torch.full((n_images,), -1) if labels is None else torch.as_tensor(labels, dtype=torch.int64)
-    if given.shape != (n_images,) or bool(((given < -1) | (given >= logits.shape[1])).any()):
-        got = f"{given.min()} to {given.max()}" if given.numel() else "none"
+    given = np.full(n_images, -1) if labels is None else np.asarray(labels, dtype=None if len(labels) else np.int64)
+    whole = given.dtype.kind in "iu"
+    if given.shape != (n_images,) or not whole or ((given < -1) | (given >= logits.shape[1])).any():
+        got = f"{given.min()} to {given.max()}" if whole and given.size else str(given.dtype)
         raise InvalidArgument(
             f"cannot use these labels: expected {n_images} classes of 0..{logits.shape[1] - 1} (-1 = none), "
-            f"got shape {list(given.shape)}, {got}"
+            f"got shape {list(given.shape)}, {got}",
+            "Give one whole number per image, in the order of the model's logits.",
         )
-    predicted = logits.argmax(-1).cpu()
-    source = np.where(given.numpy() >= 0, "label", "prediction")
-    return torch.where(given >= 0, given, predicted).numpy(), source
+    predicted = logits.argmax(-1).cpu().numpy()
+    return np.where(given >= 0, given, predicted), np.where(given >= 0, "label", "prediction")

@@ -44,8 +44,8 @@ def prune(
     check_fill(fill, list(chosen.values()))
     outputs = []
     with Evaluation(model.module):
-        source = make_references(model, pixels, references, fill=fill, seed=seed, batch=BATCH)
-        for start in range(0, len(pixels), BATCH):
+        source = make_references(model, pixels, references, fill=fill, seed=seed, batch=BATCH) if chosen else None
+        for start in range(0, max(1, len(pixels)), BATCH):
             images = slice(start, min(start + BATCH, len(pixels)))
             features = _pruned_features(model, pixels[images], chosen, fill, source, images)
             logits = model.logits(features)
@@ -69,7 +69,9 @@ def check_heads(model: Model, heads: Mapping[tuple[int, int], str]) -> dict[tupl
 def check_fill(fill: str, modes: list[str]) -> None:
     """Raise InvalidArgument for an unknown fill, or one that needs whole heads where a mode is partial."""
     if fill not in FILLS:
-        raise InvalidArgument(f"cannot fill with {fill!r}: expected one of {', '.join(FILLS)}")
+        raise InvalidArgument(
+            f"cannot fill with {fill!r}: expected one of {', '.join(FILLS)}", "zero is the plain choice."
+        )
     partial = [mode for mode in modes if mode != HEAD]
     if partial and fill in ("mean", "resample"):
         raise InvalidArgument(

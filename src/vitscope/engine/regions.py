@@ -68,7 +68,8 @@ class Parts:
 def split_columns(
     attention: Float[Tensor, "image head query key"], v: Float[Tensor, "image head key channel"], layout: TokenLayout
 ) -> Parts:
-    """Split A @ v by the groups of columns."""
+    """Split A @ v by the groups of columns, in the type of v."""
+    attention = attention.to(v.dtype)
     outputs, masses = {}, {}
     for name, columns in token_groups(layout).items():
         part = attention[..., columns]

@@ -1,6 +1,6 @@
-"""How much runs at once, and what fixes the bits: batch sizes from a memory budget, threads, attention backend.
+"""How much runs at once, and what fixes the bits: batch sizes from a memory budget, threads, deterministic algorithms.
 
-Resolved once for a run and stored with it: the same batches, threads and backend give the same sums.
+Resolved once for a run and stored with it: the same batches and threads give the same sums.
 """
 
 import os
@@ -16,6 +16,8 @@ CACHE_BUDGET: Final = 48 * 2**20
 """Bytes of activations that a CPU batch may have in flight: more spills out of the cache and is slower, not faster."""
 DEVICE_SHARE: Final = 0.25
 """Share of a GPU's free memory that a batch may take."""
+MOST_SEQUENCES: Final = 2**15
+"""A batch has no more sequences: CUDA's attention kernels count them on a grid axis that ends at 65535."""
 
 
 def bytes_per_sequence(model: Model) -> int:
@@ -28,18 +30,25 @@ def plan_micro_batch(model: Model) -> int:
     budget = CACHE_BUDGET
     if model.device.type == "cuda":
         budget = int(torch.cuda.mem_get_info(model.device)[0] * DEVICE_SHARE)
-    return max(max(model.n_heads), budget // bytes_per_sequence(model))
+    return max(max(model.n_heads), min(MOST_SEQUENCES, budget // bytes_per_sequence(model)))
 
 
 @contextmanager
 def fixed_arithmetic(threads: int) -> Iterator[None]:
-    """Set torch's threads (in the calling thread) and deterministic algorithms; both come back afterwards."""
+    """Set torch's threads (in the calling thread), deterministic algorithms and full float32; all come back afterwards.
+
+    Without the last, a GPU embeds patches in TF32 (10 bits), on every path alike, so that parity cannot see it.
+    """
     before, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    tf32 = torch.backends.cudnn.allow_tf32
+    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is deterministic only with a fixed workspace
     torch.set_num_threads(threads)
+    torch.backends.cudnn.allow_tf32 = False
     torch.use_deterministic_algorithms(True, warn_only=True)
     try:
         yield
     finally:
         torch.set_num_threads(before)
-        torch.use_deterministic_algorithms(deterministic)
+        torch.backends.cudnn.allow_tf32 = tf32
+        torch.use_deterministic_algorithms(deterministic, warn_only=warn_only)

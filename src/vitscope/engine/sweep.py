@@ -17,8 +17,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from vitscope.engine.prune import check_fill
 from vitscope.engine.references import EVERY_TOKEN, References
 from vitscope.engine.regions import Parts, Rows, change_of_z, pruned_columns, split_columns, token_groups
+from vitscope.errors import InvalidArgument
 from vitscope.measures import effect
 from vitscope.models import Evaluation, Model
 from vitscope.models.block import Block, attend_rows, attention_weights, finish
@@ -65,7 +67,17 @@ def sweep(
     -------
     float32 arrays [image, mode, layer, head] for each of METRICS; NaN where a metric is undefined (no classifier, no
     CLS) or a layer has fewer heads.
+
+    Raises
+    ------
+    InvalidArgument: the fill needs references that are not given, or whole heads where a mode is partial.
     """
+    check_fill(fill, list(modes))
+    if fill in ("mean", "resample") and references is None:
+        raise InvalidArgument(
+            f"cannot sweep with fill {fill!r}: it needs references, got none",
+            "Give mean_references(model, batches) or PairedReferences(pixels).",
+        )
     shape = (len(pixels), len(modes), model.n_layers, max(model.n_heads))
     results = {metric: np.full(shape, np.nan, np.float32) for metric in METRICS}
     per_batch = max(1, micro_batch // max(model.n_heads))
@@ -211,7 +223,7 @@ class _Sweep:
             "flip": effect.flip(logits, after),
         }
 
-    def _stack(self, per_layer: list[Float[Tensor, "mode head image"]]) -> Float[np.ndarray, "image mode layer head"]:
+    def _stack(self, per_layer: list[Float[Tensor, "mode _ image"]]) -> Float[np.ndarray, "image mode layer head"]:
         n_images = per_layer[0].shape[-1]
         stacked = np.full((n_images, len(self.modes), len(per_layer), max(self.model.n_heads)), np.nan, np.float32)
         for layer, values in enumerate(per_layer):

@@ -31,8 +31,8 @@ REFUSED: Final = {
     "Swin": "its attention is windowed, so there is no single query x key matrix over the image",
     "Cait": "its talking heads mix heads before and after the softmax, so no head can be pruned alone",
     "Xcit": "its attention is between channels, not between tokens",
-    "MaxVit": "its attention is windowed, so there is no single query x key matrix over the image",
-    "Mvit": "its attention pools queries and keys, so layers have different grids",
+    "MaxxVit": "its stages mix convolutions and attention, in windows or on grids of different sizes",
+    "MultiScaleVit": "its attention pools queries and keys, so layers have different grids",
     "ResNet": "it is a convolutional network without attention heads",
 }
 DTYPES: Final = {
@@ -41,6 +41,10 @@ DTYPES: Final = {
     "bfloat16": torch.bfloat16,
     "float16": torch.float16,
 }
+_DAMAGE: Final = (  # what torch and safetensors raise for files that are not weights, or no longer
+    SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, ValueError, OSError, LookupError, TypeError,
+    AttributeError,
+)  # fmt: skip
 LATER: Final = {"hf": "transformers models", "torchvision": "torchvision models"}
 DEMO: Final = Path(__file__).parent / "demo"
 
@@ -65,7 +69,9 @@ def load_model(spec: str, weights: str | Path | None = None, *, device: str = "a
     (6, 4, 197)
     """
     if dtype not in DTYPES:
-        raise InvalidArgument(f"cannot load {spec} as {dtype!r}: expected one of {', '.join(DTYPES)}")
+        raise InvalidArgument(
+            f"cannot load {spec} as {dtype!r}: expected one of {', '.join(DTYPES)}", "float32 is the plain choice."
+        )
     family, _, name = spec.rpartition(":")
     if family in LATER:
         raise NotAvailable(
@@ -101,7 +107,10 @@ def wrap(
     Raises UnsupportedModel where no adapter fits, ParityError where our output is not the module's.
     """
     if not isinstance(module, nn.Module):
-        raise UnsupportedModel(f"cannot wrap a {type(module).__name__}: expected a torch.nn.Module")
+        raise UnsupportedModel(
+            f"cannot wrap a {type(module).__name__}: expected a torch.nn.Module",
+            "To load a model by its name use vitscope.load_model.",
+        )
     name = (getattr(module, "pretrained_cfg", None) or {}).get("architecture") or type(module).__name__
     return _model(name, module, classes=classes, transform=transform, classifier=classifier)
 
@@ -114,8 +123,9 @@ def adapt(module: nn.Module) -> Architecture:
     name = type(module).__name__
     reason = next((why for kind, why in REFUSED.items() if name.startswith(kind)), None)
     known = ", ".join(adapter.NAME for adapter in ADAPTERS)
+    package = type(module).__module__.partition(".")[0]
     raise UnsupportedModel(
-        f"cannot adapt a {name}: " + (reason or f"no adapter knows this class (looked for {known})"),
+        f"cannot adapt a {name} of {package}: " + (reason or f"no adapter knows this class (looked for {known})"),
         "To support a plain Vision Transformer, write an adapter file like vitscope/models/timm_vit.py.",
     )
 
@@ -132,11 +142,11 @@ def pick_device(device: str) -> torch.device:
 
 
 def imagenet_classes(module: nn.Module) -> tuple[str, ...] | None:
-    """ImageNet's class names where timm says that the module predicts them."""
+    """ImageNet's class names where timm says that the module predicts them and it still has all those classes."""
     subset = infer_imagenet_subset(module)
-    if subset is None:
+    info = None if subset is None else ImageNetInfo(subset)
+    if info is None or info.num_classes() != getattr(module, "num_classes", None):
         return None
-    info = ImageNetInfo(subset)
     return tuple(info.index_to_description(i) for i in range(info.num_classes()))
 
 
@@ -149,7 +159,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
             return load_file(path)
         with warnings.catch_warnings(action="ignore"):  # torch warns of odd pickles that it then refuses anyway
             state = torch.load(path, map_location="cpu", weights_only=True)
-    except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, ValueError, OSError) as error:
+    except _DAMAGE as error:
         raise ModelLoadError(
             f"cannot load weights from {path.name}: not a safe weights file ({first_line(error)})",
             "Save a plain state dict: torch.save(model.state_dict(), ...) or safetensors.torch.save_file.",
@@ -232,8 +242,17 @@ def parameters_sha256(module: nn.Module) -> str:
     digest = hashlib.sha256()
     for name, value in sorted(module.state_dict().items()):
         digest.update(f"{name}{tuple(value.shape)}{value.dtype}".encode())
-        digest.update(value.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
+        digest.update(value.detach().cpu().reshape(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
+
+
+def _identity(module: nn.Module, sha256: str | None, classifier: nn.Linear | Tensor | None) -> str:
+    """Checksum of the weights, those of a given classifier included."""
+    weights = sha256 or parameters_sha256(module)
+    if classifier is None:
+        return weights
+    part = nn.ParameterList([classifier]) if isinstance(classifier, Tensor) else classifier
+    return hashlib.sha256((weights + parameters_sha256(part)).encode()).hexdigest()
 
 
 def _model(
@@ -273,7 +292,7 @@ def _model(
         classes=None if classes is None else tuple(classes),
         n_classes=n_classes,
         transform=transform or preprocessing.own_transform(module, architecture.input_size),
-        weights_sha256=sha256 or parameters_sha256(module),
+        weights_sha256=_identity(module, sha256, classifier),
         resizer=resized,
         classifier=head,
     )

@@ -3,6 +3,7 @@
 Knows nothing about: pruning, files, where the weights came from.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
@@ -39,7 +40,7 @@ class Model:
     parity: max |ours - library| / max |library| of the output on one image, through explicit attention in every block.
     classes: class names, None where unknown.
     transform: PIL image -> pixels [color, row, col].
-    weights_sha256: of the weights file, or of the parameters where there is no file.
+    weights_sha256: of the weights file, or of the parameters where there is no file; with those of a given classifier.
     classifier: replaces the module's own, reads the pooled features.
     """
 
@@ -101,7 +102,7 @@ class Model:
     @property
     def transform_text(self) -> str:
         """The preprocessing in words, on one line."""
-        return " ".join(repr(self.transform).split())
+        return re.sub(r" at 0x[0-9a-f]+", "", " ".join(repr(self.transform).split()))  # the same in every process
 
     def preprocess(self, image: Image.Image) -> Float[Tensor, "color row col"]:
         """Turn a decoded picture into the pixels this model reads."""
@@ -112,11 +113,12 @@ class Model:
         return preprocessing.to_picture(pixels, self.transform)
 
     def place(self, pixels: Float[Tensor, "image color row col"]) -> Float[Tensor, "image color row col"]:
-        """Move pixels to the model's device and type. Raises InvalidArgument where their shape does not fit."""
-        if pixels.ndim != 4 or tuple(pixels.shape[1:]) != self.input_size:
+        """Move pixels to the model's device and type. Raises InvalidArgument where shape or type does not fit."""
+        fits = isinstance(pixels, Tensor) and pixels.is_floating_point()  # integers were never normalised
+        if not fits or pixels.ndim != 4 or tuple(pixels.shape[1:]) != self.input_size:
             raise InvalidArgument(
-                f"cannot run {self.id}: expected pixels [image, {', '.join(map(str, self.input_size))}], "
-                f"got {list(pixels.shape)}",
+                f"cannot run {self.id}: expected pixels [image, {', '.join(map(str, self.input_size))}]"
+                f"{'' if fits else ' as a floating-point tensor'}, got {_kind(pixels)}",
                 "Use model.preprocess(image) for each picture and torch.stack, or model.at_size(height, width).",
             )
         return pixels.to(self.device, self.dtype)
@@ -155,10 +157,18 @@ class Model:
         return self.resizer(height, width)
 
 
+def _kind(pixels: Any) -> str:
+    if not isinstance(pixels, Tensor):
+        return f"a {type(pixels).__name__}"
+    return str(list(pixels.shape)) + ("" if pixels.is_floating_point() else f" of {pixels.dtype}")
+
+
 def as_classifier(classifier: Any, feature: int) -> tuple[Classifier, int]:
     """Accept a module (Linear) or text embeddings [class, feature]; return the function and its number of classes.
 
-    Text embeddings give cosine logits times 100, CLIP's usual scale.
+    Text embeddings give cosine logits times 100, CLIP's usual scale. Features go to a Linear's device and type.
+
+    Raises InvalidArgument for anything else, or another number of features.
     """
     if isinstance(classifier, Tensor):
         if classifier.ndim != 2 or classifier.shape[1] != feature:
@@ -169,8 +179,9 @@ def as_classifier(classifier: Any, feature: int) -> tuple[Classifier, int]:
         rows = nn.functional.normalize(classifier, dim=-1)
         return (lambda x: 100 * nn.functional.normalize(x, dim=-1) @ rows.to(x).T), len(classifier)
     if isinstance(classifier, nn.Linear) and classifier.in_features == feature:
-        return classifier, classifier.out_features
+        return (lambda x: classifier(x.to(classifier.weight)).to(x.device)), classifier.out_features
     raise InvalidArgument(
         f"cannot use this classifier: expected torch.nn.Linear({feature}, classes) or a tensor [class, {feature}], got "
-        f"{type(classifier).__name__}"
+        f"{classifier if isinstance(classifier, nn.Linear) else type(classifier).__name__}",
+        "It reads the model's pooled features.",
     )

@@ -18,7 +18,7 @@ from vitscope.models.torchvision_ops import make_torchvision_importable
 from vitscope.tokens import TokenLayout
 
 make_torchvision_importable()
-from timm.layers import Attention, global_pool_nlc  # noqa: E402 - timm needs the line above
+from timm.layers import Attention, PatchEmbed, global_pool_nlc  # noqa: E402 - timm needs the line above
 from timm.models.deit import VisionTransformerDistilled  # noqa: E402
 from timm.models.vision_transformer import Block as TimmBlock  # noqa: E402
 from timm.models.vision_transformer import ResPostBlock, VisionTransformer  # noqa: E402
@@ -105,11 +105,25 @@ class TimmArchitecture:
         height, width = module.patch_embed.img_size
         rows, cols = module.patch_embed.grid_size
         self.input_size: tuple[int, int, int] = (module.in_chans, height, width)
-        self.tokens = TokenLayout(self._prefix(), rows, cols, (height // rows, width // cols))
+        # A convolutional stem's own patch_size is in cells of its feature map, and a plain one may leave a border out.
+        plain = type(module.patch_embed) is PatchEmbed
+        patch = module.patch_embed.patch_size if plain else (height // rows, width // cols)
+        self.tokens = TokenLayout(self._prefix(), rows, cols, tuple(patch))
         self.reads = self._reads()
         self.projection_head = is_projection(module)
-        has_classifier = isinstance(module.head, nn.Linear) and not self.projection_head
-        self.n_classes: int | None = module.head.out_features if has_classifier else None
+        self.n_classes: int | None = self._n_classes()
+
+    def _n_classes(self) -> int | None:
+        head = self.module.head
+        if isinstance(head, nn.Linear):
+            return None if self.projection_head else head.out_features
+        if isinstance(head, nn.Identity):
+            return None
+        raise UnsupportedModel(
+            f"cannot adapt this model: head is a {type(head).__name__}, expected Linear (a classifier) or Identity "
+            "(none)",
+            "Set module.head = torch.nn.Identity() and give your Linear: vitscope.wrap(module, classifier=...).",
+        )
 
     def _prefix(self) -> tuple[str, ...]:
         if self.distilled:
@@ -179,13 +193,13 @@ def is_identity(part: nn.Module | None) -> bool:
 
 
 def is_projection(module: Any) -> bool:
-    """True where timm's `head` is CLIP's projection into the text space, not a classifier.
+    """True where timm's `head` is a projection into a text space (CLIP, Perception Encoder), not a classifier.
 
     timm gives such models num_classes = the width of that space (512, ...); fine-tuned ones have `_ft_` in their tag.
     """
     config = getattr(module, "pretrained_cfg", None) or {}
     return (
-        "clip" in config.get("architecture", "")
+        any(family in config.get("architecture", "") for family in ("clip", "pe_core"))
         and "_ft_" not in config.get("tag", "")
         and isinstance(module.head, nn.Linear)
         and module.head.out_features == config.get("num_classes")
