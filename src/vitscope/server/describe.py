@@ -1,0 +1,176 @@
+"""A run in the words of the wire: pure translations, one for each message.
+
+Knows nothing about: HTTP.
+"""
+
+import math
+from typing import Any
+
+from vitscope import report
+from vitscope.server.catalogue import METRICS, mode_label, unavailable_reason
+from vitscope.server.served import Served
+from vitscope.server.wire import (
+    Capabilities,
+    GroupProgress,
+    ImageTable,
+    MetricInfo,
+    ModeInfo,
+    ModelInfo,
+    ProgressInfo,
+    RunInfo,
+    Size,
+    TokenInfo,
+)
+from vitscope.store import Manifest, Run
+from vitscope.tokens import HEAD, available_modes, mode_regions
+
+
+def run_info(served: Served) -> RunInfo:
+    """Everything that does not grow with the number of images."""
+    run, manifest = served.run, served.run.manifest
+    generation = run.progress().generation
+    metrics = metric_infos(manifest)
+    return RunInfo(
+        schema_version=manifest.schema_version,
+        run_id=manifest.run_id,
+        name=run.path.resolve().name,
+        created=manifest.created,
+        vitscope=manifest.vitscope,
+        model=_model(manifest),
+        tokens=_tokens(manifest),
+        n_images=manifest.n_images,
+        fill=manifest.options.fill,
+        metrics=metrics,
+        modes=mode_infos(manifest),
+        default_metric="jsd" if manifest.model.n_classes else "out_cos",
+        capabilities=capabilities(served),
+        headline=served.kept("headline", generation, lambda: report.headline(run)),
+        generation=generation,
+    )
+
+
+def _model(manifest: Manifest) -> ModelInfo:
+    model = manifest.model
+    _, height, width = model.input_size
+    return ModelInfo(
+        id=model.id,
+        name=model.name,
+        adapter=model.adapter,
+        parity=model.parity,
+        n_layers=model.n_layers,
+        n_heads=list(model.n_heads),
+        n_classes=model.n_classes,
+        input_size=Size(height=height, width=width),
+        device=model.device,
+        dtype=model.dtype,
+    )
+
+
+def _tokens(manifest: Manifest) -> TokenInfo:
+    tokens = manifest.tokens
+    height, width = tokens.patch
+    return TokenInfo(
+        prefix=list(tokens.prefix),
+        rows=tokens.rows,
+        cols=tokens.cols,
+        patch=Size(height=height, width=width),
+        cls=tokens.cls,
+    )
+
+
+def metric_infos(manifest: Manifest) -> list[MetricInfo]:
+    """The run's metrics in words, with the reason where the model has no values for one."""
+    classifier, cls = bool(manifest.model.n_classes), manifest.tokens.cls is not None
+    infos = []
+    for name in (name for name in METRICS if name in manifest.metrics):
+        metric = METRICS[name]
+        reason = unavailable_reason(metric, classifier=classifier, cls=cls)
+        infos.append(
+            MetricInfo(
+                name=name,
+                label=metric.label,
+                unit=metric.unit,
+                signed=metric.signed,
+                family=metric.family,
+                definition=metric.definition,
+                available=not reason,
+                reason=reason,
+            )
+        )
+    return infos
+
+
+def mode_infos(manifest: Manifest) -> list[ModeInfo]:
+    """The modes the layout allows and any other the run has, with the reason where it has none."""
+    computed = manifest.options.modes
+    possible = available_modes(manifest.tokens)
+    infos = []
+    for name in (*possible, *(mode for mode in computed if mode not in possible)):
+        reason = "" if name in computed else f"not computed in this run: analyse with --modes {HEAD},{name}"
+        regions = sorted(mode_regions(name)) if manifest.tokens.cls is not None else ["pp"]
+        infos.append(ModeInfo(name=name, label=mode_label(name), regions=regions, available=not reason, reason=reason))
+    return infos
+
+
+def capabilities(served: Served) -> Capabilities:
+    """Which attention this server can answer."""
+    run = served.run
+    return Capabilities(
+        live=served.live is not None,
+        live_command=served.live_command,
+        cls_rows=run.manifest.tokens.cls is not None,
+        featured=list(run.featured),
+    )
+
+
+def progress_info(served: Served) -> ProgressInfo:
+    """How far the run is and how long the rest takes."""
+    progress, manifest = served.run.progress(), served.run.manifest
+    left = served.pace.see(progress.units)
+    groups = [
+        GroupProgress(name=name, done=done, total=total, seconds_left=left[name])
+        for name, (done, total) in progress.units.items()
+    ]
+    done_shards = progress.units[HEAD][0]
+    return ProgressInfo(
+        state=progress.state,
+        generation=progress.generation,
+        done_units=progress.done_units,
+        total_units=progress.total_units,
+        groups=groups,
+        n_done=min(done_shards * manifest.options.shard_size, manifest.n_images),
+        n_images=manifest.n_images,
+        idle_seconds=served.pace.idle_seconds,
+    )
+
+
+def image_table(run: Run, generation: int) -> ImageTable:
+    """The images' columns; class names once for each class, not once for each image."""
+    frame = run.images
+    predictions, labels = frame["prediction"].tolist(), frame["label"].tolist()
+    return ImageTable(
+        generation=generation,
+        name=frame["path"].tolist(),
+        label=labels,
+        prediction=predictions,
+        probability=[None if _missing(value) else float(value) for value in frame["probability"]],
+        correct=[None if _missing(value) else bool(value) for value in frame["correct"]],
+        target=frame["target"].tolist(),
+        done=[bool(value) for value in frame["done"]],
+        problem=[None if _missing(value) else str(value) for value in frame["problem"]],
+        note=[None if _missing(value) else str(value) for value in frame["note"]],
+        class_names=_class_names(run, labels, predictions, frame["class_name"].tolist()),
+    )
+
+
+def _class_names(run: Run, labels: list[int], predictions: list[int], given: list[Any]) -> dict[str, str]:
+    """The user's names for the labels first, the model's own for the rest, a number where neither knows."""
+    own = run.manifest.model.classes or ()
+    numbers = {number for number in {*labels, *predictions} if number >= 0}  # -1 = none
+    names = {number: own[number] if number < len(own) else f"class {number}" for number in numbers}
+    names |= {label: name for label, name in zip(labels, given, strict=True) if label >= 0 and name}
+    return {str(number): name for number, name in sorted(names.items())}
+
+
+def _missing(value: Any) -> bool:  # noqa: ANN401 - a cell of a data frame
+    return value is None or (isinstance(value, float) and math.isnan(value))

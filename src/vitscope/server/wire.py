@@ -1,0 +1,156 @@
+"""What crosses the wire, and nothing else: one camelCase base model, one class per message.
+
+The web app's types are generated from these (`make types`); nobody renames by hand.
+Knows nothing about: the run folder, HTTP, torch.
+"""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+Direction = Literal["from", "to"]
+"""`from`: the query's row, what this token attends to. `to`: the key's column, which tokens attend to it."""
+
+
+class Wire(BaseModel):
+    """Base of every message: snake_case in Python, camelCase on the wire, immutable, no unknown fields."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel,
+        validate_by_name=True,
+        validate_by_alias=True,
+        serialize_by_alias=True,
+        frozen=True,
+        extra="forbid",
+    )
+
+
+class ErrorBody(Wire):
+    """The one body of every response that is not a success."""
+
+    code: str = Field(description="Stable name of the kind of error, e.g. `not_available`.")
+    message: str = Field(description="One sentence: what was asked for and why it cannot be had.")
+    hint: str = Field(description="What to do next; may be empty.")
+
+
+class Size(Wire):
+    """Height and width, in pixels."""
+
+    height: int
+    width: int
+
+
+class ModelInfo(Wire):
+    """The model a run was made with."""
+
+    id: str
+    name: str
+    adapter: str
+    parity: float = Field(description="Largest relative difference between our path's output and the library's own.")
+    n_layers: int
+    n_heads: list[int] = Field(description="Heads of each layer; layers may differ.")
+    n_classes: int | None = Field(description="None: the model has no classifier.")
+    input_size: Size
+    device: str
+    dtype: str
+
+
+class TokenInfo(Wire):
+    """Token layout: prefix tokens by name, then patches row by row."""
+
+    prefix: list[str]
+    rows: int
+    cols: int
+    patch: Size
+    cls: int | None = Field(description="Index of the CLS token; None where the model has none.")
+
+
+class MetricInfo(Wire):
+    """One way to measure what pruning a head changes."""
+
+    name: str
+    label: str
+    unit: str = Field(description="Empty for plain numbers.")
+    signed: bool = Field(description="Positive means that the head helps; drawn on a diverging map with 0 neutral.")
+    family: Literal["output", "layer"]
+    definition: str
+    available: bool
+    reason: str = Field(description="Why the metric has no values; empty where it has.")
+
+
+class ModeInfo(Wire):
+    """Which part of a head's matrix is pruned."""
+
+    name: str
+    label: str
+    regions: list[str] = Field(description="Of cc, cp, pc, pp: CLS and patches as query, then as key.")
+    available: bool
+    reason: str = Field(description="Why the mode has no values, with what would make them; empty where it has.")
+
+
+class Capabilities(Wire):
+    """What this server can answer about attention; the page disables the rest and says why."""
+
+    live: bool = Field(description="The model is loaded: any query token of any image.")
+    live_command: str = Field(description="The command that makes the same run live.")
+    cls_rows: bool = Field(description="The CLS token's row is stored for every image that is done.")
+    featured: list[int] = Field(description="Images whose whole matrices are stored: any query, without the model.")
+
+
+class RunInfo(Wire):
+    """Everything about a run that does not grow with its images."""
+
+    schema_version: int
+    run_id: str
+    name: str
+    created: str
+    vitscope: str
+    model: ModelInfo
+    tokens: TokenInfo
+    n_images: int
+    fill: str
+    metrics: list[MetricInfo]
+    modes: list[ModeInfo]
+    default_metric: str
+    capabilities: Capabilities
+    headline: str | None = Field(description="The run's first answer in one sentence; None until there is one.")
+    generation: int
+
+
+class GroupProgress(Wire):
+    """Shards done of one group of modes."""
+
+    name: str
+    done: int
+    total: int
+    seconds_left: float | None = Field(description="At the pace this server has seen; None while it has seen none.")
+
+
+class ProgressInfo(Wire):
+    """How far a run is; `generation` rises with every shard that lands."""
+
+    state: Literal["planned", "running", "complete"]
+    generation: int
+    done_units: int
+    total_units: int
+    groups: list[GroupProgress]
+    n_done: int = Field(description="Images analysed in mode head.")
+    n_images: int
+    idle_seconds: float = Field(description="Since this server last saw a shard land.")
+
+
+class ImageTable(Wire):
+    """The images as columns of equal length; position = row number = the image's key everywhere."""
+
+    generation: int
+    name: list[str] = Field(description="Path as given to the analysis.")
+    label: list[int] = Field(description="-1: none given.")
+    prediction: list[int] = Field(description="-1: no classifier, or not done.")
+    probability: list[float | None] = Field(description="Of the predicted class.")
+    correct: list[bool | None]
+    target: list[int] = Field(description="The class whose probability and logit the metrics follow; -1: none.")
+    done: list[bool]
+    problem: list[str | None] = Field(description="Why an image was skipped.")
+    note: list[str | None] = Field(description="An oddity that was handled.")
+    class_names: dict[str, str] = Field(description="Name of every class that occurs in the columns, by its number.")

@@ -1,0 +1,124 @@
+import socket
+import subprocess
+import sys
+import threading
+
+import pytest
+from tests.server.clients import client_of
+
+from vitscope.errors import InvalidArgument, RunError
+from vitscope.server import DEFAULT_PORT, HOST, create_app, listen
+from vitscope.server.pace import Pace
+
+
+def test_the_page_and_its_hashed_files(run, tmp_path):
+    (tmp_path / "assets").mkdir()
+    (tmp_path / "index.html").write_text("<title>vitscope</title>")
+    (tmp_path / "icon.svg").write_text("<svg/>")
+    (tmp_path / "assets" / "index-abc.js").write_text("1")
+    client = client_of(run, static=tmp_path)
+    assert "vitscope" in client.get("/").text
+    assert client.get("/").headers["cache-control"] == "no-cache"
+    assert "immutable" in client.get("/assets/index-abc.js").headers["cache-control"]
+    assert client.get("/icon.svg").status_code == 200
+    assert client.get("/assets/none.js").json()["code"] == "not_found"
+
+
+def test_without_assets_the_page_says_how_to_build_them(run, tmp_path):
+    response = client_of(run, static=tmp_path).get("/")
+    assert response.status_code == 503
+    assert "make setup" in response.text
+    assert client_of(run, static=tmp_path).get("/api/progress").status_code == 200
+
+
+def test_a_folder_that_is_no_run_is_refused(tmp_path):
+    with pytest.raises(RunError):
+        create_app(tmp_path)
+
+
+def test_the_next_free_port_is_taken():
+    with listen() as first, listen() as second:
+        assert first.getsockname()[0] == HOST
+        assert first.getsockname()[1] >= DEFAULT_PORT
+        assert second.getsockname()[1] > first.getsockname()[1]
+
+
+def test_a_port_that_is_asked_for_must_be_free():
+    with socket.socket() as other:
+        other.bind((HOST, 0))
+        other.listen()
+        with pytest.raises(InvalidArgument, match="taken"):
+            listen(other.getsockname()[1])
+
+
+def test_serve_answers_and_announces_its_address(run, monkeypatch):
+    import json
+    import urllib.request
+
+    import uvicorn
+
+    from vitscope.server import serve
+
+    servers = []
+    monkeypatch.setattr(uvicorn.Server, "install_signal_handlers", lambda self: None, raising=False)
+    original = uvicorn.Server.__init__
+
+    def remember(self, config):
+        original(self, config)
+        servers.append(self)
+
+    monkeypatch.setattr(uvicorn.Server, "__init__", remember)
+    opened = []
+    monkeypatch.setattr("webbrowser.open", opened.append)
+    addresses = []
+    ready = threading.Event()
+
+    def on_ready(address):
+        addresses.append(address)
+        ready.set()
+
+    thread = threading.Thread(target=serve, args=(create_app(run.path), 0, True), kwargs={"on_ready": on_ready})
+    thread.start()
+    try:
+        assert ready.wait(20)
+        with urllib.request.urlopen(addresses[0] + "api/progress", timeout=20) as response:
+            assert json.load(response)["state"] == "complete"
+        assert opened == addresses
+    finally:
+        servers[0].should_exit = True
+        thread.join(20)
+    assert not thread.is_alive()
+
+
+@pytest.mark.parametrize("module", ["vitscope.server", "vitscope.server.routes", "vitscope.server.schema"])
+def test_importing_the_server_loads_no_heavy_module(module):
+    code = f"import sys, {module}; print([m for m in ('torch', 'xarray', 'zarr', 'timm') if m in sys.modules])"
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert answer.stdout.strip() == "[]"
+
+
+class TestPace:
+    def test_nothing_is_known_before_a_shard_lands(self):
+        pace = Pace(clock=iter([0.0, 1.0, 2.0]).__next__)
+        assert pace.see({"head": (0, 4), "partial": (0, 2)}) == {"head": None, "partial": None}
+
+    def test_the_pace_seen_gives_the_time_left(self):
+        now = [0.0]
+        pace = Pace(clock=lambda: now[0])
+        pace.see({"head": (1, 5)})
+        now[0] = 10.0
+        assert pace.see({"head": (2, 5)})["head"] == 30.0
+        now[0] = 14.0
+        assert pace.see({"head": (2, 5)})["head"] == 26.0
+        assert pace.idle_seconds == 4.0
+
+    def test_a_groups_clock_starts_when_its_turn_comes(self):
+        now = [0.0]
+        pace = Pace(clock=lambda: now[0])
+        pace.see({"head": (0, 1), "partial": (0, 3)})
+        now[0] = 100.0
+        pace.see({"head": (0, 1), "partial": (0, 3)})
+        now[0] = 101.0
+        pace.see({"head": (1, 1), "partial": (0, 3)})
+        now[0] = 103.0
+        assert pace.see({"head": (1, 1), "partial": (1, 3)}) == {"head": 0.0, "partial": pytest.approx(6.0)}

@@ -1,0 +1,195 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.server.clients import client_of
+from tests.synthetic_run import SKIPPED, synthetic_run
+
+from vitscope import report
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+def array(response, dtype):
+    values = np.frombuffer(response.content, dtype=dtype)
+    return values.reshape([int(size) for size in response.headers["x-shape"].split(",")])
+
+
+def test_golden_bodies(client):
+    """The whole of two bodies, word for word: a change of the wire is a decision, not an accident."""
+    described = client.get("/api/run").json()
+    described["capabilities"]["liveCommand"] = described["capabilities"]["liveCommand"].replace(
+        str(client.app.state.served.run.path), "RUN"
+    )
+    assert described.pop("headline")  # belongs to the report and its tests
+    assert described == json.loads((GOLDEN / "run.json").read_text("utf-8"))
+    assert client.get("/api/images").json() == json.loads((GOLDEN / "images.json").read_text("utf-8"))
+
+
+def test_run_headline_is_the_reports(client, run):
+    assert client.get("/api/run").json()["headline"] == report.headline(run)
+
+
+def test_a_model_without_cls_or_classifier_says_what_is_missing(bare_run):
+    body = client_of(bare_run).get("/api/run").json()
+    assert body["defaultMetric"] == "out_cos"
+    assert body["tokens"]["cls"] is None
+    assert body["capabilities"]["clsRows"] is False
+    reasons = {metric["name"]: metric["reason"] for metric in body["metrics"] if not metric["available"]}
+    assert set(reasons) == {"prob_drop", "logit_drop", "jsd", "flip", "cls_cos"}
+    assert "classifier" in reasons["jsd"]
+    assert "CLS" in reasons["cls_cos"]
+    assert [mode["name"] for mode in body["modes"]] == ["head", "pp"]
+    images = client_of(bare_run).get("/api/images").json()
+    assert images["classNames"] == {}
+    assert set(images["label"]) == {-1}
+
+
+def test_progress_of_a_complete_run(client, run):
+    body = client.get("/api/progress").json()
+    assert body["state"] == "complete"
+    assert body["doneUnits"] == body["totalUnits"]
+    assert body["nDone"] == body["nImages"] == run.manifest.n_images
+    assert {group["name"]: group["secondsLeft"] for group in body["groups"]} == dict.fromkeys(
+        ("head", "featured", "partial"), 0
+    )
+
+
+def test_a_growing_run_changes_generation_tag_and_content(tmp_path):
+    from tests.synthetic_run import head_unit
+
+    from vitscope.store import RunWriter
+
+    run = synthetic_run(tmp_path / "run", complete=False, head_shards=1)
+    client = client_of(run)
+    before = client.get("/api/importance/jsd/head")
+    progress = client.get("/api/progress").json()
+    assert progress["state"] == "running"
+    assert progress["nDone"] == 4
+    assert np.isfinite(array(before, "<f4")[:, 0, 0]).sum() == 3  # one of the four is skipped
+
+    labels = run.images["label"].to_numpy()
+    with RunWriter.opened(run.path) as writer:
+        writer.write_head(1, head_unit(run.manifest, 1, labels, np.random.default_rng(5)))
+
+    after = client.get("/api/importance/jsd/head", headers={"if-none-match": before.headers["etag"]})
+    assert after.status_code == 200
+    assert np.isfinite(array(after, "<f4")[:, 0, 0]).sum() == 7
+    assert client.get("/api/progress").json()["generation"] > progress["generation"]
+    assert client.get("/api/images").json()["done"].count(True) == 8
+
+
+@pytest.mark.parametrize("mode", ["head", "cp+pc", "pc+cp"])
+def test_importance_is_the_runs(client, run, mode):
+    response = client.get(f"/api/importance/jsd/{mode}")
+    assert response.headers["x-dtype"] == "float32"
+    np.testing.assert_array_equal(array(response, "<f4"), run.effect("jsd", "cp+pc" if "+" in mode else mode))
+
+
+@pytest.mark.parametrize(
+    ("address", "status", "code"),
+    [
+        ("/api/importance/nonsense/head", 422, "invalid_request"),
+        ("/api/importance/jsd/nonsense", 400, "invalid_argument"),
+        ("/api/importance/jsd/cc+cp", 404, "not_available"),
+        ("/api/attention/999", 404, "not_available"),
+        ("/api/attention/-1", 422, "invalid_request"),
+        ("/api/attention/x", 422, "invalid_request"),
+        ("/api/attention/5?query=99", 400, "invalid_argument"),
+        ("/api/attention/5?query=reg1", 422, "invalid_request"),
+        ("/api/attention/5?direction=sideways", 422, "invalid_request"),
+        ("/api/preview/999", 404, "not_available"),
+        (f"/api/preview/{SKIPPED}", 404, "not_available"),
+        ("/api/nothing", 404, "not_found"),
+    ],
+)
+def test_every_failure_has_the_one_body(client, address, status, code):
+    response = client.get(address)
+    assert response.status_code == status
+    body = response.json()
+    assert set(body) == {"code", "message", "hint"}
+    assert body["code"] == code
+    assert body["message"]
+    assert response.headers["cache-control"] == "no-store"
+
+
+def test_other_methods_are_refused_in_the_one_body(client):
+    response = client.post("/api/run")
+    assert response.status_code == 405
+    assert response.json()["code"] == "method_not_allowed"
+    assert "GET" in response.headers["allow"]
+
+
+def test_an_unexpected_error_is_a_500_in_the_one_body(run, monkeypatch):
+    client = client_of(run, raise_errors=False)
+    monkeypatch.setattr("vitscope.server.describe.run_info", lambda served: 1 / 0)
+    response = client.get("/api/run")
+    assert response.status_code == 500
+    assert response.json()["code"] == "internal"
+    assert "ZeroDivisionError" in response.json()["message"]
+
+
+class TestAttention:
+    def test_cls_rows_are_stored_for_every_image(self, client, run):
+        image = next(row for row in range(2, run.manifest.n_images) if row not in run.featured)
+        rows = array(client.get(f"/api/attention/{image}"), "<f2")
+        assert np.isnan(rows[:, :, 0]).all()  # the weight on CLS itself is not stored
+        np.testing.assert_array_equal(rows[:, :, 1:], run.cls_rows(image))
+
+    @pytest.mark.parametrize("direction", ["from", "to"])
+    def test_featured_images_answer_any_token(self, client, run, direction):
+        image = run.featured[0]
+        rows = array(client.get(f"/api/attention/{image}?query=7&direction={direction}"), "<f2")
+        whole = run.featured_attention(image)
+        np.testing.assert_array_equal(rows, whole[:, :, 7] if direction == "from" else whole[:, :, :, 7])
+
+    @pytest.mark.parametrize("asked", ["query=7", "query=cls&direction=to"])
+    def test_what_is_not_stored_names_the_command(self, client, run, asked):
+        image = next(row for row in range(2, run.manifest.n_images) if row not in run.featured)
+        response = client.get(f"/api/attention/{image}?{asked}")
+        assert response.status_code == 404
+        assert f"vitscope serve {run.path} --live" in response.json()["hint"]
+
+    def test_the_live_model_answers_the_rest(self, live_client, live, run):
+        image = next(row for row in range(2, run.manifest.n_images) if row not in run.featured)
+        rows = array(live_client.get(f"/api/attention/{image}?query=7&direction=to"), "<f2")
+        assert live.asked == [(image, 7, "to")]
+        assert (rows == np.float16(-(image + 0.07))).all()
+        assert live_client.get("/api/run").json()["capabilities"]["live"] is True
+
+    def test_a_skipped_image_has_none(self, client):
+        assert client.get(f"/api/attention/{SKIPPED}").status_code == 404
+
+    def test_cls_is_refused_where_there_is_none(self, bare_run):
+        response = client_of(bare_run).get("/api/attention/5?query=cls")
+        assert response.status_code == 400
+        assert "CLS" in response.json()["message"]
+
+
+def test_preview_is_the_file(client, run):
+    response = client.get("/api/preview/2")
+    assert response.headers["content-type"] == "image/png"
+    assert response.content == run.preview(2).read_bytes()
+
+
+@pytest.mark.parametrize(
+    "address", ["/api/images", "/api/importance/jsd/head", "/api/attention/3?query=cls", "/api/preview/3"]
+)
+def test_what_has_not_changed_costs_a_304(client, address):
+    first = client.get(address)
+    assert first.headers["cache-control"] == "private, no-cache"
+    tag = first.headers["etag"]
+    for held in (tag, f'"other", {tag}', tag.removeprefix("W/"), "*"):
+        again = client.get(address, headers={"if-none-match": held})
+        assert again.status_code == 304
+        assert again.content == b""
+        assert again.headers["etag"] == tag
+    assert client.get(address, headers={"if-none-match": '"other"'}).status_code == 200
+
+
+def test_columns_are_compressed_where_the_client_can(tmp_path):
+    run = synthetic_run(tmp_path / "run", n_images=80, shard_size=40)
+    client = client_of(run)
+    assert client.get("/api/images").headers["content-encoding"] == "gzip"
+    assert "content-encoding" not in client.get("/api/images", headers={"accept-encoding": "identity"}).headers

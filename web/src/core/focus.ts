@@ -1,0 +1,110 @@
+// What the app looks at when the user has not said: which images are in scope, which image and head come first, and
+// which attention can be had.
+import type { ImageTable, RunInfo } from '../io/wire';
+import type { Direction, HeadRef, Scope, State } from './state';
+import { defaultQuery, tokenName } from './tokens';
+
+/** Rows of the images in scope that are done and readable, in their own order. */
+export function rowsInScope(images: ImageTable, scope: Scope): Int32Array {
+  const rows: number[] = [];
+  for (let row = 0; row < images.name.length; row++) {
+    if (!images.done[row] || images.problem[row] !== null) continue;
+    if (scope.target !== null && images.target[row] !== scope.target) continue;
+    if (scope.correct !== 'all' && images.correct[row] !== (scope.correct === 'right')) continue;
+    rows.push(row);
+  }
+  return Int32Array.from(rows);
+}
+
+export interface ClassCount {
+  readonly target: number;
+  readonly name: string;
+  readonly n: number;
+}
+
+/** The classes that occur among the images that are done, by name. */
+export function classCounts(images: ImageTable): ClassCount[] {
+  const counts = new Map<number, number>();
+  for (const row of rowsInScope(images, { target: null, correct: 'all' })) {
+    const target = images.target[row]!;
+    if (target >= 0) counts.set(target, (counts.get(target) ?? 0) + 1);
+  }
+  const list = [...counts].map(([target, n]) => ({ target, name: shortName(images, target), n }));
+  return list.sort((a, b) => a.name.localeCompare(b.name));
+}
+
+export function className(images: ImageTable, number: number): string {
+  return images.classNames[String(number)] ?? `class ${number}`;
+}
+
+/** The first of a class's synonyms: `backpack` of `backpack, back pack, knapsack`. */
+export const shortName = (images: ImageTable, number: number): string => className(images, number).split(',')[0]!;
+
+/**
+ * The image to start with: the most confident wrong one, because it asks for an explanation; else the one on which
+ * pruning changes most over all heads. Null when nothing is in scope.
+ */
+export function firstImage(images: ImageTable, rows: Int32Array, values: Float32Array | null, width: number): number | null {
+  let best: number | null = null;
+  for (const row of rows) {
+    if (images.correct[row] !== false) continue;
+    if (best === null || (images.probability[row] ?? 0) > (images.probability[best] ?? 0)) best = row;
+  }
+  if (best !== null || !values) return best ?? rows[0] ?? null;
+  const total = (row: number): number => {
+    let sum = 0;
+    for (let head = 0; head < width; head++) {
+      const value = values[row * width + head]!;
+      if (value === value) sum += value;
+    }
+    return sum;
+  };
+  let most = -Infinity;
+  for (const row of rows) {
+    const sum = total(row);
+    if (sum > most) [best, most] = [row, sum];
+  }
+  return best;
+}
+
+/** The row `step` places further in the list, from a row that need not be in it; stays at the ends. */
+export function neighbour(rows: Int32Array, row: number | null, step: 1 | -1): number | null {
+  const at = row === null ? -1 : rows.indexOf(row);
+  if (at >= 0) return rows[Math.max(0, Math.min(rows.length - 1, at + step))] ?? null;
+  const following = rows.findIndex((other) => other > (row ?? -1));
+  return (step > 0 ? rows[following] : rows[(following < 0 ? rows.length : following) - 1]) ?? rows[0] ?? null;
+}
+
+/** Width of a row of head values: every layer has room for the largest number of heads. */
+export const maxHeads = (run: RunInfo): number => Math.max(...run.model.nHeads);
+
+export const headIndex = (run: RunInfo, { layer, head }: HeadRef): number => layer * maxHeads(run) + head;
+
+export function headAt(run: RunInfo, index: number): HeadRef {
+  return { layer: Math.floor(index / maxHeads(run)), head: index % maxHeads(run) };
+}
+
+export const headName = ({ layer, head }: HeadRef): string => `L${layer}·H${head}`;
+
+export type Answer = { readonly kind: 'yes' } | { readonly kind: 'no'; readonly reason: string; readonly command: string | null };
+
+const YES: Answer = { kind: 'yes' };
+
+/** Whether the attention of a token of an image can be shown, or why not and what would make it so. */
+export function attentionAnswer(run: RunInfo, images: ImageTable, image: number, query: number, direction: Direction): Answer {
+  const { capabilities, tokens } = run;
+  const problem = images.problem[image];
+  if (problem) return { kind: 'no', reason: `This image was skipped: ${problem}.`, command: null };
+  if (!images.done[image]) return { kind: 'no', reason: 'This image has not been analysed yet.', command: null };
+  if (capabilities.live || capabilities.featured.includes(image)) return YES;
+  if (capabilities.clsRows && query === tokens.cls && direction === 'from') return YES;
+  const asked = `Attention ${direction} ${tokenName(tokens, query)}`;
+  const stored = capabilities.clsRows
+    ? 'only attention from CLS is, and everything for the featured images'
+    : 'only the featured images are';
+  const reason = `${asked} is not stored for this image: ${stored}. With the model loaded, any token of any image can be asked for.`;
+  return { kind: 'no', reason, command: capabilities.liveCommand };
+}
+
+/** The query in force: the chosen one or the layout's default. */
+export const queryOf = (state: State, run: RunInfo): number => state.query ?? defaultQuery(run.tokens);

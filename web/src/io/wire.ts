@@ -1,0 +1,11 @@
+// Short names for the generated wire types. The truth is src/vitscope/server/wire.py; `make types` carries it here.
+import type { components } from './wire.gen';
+
+type Schemas = components['schemas'];
+export type RunInfo = Schemas['RunInfo'];
+export type ProgressInfo = Schemas['ProgressInfo'];
+export type ImageTable = Schemas['ImageTable'];
+export type MetricInfo = Schemas['MetricInfo'];
+export type ModeInfo = Schemas['ModeInfo'];
+export type TokenInfo = Schemas['TokenInfo'];
+export type ErrorBody = Schemas['ErrorBody'];

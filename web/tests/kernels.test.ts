@@ -1,0 +1,66 @@
+import { describe, expect, it } from 'vitest';
+import { bootstrap, descending, quantile, ranks, summarise } from '../src/core/kernels';
+
+// numpy.quantile([1, 2, 4, 8, 16], q) and its like, written out
+describe('quantile', () => {
+  it.each([
+    [0, 1],
+    [0.25, 2],
+    [0.5, 4],
+    [0.6, 5.6],
+    [1, 16],
+  ])('%d of 1 2 4 8 16 is %d', (share, expected) => expect(quantile([1, 2, 4, 8, 16], share)).toBeCloseTo(expected, 12));
+});
+
+describe('summarise', () => {
+  // [image][head], head 1 has a gap, head 2 nothing
+  const values = Float32Array.from([1, 10, NaN, 2, NaN, NaN, 4, 20, NaN, 8, 40, NaN]);
+  const summary = summarise(values, 3, Int32Array.from([0, 1, 2, 3]));
+
+  it('counts only what was computed', () => expect([...summary.n]).toEqual([4, 3, 0]));
+  it('takes mean, median and quartiles head by head', () => {
+    expect(summary.mean[0]).toBe(3.75);
+    expect(summary.median[0]).toBe(3);
+    expect(summary.q1[0]).toBe(1.75);
+    expect(summary.q3[0]).toBe(5);
+    expect(summary.median[1]).toBe(20);
+  });
+  it('gives consistency 1 - IQR / (IQR + |median|)', () => expect(summary.consistency[0]).toBeCloseTo(1 - 3.25 / 6.25, 12));
+  it('leaves a head without values empty', () => expect(summary.mean[2]).toBeNaN());
+  it('has no consistency at 0 / 0', () => {
+    expect(summarise(Float32Array.from([0, 0]), 1, Int32Array.from([0, 1])).consistency[0]).toBeNaN();
+  });
+  it('looks at the images in scope alone', () => {
+    expect(summarise(values, 3, Int32Array.from([1, 3])).mean[0]).toBe(5);
+  });
+});
+
+describe('ranks', () => {
+  it('puts the largest first and leaves out what is missing', () => {
+    expect([...ranks(Float64Array.from([0.2, NaN, 0.5, -1]))]).toEqual([2, 0, 1, 3]);
+    expect(descending(Float64Array.from([1, 1, 2]))).toEqual([2, 0, 1]);
+  });
+});
+
+describe('bootstrap', () => {
+  const n = 400;
+  const values = Float32Array.from({ length: n }, (_, i) => (i % 20) / 20);
+  const rows = Int32Array.from({ length: n }, (_, i) => i);
+
+  it('is near mean +- 1.96 standard errors', () => {
+    const [[low, high]] = bootstrap(values, 1, rows, [0], 'mean') as [[number, number]];
+    const error = Math.sqrt((20 * 20 - 1) / 12 / 400) / Math.sqrt(n);
+    expect(low).toBeCloseTo(0.475 - 1.96 * error, 2);
+    expect(high).toBeCloseTo(0.475 + 1.96 * error, 2);
+  });
+  it('covers the median and is the same every time', () => {
+    const first = bootstrap(values, 1, rows, [0], 'median');
+    expect(first).toEqual(bootstrap(values, 1, rows, [0], 'median'));
+    expect(first[0]![0]).toBeLessThanOrEqual(0.475);
+    expect(first[0]![1]).toBeGreaterThanOrEqual(0.475);
+  });
+  it('leaves out images without a value', () => {
+    const gaps = Float32Array.from([1, NaN, 1, NaN]);
+    expect(bootstrap(gaps, 1, Int32Array.from([0, 1, 2, 3]), [0], 'mean')).toEqual([[1, 1]]);
+  });
+});
