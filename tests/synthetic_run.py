@@ -12,8 +12,8 @@ import numpy as np
 from PIL import Image
 
 from vitscope.store import SCHEMA_VERSION, HeadUnit, Manifest, ModelInfo, Options, Run, RunWriter, Source
-from vitscope.store.arrays import METRIC_UNITS, SPREAD_UNITS, STRENGTH_UNITS
-from vitscope.tokens import TokenLayout, available_modes
+from vitscope.store.arrays import SPREAD_UNITS, STRENGTH_UNITS
+from vitscope.tokens import METRIC_UNITS, TokenLayout, available_modes
 
 STRONG = (0, 1)
 """(layer, head) whose effect is by far the largest in a run with a CLS token."""

@@ -8,7 +8,8 @@ import typer.main
 
 from vitscope import errors
 from vitscope.cli import app
-from vitscope.store.arrays import METRIC_UNITS, SPREAD_UNITS, STRENGTH_UNITS
+from vitscope.store.arrays import SPREAD_UNITS, STRENGTH_UNITS
+from vitscope.tokens import METRIC_UNITS
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]

@@ -10,8 +10,8 @@ from PIL import Image
 import vitscope
 from closeness import assert_effects_agree
 from reference import hooked
-from vitscope.engine import METRICS, features_and_logits
-from vitscope.tokens import ALL_MODES
+from vitscope.engine import features_and_logits
+from vitscope.tokens import ALL_MODES, METRICS
 
 pytestmark = pytest.mark.model
 WEIGHTS = "weights/vit_tiny_patch16_224.augreg_in21k_ft_in1k/model.safetensors"

@@ -9,9 +9,9 @@ import torch
 import vitscope
 from closeness import assert_effects_agree
 from reference import hooked
-from vitscope.engine import METRICS, derangement, sweep
+from vitscope.engine import derangement, sweep
 from vitscope.errors import InvalidArgument
-from vitscope.tokens import available_modes
+from vitscope.tokens import METRICS, available_modes
 from zoo import ZOO, make, pixels
 
 from timm.layers import Attention  # isort: skip - zoo makes timm importable

@@ -13,8 +13,9 @@ from synthetic_run import NOTED, SKIPPED, STRONG, head_unit, synthetic_manifest,
 from vitscope.errors import InvalidArgument, RunError, StorageError
 from vitscope.store import RunWriter, durable, open_run
 from vitscope.store import writer as writing
-from vitscope.store.arrays import METRIC_UNITS, SPREAD_UNITS
+from vitscope.store.arrays import SPREAD_UNITS
 from vitscope.store.commits import Unit, commit_file, committed, is_sound
+from vitscope.tokens import METRIC_UNITS
 
 
 def test_a_complete_run_reads_back(tmp_path):

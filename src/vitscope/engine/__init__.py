@@ -1,16 +1,14 @@
 """What we do to a model: run it, look at its attention, prune heads, sweep over all of them."""
 
 from vitscope.engine.forward import attention, features_and_logits
-from vitscope.engine.importance import UNITS, head_importance, targets
+from vitscope.engine.importance import head_importance, targets
 from vitscope.engine.prune import check_fill, prune
 from vitscope.engine.reduce import Reduction, reduce_attention
 from vitscope.engine.references import MeanReferences, PairedReferences, References, derangement, mean_references
 from vitscope.engine.schedule import fixed_arithmetic, plan_micro_batch
-from vitscope.engine.sweep import METRICS, sweep
+from vitscope.engine.sweep import sweep
 
 __all__ = [
-    "METRICS",
-    "UNITS",
     "MeanReferences",
     "PairedReferences",
     "Reduction",

@@ -1,7 +1,7 @@
 """Head importance as the Python API gives it: the exact sweep over images at hand, as a labelled dataset."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float
@@ -11,23 +11,13 @@ from vitscope.engine.forward import features_and_logits
 from vitscope.engine.prune import check_fill
 from vitscope.engine.references import make_references
 from vitscope.engine.schedule import plan_micro_batch
-from vitscope.engine.sweep import METRICS, sweep
+from vitscope.engine.sweep import sweep
 from vitscope.errors import InvalidArgument, NotAvailable
 from vitscope.models import Model
-from vitscope.tokens import HEAD, Fill, canonical_mode
+from vitscope.tokens import HEAD, METRIC_UNITS, METRICS, Fill, canonical_mode
 
 if TYPE_CHECKING:
     import xarray
-
-UNITS: Final = {
-    "prob_drop": "probability",
-    "logit_drop": "logits",
-    "jsd": "bits",
-    "flip": "1",
-    "out_cos": "1",
-    "cls_cos": "1",
-    "patch_cos": "1",
-}
 
 
 def head_importance(
@@ -84,7 +74,7 @@ def head_importance(
     if logits is None:
         attributes["undefined"] = "prob_drop, logit_drop, jsd and flip: the model has no classifier"
     return xarray.Dataset(
-        {name: xarray.Variable(dims, effects[name], {"units": UNITS[name]}) for name in METRICS},
+        {name: xarray.Variable(dims, effects[name], {"units": METRIC_UNITS[name]}) for name in METRICS},
         coords={"mode": list(modes), "target": ("image", target), "target_source": ("image", source)},
         attrs=attributes,
     )

@@ -10,7 +10,6 @@ Knows nothing about: files, images, statistics over images.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 import torch
@@ -24,11 +23,7 @@ from vitscope.errors import InvalidArgument
 from vitscope.measures import effect
 from vitscope.models import Evaluation, Model
 from vitscope.models.block import Block, attend_rows, attention_weights, finish
-from vitscope.tokens import HEAD, Fill
-
-OUTPUT_METRICS: Final = ("prob_drop", "logit_drop", "jsd", "flip", "out_cos")
-LAYER_METRICS: Final = ("cls_cos", "patch_cos")
-METRICS: Final = OUTPUT_METRICS + LAYER_METRICS
+from vitscope.tokens import HEAD, METRICS, Fill
 
 Effects = dict[str, Float[np.ndarray, "image mode layer head"]]
 

@@ -11,8 +11,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vitscope.models.block import Projections, join_heads, per_head_weight, split_heads
-from vitscope.models.timm_vit import TimmArchitecture, is_identity, require
+from vitscope.models.block import Projections, per_head_weight, split_heads
+from vitscope.models.timm_vit import TimmArchitecture, is_identity, project, require
 from vitscope.models.torchvision_ops import make_torchvision_importable
 
 make_torchvision_importable()
@@ -96,10 +96,8 @@ class EvaBlockAdapter:
     ) -> Float[Tensor, "image token width"]:
         """Inner norm, gate, projection, then LayerScale (or the norm after attention)."""
         attn, block = self.attn, self.block
-        out = attn.norm(join_heads(z))
-        if attn.gate is not None:
-            out = out * attn.gate(x if self.post_norm else block.norm1(x)).sigmoid()
-        out = attn.proj(out)
+        gate = None if attn.gate is None else attn.gate(x if self.post_norm else block.norm1(x))
+        out = project(attn, z, gate)
         if self.post_norm:
             return block.norm1(out)
         return out if block.gamma_1 is None else block.gamma_1 * out

@@ -71,10 +71,8 @@ class ViTBlock:
     ) -> Float[Tensor, "image token width"]:
         """Inner norm, gate, projection, then LayerScale (or the norm after attention)."""
         attn, block = self.attn, self.block
-        out = attn.norm(join_heads(z))
-        if attn.gate is not None:
-            out = out * attn.gate(x if self.post_norm else block.norm1(x)).sigmoid()
-        out = attn.proj(out)
+        gate = None if attn.gate is None else attn.gate(x if self.post_norm else block.norm1(x))
+        out = project(attn, z, gate)
         return block.norm1(out) if self.post_norm else block.ls1(out)
 
     def output_weight(self) -> Float[Tensor, "head channel width"]:
@@ -91,6 +89,14 @@ class ViTBlock:
     def __call__(self, x: Float[Tensor, "image token width"]) -> Float[Tensor, "image token width"]:
         """The library's own block."""
         return self.block(x)
+
+
+def project(
+    attn: Any, z: Float[Tensor, "image head token channel"], gate: Float[Tensor, "image token head_channel"] | None
+) -> Float[Tensor, "image token width"]:
+    """From z to the output of timm's attention modules: inner norm, gate (before its sigmoid), projection."""
+    out = attn.norm(join_heads(z))
+    return attn.proj(out if gate is None else out * gate.sigmoid())
 
 
 class TimmArchitecture:

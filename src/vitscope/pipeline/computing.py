@@ -15,7 +15,6 @@ from PIL import Image
 from torch import Tensor
 
 from vitscope.engine import (
-    METRICS,
     PairedReferences,
     References,
     features_and_logits,
@@ -26,7 +25,7 @@ from vitscope.engine import (
 from vitscope.models import Model
 from vitscope.pipeline.loading import Batch, Fact
 from vitscope.store import HeadUnit, Manifest
-from vitscope.tokens import HEAD, Fill
+from vitscope.tokens import HEAD, METRICS, Fill
 
 REDUCTION_BATCH: Final = 16
 """Images whose attention matrices of one layer are held at once."""

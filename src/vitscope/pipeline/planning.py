@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from vitscope._version import __version__
-from vitscope.engine import METRICS, check_fill, derangement, plan_micro_batch
+from vitscope.engine import check_fill, derangement, plan_micro_batch
 from vitscope.models import Model
 from vitscope.pipeline.backends import enabled_backends
 from vitscope.pipeline.identity import file_ids, fingerprint, model_info, require_same, versions
@@ -22,7 +22,7 @@ from vitscope.pipeline.listing import Images, Listing, list_images
 from vitscope.pipeline.request import Request, resolve_modes
 from vitscope.store import SCHEMA_VERSION, Manifest, Options, Run, RunWriter, Source, open_run
 from vitscope.store.writer import require_free
-from vitscope.tokens import HEAD
+from vitscope.tokens import HEAD, METRICS
 
 if TYPE_CHECKING:
     import pandas as pd

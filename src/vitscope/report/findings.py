@@ -17,8 +17,7 @@ from jaxtyping import Bool, Float, Float64
 from vitscope.report import statistics
 from vitscope.report.statistics import Interval, PerHead, Summary
 from vitscope.store import Run
-from vitscope.store.arrays import METRIC_UNITS
-from vitscope.tokens import HEAD, HeadRef
+from vitscope.tokens import HEAD, METRIC_UNITS, HeadRef
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -15,21 +15,13 @@ import numpy as np
 from vitscope.errors import RunError
 from vitscope.store.durable import flush
 from vitscope.store.manifest import Manifest
+from vitscope.tokens import METRIC_UNITS
 
 if TYPE_CHECKING:
     import zarr
 
 FOLDER: Final = "arrays"
 
-METRIC_UNITS: Final[Mapping[str, str]] = {
-    "prob_drop": "probability",
-    "logit_drop": "logits",
-    "jsd": "bits",
-    "flip": "0 or 1",
-    "out_cos": "cosine distance",
-    "cls_cos": "cosine distance",
-    "patch_cos": "cosine distance",
-}
 STRENGTH_UNITS: Final[Mapping[str, str]] = {
     "mass": "share of attention in the ring",
     "density": "share of attention per patch of the ring",
