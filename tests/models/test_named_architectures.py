@@ -1,0 +1,49 @@
+"""The families that the README promises, as timm builds them by name, random weights: layout, classifier, parity."""
+
+import pytest
+
+import vitscope
+from vitscope.errors import UnsupportedModel
+from vitscope.models.torchvision_ops import make_torchvision_importable
+
+make_torchvision_importable()
+import timm  # noqa: E402
+
+REGISTERS = ("cls", "reg1", "reg2", "reg3", "reg4")
+NAMED = {  # name: (prefix tokens, grid, classes)
+    "deit_tiny_patch16_224": (("cls",), (14, 14), 1000),
+    "deit_tiny_distilled_patch16_224": (("cls", "dist"), (14, 14), 1000),
+    "deit3_small_patch16_224": (("cls",), (14, 14), 1000),
+    "vit_small_patch16_224.dino": (("cls",), (14, 14), None),
+    "vit_base_patch16_224.mae": (("cls",), (14, 14), None),
+    "vit_small_patch14_reg4_dinov2": (REGISTERS, (37, 37), None),
+    "vit_base_patch16_clip_224.openai": (("cls",), (14, 14), None),
+    "vit_base_patch16_siglip_224": ((), (14, 14), None),
+    "eva02_tiny_patch14_224": (("cls",), (16, 16), None),
+    "vit_small_patch16_dinov3": (REGISTERS, (16, 16), None),
+    "beit_base_patch16_224": (("cls",), (14, 14), 1000),
+    "beitv2_base_patch16_224": (("cls",), (14, 14), 1000),
+}
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_promised_families(name):
+    model = vitscope.wrap(timm.create_model(name))
+    tokens = model.tokens
+    assert (tokens.prefix, (tokens.rows, tokens.cols), model.n_classes) == NAMED[name]
+    assert model.parity < 1e-5
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("vit_small_patch16_18x2_224", "ParallelThingsBlock"),
+        ("vit_dwee_patch16_reg1_gap_256", "DiffAttention"),
+        ("swin_tiny_patch4_window7_224", "windowed"),
+        ("cait_xxs24_224", "talking heads"),
+        ("xcit_nano_12_p8_224", "between channels"),
+    ],
+)
+def test_other_kinds_are_refused_by_name(name, why):
+    with pytest.raises(UnsupportedModel, match=why):
+        vitscope.wrap(timm.create_model(name))
