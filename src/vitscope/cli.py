@@ -3,6 +3,7 @@
 Exit codes: 0 done; 2 the user's mistake; 1 ours; 130 interrupted.
 """
 
+import io
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -219,6 +220,9 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit with its code; wrong usage is typer's to tell (code 2)."""
     arguments = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in arguments  # welcome at any place of the line, not only before the command
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a stream that cannot write × or ▒ shows ?
     try:
         app([argument for argument in arguments if argument != "--debug"], prog_name="vitscope")
     except Exception as error:

@@ -139,6 +139,18 @@ def test_analyze_answers_in_json(capsys, tmp_path, tiny):
     assert document["skipped"] == [{"image": 2, "path": "broken.png", "problem": "empty: the file has 0 bytes"}]
 
 
+def test_a_pipe_of_any_encoding_takes_the_answer(capsys, tmp_path, tiny):
+    photos = write_photos(tmp_path / "photos", 2)
+    (photos / "é.png").write_bytes(b"")
+    _, out, _ = call(capsys, "analyze", "tiny", photos, "--out", tmp_path / "run", "--json")
+    assert out.isascii()
+    assert json.loads(out)["skipped"][0]["path"] == "é.png"
+    words = [sys.executable, "-m", "vitscope", "show", str(tmp_path / "run")]
+    shown = subprocess.run(words, capture_output=True, text=True, env=os.environ | {"PYTHONIOENCODING": "ascii"})
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert "L0?H" in shown.stdout
+
+
 def test_interrupting_leaves_a_run_to_resume_and_says_so(capsys, tmp_path, tiny, monkeypatch):
     monkeypatch.setattr(planning, "SHARD_SIZE", 2)
     photos = write_photos(tmp_path / "photos", 6)

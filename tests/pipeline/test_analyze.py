@@ -2,6 +2,7 @@
 
 import errno
 import json
+import shutil
 import threading
 
 import numpy as np
@@ -188,6 +189,24 @@ def test_a_damaged_complete_run_is_repaired(tmp_path, model):
     assert_same_bits(whole, analyze(model, photos, tmp_path / "run", resume=True))
 
 
+def test_a_run_whose_arrays_are_gone_is_repaired(tmp_path, model):
+    photos = write_photos(tmp_path / "photos", 6)
+    whole = analyze(model, photos, tmp_path / "whole", modes="all")
+    run = analyze(model, photos, tmp_path / "run", modes="all")
+    shutil.rmtree(run.path / "arrays/attention")
+    (run.path / "arrays/importance/jsd/zarr.json").write_text("{")
+    (run.path / "arrays/spread/nmi/zarr.json").unlink()
+    assert_same_bits(whole, analyze(model, photos, tmp_path / "run", resume=True))
+
+
+def test_a_run_among_the_photos_is_resumed_and_its_previews_are_no_photos(tmp_path, model):
+    photos = write_photos(tmp_path / "photos", 9)
+    whole = analyze(model, photos, tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        analyze(model, photos, photos / "run", progress=stop_at("head", 5))
+    assert_same_bits(whole, analyze(model, photos, photos / "run", resume=True))
+
+
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
@@ -279,6 +298,17 @@ def test_no_readable_image_is_one_clear_sentence(tmp_path, model):
         analyze(model, photos, tmp_path / "run")
 
 
+def test_the_mean_needs_two_images_and_one_that_can_be_read(tmp_path, model):
+    photos = write_photos(tmp_path / "photos", 1)
+    with pytest.raises(InvalidArgument, match="cannot fill with the mean over 1 image: it is the image itself"):
+        analyze(model, photos, tmp_path / "run", fill="mean")
+    assert not (tmp_path / "run").exists()
+    for name in ("000.png", "001.png"):
+        (photos / name).write_bytes(b"")
+    with pytest.raises(BadInput, match="none of the 2 images it is taken over can be read"):
+        analyze(model, photos, tmp_path / "run", fill="mean")
+
+
 def test_resampling_needs_two_readable_images(tmp_path, model):
     photos = write_photos(tmp_path / "photos", 1)
     with pytest.raises(InvalidArgument, match="cannot resample from 1 image"):
@@ -296,6 +326,7 @@ def test_resampling_needs_two_readable_images(tmp_path, model):
         ({"fill": "noise"}, "cannot fill with 'noise'"),
         ({"fill": "mean", "modes": "all"}, "replaces a whole head's output"),
         ({"limit": 0}, "limit 0: expected at least 1"),
+        ({"seed": -1}, "seed -1: expected at least 0"),
     ],
 )
 def test_options_that_do_not_fit_are_refused_before_anything_is_written(tmp_path, model, options, expected):

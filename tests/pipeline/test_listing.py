@@ -1,14 +1,17 @@
 """Folders, lists and tables of images, and every sentence for those that do not fit."""
 
 import os
+import sys
 
 import pandas as pd
 import pytest
 
+from synthetic_run import synthetic_run
 from tiny_analysis import write_photos
 from vitscope.errors import BadInput, InvalidArgument, NotAvailable
+from vitscope.pipeline.identity import file_ids
 from vitscope.pipeline.labels import ClassNames
-from vitscope.pipeline.listing import list_images
+from vitscope.pipeline.listing import list_images, require_text_names
 from vitscope.pipeline.request import check_method, resolve_modes
 from vitscope.tokens import TokenLayout
 
@@ -60,7 +63,33 @@ def test_folders_are_classes(tmp_path, names, classes, labels):
     listing = list_images(tmp_path / "photos", None, classes)
     assert listing.labels == tuple(labels)
     assert listing.class_names == tuple(names)
-    assert (listing.note is not None) == (-1 in labels)
+    assert (listing.note is not None) == (-1 in labels or names == "vwxyz")
+
+
+def test_runs_among_the_photos_are_passed_over(photos):
+    synthetic_run(photos / "run")
+    assert list((photos / "run").rglob("*.png"))
+    assert list_images(photos, None, FIVE).paths == ("000.png", "001.png", "002.png", "003.png")
+    (photos / "run" / "plan.parquet").unlink()  # run.json alone makes no run
+    assert len(list_images(photos, None, FIVE)) > 4
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_names_that_are_not_text_are_told(photos):
+    odd = os.fsencode(photos) + b"/caf\xe9.png"
+    (photos / "000.png").rename(os.fsdecode(odd))
+    listing = list_images(photos, None, FIVE)
+    assert listing.ignored == ("caf\\xe9.png",)
+    assert len(listing) == 3
+    with pytest.raises(BadInput, match=r"caf\\xe9.png: its name is not text in UTF-8"):
+        require_text_names(list_images([os.fsdecode(odd)], None, FIVE))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_pipe_is_not_waited_for(photos):
+    os.mkfifo(photos / "pipe.png")
+    ids = file_ids(list_images(photos, None, FIVE))
+    assert [id == "" for id in ids] == [False] * 4 + [True]
 
 
 def test_a_table_gives_images_and_labels_relative_to_itself(photos):
@@ -124,6 +153,13 @@ def test_tables_that_do_not_fit(photos, rows, expected):
     with pytest.raises(BadInput, match=expected) as caught:
         list_images(write(photos / "t.csv", rows), None, FIVE)
     assert "\n" not in caught.value.message
+
+
+def test_labels_of_a_model_without_classifier_have_a_limit(photos):
+    table = write(photos / "t.csv", "path,label\n000.png,2147483647\n")
+    assert list_images(table, None, HEADLESS).labels == (2**31 - 1,)
+    with pytest.raises(BadInput, match=r"the label 2147483648 of line 2 of t.csv: expected -1..2147483647"):
+        list_images(write(photos / "t.csv", "path,label\n000.png,2147483648\n"), None, HEADLESS)
 
 
 def test_labels_that_do_not_fit(photos, tmp_path):

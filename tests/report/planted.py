@@ -140,6 +140,7 @@ def image_table(n, classes, labels):
     prediction = known if classes is None else np.where(np.arange(n) % 4 == 0, (known + 1) % len(classes), known)
     return pd.DataFrame(
         {
+            "id": [f"{row:064x}" for row in range(n)],
             "path": [f"{row}.jpg" for row in range(n)],
             "label": label,
             "class_name": [classes[c] if classes is not None and c >= 0 else None for c in label],

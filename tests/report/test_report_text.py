@@ -62,6 +62,46 @@ def test_a_top_head_with_a_rival_is_not_called_clear():
     assert "rank 1 to 2, n = 60" in plain(show(run))
 
 
+def test_one_image_makes_no_head_clearly_the_first():
+    run = planted_run(n=1)
+    assert headline(run).startswith("L2·H1 comes out first, though not clearly: ")
+    text = plain(show(run))
+    assert "L2·H1 is first, though not clearly, by jsd" in text
+    assert "over 1 image, layers across" in text
+    assert "nan" not in text
+
+
+def test_intervals_from_few_images_are_told_to_be_too_narrow():
+    told = "intervals from 12 images are narrower than they should be (bootstrap)"
+    assert told in plain(show(planted_run(n=12)))
+    assert "narrower than they should be" not in plain(show(planted_run(n=30)))
+
+
+def test_heads_that_all_tie_make_none_the_first():
+    run = planted_run()
+    run.effect("jsd", "head")[:] = 0
+    assert headline(run).startswith("L0·H0 comes out first, though not clearly: ")
+    assert "L0·H0 is first, though not clearly, by jsd" in plain(show(run))
+    assert "from 0 " not in show(run)
+    assert "nan" not in show(run)
+
+
+def test_copies_of_an_image_are_told():
+    run = planted_run()
+    assert "same bytes" not in show(run)
+    run._parts[1].loc[[3, 4], "id"] = run._parts[1].at[2, "id"]
+    assert "copies 2 are copies of another image (same bytes)" in plain(show(run))
+
+
+def test_no_shift_of_a_class_is_not_said_to_be_no_difference():
+    run = planted_run()
+    jsd = run.effect("jsd", "head")
+    labels = run.images["label"].to_numpy()
+    jsd[:, 3, 0] = np.where(labels == labels[0], 0.002, 0.001)  # twice as much, beyond chance, and next to nothing
+    text = plain(show(run))
+    assert "no head differs for a class beyond chance, by a factor of 2 and by at least 10 % of the top head's" in text
+
+
 @pytest.mark.parametrize(
     "options",
     [

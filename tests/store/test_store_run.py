@@ -3,14 +3,16 @@
 import dataclasses
 import errno
 import json
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from synthetic_run import NOTED, SKIPPED, STRONG, head_unit, synthetic_manifest, synthetic_run
-from vitscope.errors import InvalidArgument, RunError, StorageError
+from vitscope.errors import InvalidArgument, NotAvailable, RunError, StorageError
 from vitscope.store import RunWriter, durable, open_run
 from vitscope.store import writer as writing
 from vitscope.store.arrays import SPREAD_UNITS
@@ -98,6 +100,19 @@ def test_reading_what_is_not_there_says_what_is(tmp_path):
         run.cls_rows(10)
     with pytest.raises(InvalidArgument, match="only 4 featured images"):
         run.featured_attention(SKIPPED)
+
+
+def test_patterns_come_later_and_say_so(tmp_path):
+    run = synthetic_run(tmp_path / "run", complete=False, head_shards=0)
+    with pytest.raises(NotAvailable, match="they come with a later version"):
+        _ = run.patterns
+
+
+def test_a_folder_with_wildcards_in_its_name_is_read_and_no_other(tmp_path):
+    synthetic_run(tmp_path / "run 1", n_images=7)
+    synthetic_run(tmp_path / "run 2", n_images=8)
+    for name in ("run [1]", "run *", "run ?"):
+        assert len(synthetic_run(tmp_path / name).images) == 10
 
 
 def test_any_zarr_reader_opens_the_arrays(tmp_path):
@@ -196,6 +211,43 @@ def test_any_damaged_file_of_a_unit_is_noticed(tmp_path, name):
         assert writer.pending() == [Unit("head", 0)]
 
 
+@pytest.mark.parametrize("name", ["arrays/attention", "arrays/spread/nmi/zarr.json"])
+def test_a_lost_array_is_made_anew_and_its_units_are_pending(tmp_path, name):
+    run = synthetic_run(tmp_path / "run")
+    lost = run.path / name
+    shutil.rmtree(lost) if lost.is_dir() else lost.write_text("{")
+    with RunWriter.opened(run.path) as writer:
+        units = writer.pending()
+        assert [unit.shard for unit in units if unit.group == "head"] == [0, 1, 2]
+        random = np.random.default_rng(0)
+        labels = random.integers(0, 5, 10)
+        random.permutation(10)
+        for shard in range(3):
+            writer.write_head(shard, head_unit(run.manifest, shard, labels, random))
+        assert not any(unit.group == "head" for unit in writer.pending())
+
+
+def test_an_array_that_may_not_be_read_is_left_alone(tmp_path, monkeypatch):
+    run = synthetic_run(tmp_path / "run")
+
+    def denied(*arguments, **options):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr("zarr.open_array", denied)
+    with RunWriter.opened(run.path) as writer, pytest.raises(RunError, match="PermissionError"):
+        writer.pending()
+    monkeypatch.undo()
+    assert is_sound(run.path, Unit("head", 0))
+
+
+def test_a_run_that_may_not_be_written_is_a_sentence(tmp_path):
+    run = synthetic_run(tmp_path / "run", complete=False, head_shards=0)
+    (run.path / ".lock").unlink()
+    (run.path / ".lock").mkdir()  # as good as a read-only disk, for which root would not care
+    with pytest.raises(StorageError, match="cannot write to .*: Is a directory"), RunWriter.opened(run.path):
+        pass
+
+
 def test_rubbish_of_a_killed_writer_is_removed(tmp_path):
     run = synthetic_run(tmp_path / "run", complete=False, head_shards=2)
     rubbish = [
@@ -234,7 +286,8 @@ def test_a_run_is_created_whole_or_not_at_all(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("kind", "expected"), [("run", "there is a run in it already"), ("files", "not empty"), ("file", "a file")]
+    ("kind", "expected"),
+    [("run", "there is a run in it already"), ("files", "not empty"), ("file", "a file"), ("link", "it is a link")],
 )
 def test_nothing_is_overwritten(tmp_path, kind, expected):
     path = tmp_path / "run"
@@ -243,10 +296,21 @@ def test_nothing_is_overwritten(tmp_path, kind, expected):
     elif kind == "files":
         path.mkdir()
         (path / "thesis.txt").write_text("the only copy")
+    elif kind == "link":
+        (tmp_path / "elsewhere").mkdir()
+        path.symlink_to(tmp_path / "elsewhere", target_is_directory=True)
     else:
         path.write_text("the only copy")
     with pytest.raises(StorageError, match=expected):
         synthetic_run(path)
+
+
+def test_a_folder_without_a_name_of_its_own_is_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in (".", "..", "new/.."):
+        with pytest.raises(StorageError, match="it has no name of its own"):
+            synthetic_run(Path(name))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_full_disk_loses_nothing_that_was_committed(tmp_path, monkeypatch):

@@ -46,7 +46,7 @@ def print_error(error: VitscopeError) -> None:
 
 def print_json(value: Any) -> None:  # noqa: ANN401 - JSON is any of its types
     """One JSON document on the standard output."""
-    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    sys.stdout.write(json.dumps(value, indent=2) + "\n")  # ASCII: any encoding of a pipe takes it
 
 
 @contextmanager

@@ -102,7 +102,7 @@ class Model:
     @property
     def transform_text(self) -> str:
         """The preprocessing in words, on one line."""
-        return re.sub(r" at 0x[0-9a-f]+", "", " ".join(repr(self.transform).split()))  # the same in every process
+        return re.sub(r" at 0x[0-9a-fA-F]+", "", " ".join(repr(self.transform).split()))  # the same in every process
 
     def preprocess(self, image: Image.Image) -> Float[Tensor, "color row col"]:
         """Turn a decoded picture into the pixels this model reads."""

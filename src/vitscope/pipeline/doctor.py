@@ -73,7 +73,8 @@ def examine(model: Model, image: Path | None = None) -> Diagnosis:
     else:
         picture = _picture(image, model.input_size[0])
         pixels, note = model.preprocess(picture.image)[None], picture.note
-    sums = attention(model, pixels).double().sum(-1)
+    sums = attention(model, pixels).double().sum(-1)[0]
+    off = [float((sums[layer, :n_heads] - 1).abs().max()) for layer, n_heads in enumerate(model.n_heads) if n_heads]
     tokens = model.tokens
     return Diagnosis(
         model=model.id,
@@ -93,7 +94,7 @@ def examine(model: Model, image: Path | None = None) -> Diagnosis:
         parity=float(model.parity),
         image="test pattern" if image is None else str(image),
         note=note,
-        row_sum_error=float((sums - 1).abs().nan_to_num(0).max()),
+        row_sum_error=max(off),
         prediction=_prediction(model, pixels),
     )
 

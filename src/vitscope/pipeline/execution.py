@@ -13,7 +13,7 @@ import torch
 from torch.nn.attention import sdpa_kernel
 
 from vitscope.engine import References, attention, fixed_arithmetic, mean_references
-from vitscope.errors import BadInput
+from vitscope.errors import BadInput, InvalidArgument
 from vitscope.models import Model
 from vitscope.pipeline.backends import backends
 from vitscope.pipeline.computing import head_unit, paired, partial_effects, slices
@@ -142,7 +142,13 @@ class _Execution:
         order = np.random.default_rng([self.manifest.options.seed, 3]).permutation(self.manifest.n_images)
         rows = [int(row) for row in order[:MEAN_REFERENCES]]
         parts = (self.source.batch(rows[part]) for part in slices(len(rows), _REFERENCE_BATCH))
-        made = mean_references(self.model, (batch.pixels for batch in parts if batch.rows))
+        try:
+            made = mean_references(self.model, (batch.pixels for batch in parts if batch.rows))
+        except InvalidArgument as error:
+            raise BadInput(
+                f"cannot fill with the mean: none of the {len(rows)} images it is taken over can be read",
+                "Use fill zero, or give more images.",
+            ) from error
         return lambda part: made
 
     def _featured(self) -> None:

@@ -8,6 +8,7 @@ import json
 import platform
 from collections.abc import Mapping, Sequence
 from importlib import metadata
+from pathlib import Path
 from typing import Final
 
 import torch
@@ -25,13 +26,14 @@ _SHOWN: Final = 12
 
 def file_ids(listing: Listing) -> list[str]:
     """The sha256 of each file's bytes; empty where it cannot be read (its row will say why)."""
-    ids: list[str] = []
-    for path in listing.paths:
-        try:
-            ids.append(file_sha256(listing.root / path))
-        except OSError:
-            ids.append("")
-    return ids
+    return [_file_id(listing.root / path) for path in listing.paths]
+
+
+def _file_id(path: Path) -> str:
+    try:
+        return file_sha256(path) if path.is_file() else ""  # a pipe or a device would never end
+    except OSError:
+        return ""
 
 
 def fingerprint(ids: Sequence[str], listing: Listing) -> str:

@@ -8,12 +8,16 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from vitscope.errors import BadInput
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+_MOST_LABELS: Final = 2**31
+"""The image table keeps labels in 32 bits."""
 
 
 @dataclass(frozen=True)
@@ -43,11 +47,11 @@ class ClassNames:
                 + (" or one of the model's class names" if self.names else ""),
                 "Labels count from 0; -1 or nothing means none.",
             ) from None
-        if number < -1 or (self.n_classes is not None and number >= self.n_classes):
+        if not -1 <= number < (self.n_classes or _MOST_LABELS):
             known = (
                 f"the model has {self.n_classes} classes (0..{self.n_classes - 1})"
                 if self.n_classes
-                else "expected >= -1"
+                else f"expected -1..{_MOST_LABELS - 1}"
             )
             raise BadInput(
                 f"cannot use the label {number} of {where}: {known}",
@@ -110,17 +114,22 @@ def labels_from_folders(
     """Labels from one folder a class: (labels, class names, note).
 
     A folder is a class by the model's own name of it, by number, or by alphabetical place where there are as many
-    folders as classes (or the model has no classifier). Otherwise the names are kept without labels; the note says so.
+    folders as classes (a note says so) or the model has no classifier. Otherwise the names are kept without labels; a
+    note says so too.
     """
     names = sorted(set(folders))
-    numbers = _class_numbers(names, classes)
+    numbers, note = _class_numbers(names, classes), None
+    if numbers is None and classes.n_classes in (None, len(names)):
+        numbers = {name: i for i, name in enumerate(names)}
+        if classes.n_classes is not None:  # a guess, which other spellings of the names would make a wrong one
+            note = f"the {len(names)} folders are taken for the model's classes in alphabetical order"
     if numbers is None:
         note = (
             f"the {len(names)} folder names are not among the model's {classes.n_classes} classes: kept as names, "
             "without labels (give --labels)"
         )
         return (-1,) * len(folders), tuple(folders), note
-    return tuple(numbers[folder] for folder in folders), tuple(folders), None
+    return tuple(numbers[folder] for folder in folders), tuple(folders), note
 
 
 def _class_numbers(names: Sequence[str], classes: ClassNames) -> Mapping[str, int] | None:
@@ -130,8 +139,6 @@ def _class_numbers(names: Sequence[str], classes: ClassNames) -> Mapping[str, in
         numbers = {name: int(name) for name in names}
         if classes.n_classes is None or max(numbers.values()) < classes.n_classes:
             return numbers
-    if classes.n_classes is None or len(names) == classes.n_classes:
-        return {name: i for i, name in enumerate(names)}
     return None
 
 

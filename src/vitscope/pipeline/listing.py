@@ -14,6 +14,8 @@ import numpy as np
 from vitscope.errors import BadInput
 from vitscope.models.images import SUFFIXES
 from vitscope.pipeline.labels import ClassNames, LabelTable, labels_from_folders, read_label_table, table_from_frame
+from vitscope.store.manifest import FILE as RUN_FILE
+from vitscope.store.run import PLAN_TABLE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -115,7 +117,11 @@ def _from_folder(folder: Path, classes: ClassNames, *, guess_labels: bool) -> Li
 
 
 def _walk(folder: Path) -> tuple[list[str], list[str]]:
-    """Images and other files below a folder as sorted relative paths; links to folders are followed, once each."""
+    """Images and other files below a folder as sorted relative paths; links to folders are followed, once each.
+
+    Runs are passed over: their previews are not the user's images. A name that is not UTF-8 cannot be kept in a run:
+    such a file counts among the others.
+    """
 
     def unreadable(error: OSError) -> None:
         raise BadInput(
@@ -127,7 +133,7 @@ def _walk(folder: Path) -> tuple[list[str], list[str]]:
     seen: set[str] = set()
     for current, folders, files in os.walk(folder, followlinks=True, onerror=unreadable):
         real = os.path.realpath(current)
-        if real in seen:
+        if real in seen or {RUN_FILE, PLAN_TABLE} <= set(files):
             folders.clear()
             continue
         seen.add(real)
@@ -135,8 +141,22 @@ def _walk(folder: Path) -> tuple[list[str], list[str]]:
         for name in files:
             if not name.startswith("."):
                 path = (Path(current) / name).relative_to(folder).as_posix()
-                (found if Path(name).suffix.lower() in SUFFIXES else ignored).append(path)
+                shown = _as_text(path)
+                is_image = Path(name).suffix.lower() in SUFFIXES and shown == path
+                (found if is_image else ignored).append(shown)
     return sorted(found), sorted(ignored)
+
+
+def require_text_names(listing: Listing) -> None:
+    """Raise BadInput where a folder or file that was named has a name that is not UTF-8: a run could not keep it."""
+    for name in (str(listing.root), listing.given, *listing.paths):
+        if _as_text(name) != name:
+            raise BadInput(f"cannot analyse {_as_text(name)}: its name is not text in UTF-8", "Rename it.")
+
+
+def _as_text(path: str) -> str:
+    r"""The path with `\xe9` for every byte that is not UTF-8, as in names from old archives."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def _from_paths(paths: Sequence[Path], given: str) -> Listing:

@@ -14,11 +14,12 @@ import torch
 
 from vitscope._version import __version__
 from vitscope.engine import check_fill, derangement, plan_micro_batch
+from vitscope.errors import InvalidArgument
 from vitscope.models import Model
 from vitscope.pipeline.backends import enabled_backends
 from vitscope.pipeline.identity import file_ids, fingerprint, model_info, require_same, versions
 from vitscope.pipeline.labels import ClassNames
-from vitscope.pipeline.listing import Images, Listing, list_images
+from vitscope.pipeline.listing import Images, Listing, list_images, require_text_names
 from vitscope.pipeline.request import Request, resolve_modes
 from vitscope.store import SCHEMA_VERSION, Manifest, Options, Run, RunWriter, Source, open_run
 from vitscope.store.writer import require_free
@@ -58,8 +59,14 @@ def plan(model: Model, images: Images, out: str | Path, request: Request, *, res
     listing = list_images(images, request.labels, ClassNames(model.n_classes, model.classes)).sample(
         request.limit, seed
     )
+    require_text_names(listing)
     if fill == "resample":
         derangement(len(listing), seed)  # refuses a single image before anything is written
+    if fill == "mean" and len(listing) < 2:
+        raise InvalidArgument(
+            "cannot fill with the mean over 1 image: it is the image itself, and nothing would change",
+            "Give at least two images, or use fill zero.",
+        )
     ids = file_ids(listing)
     manifest = _manifest(model, listing, ids, request, modes)
     if kept is not None:

@@ -41,6 +41,8 @@ class Request:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise InvalidArgument(f"cannot analyse with {name} {value}: expected at least 1")
+        if self.seed is not None and self.seed < 0:
+            raise InvalidArgument(f"cannot analyse with seed {self.seed}: expected at least 0")
 
 
 def resolve_modes(modes: str | Sequence[str], tokens: TokenLayout) -> tuple[str, ...]:

@@ -151,8 +151,9 @@ def sentence(ranking: Ranking, head: HeadRef, seen: Gaze | None, regions: Sequen
 
 
 def rivalled(ranking: Ranking, index: int) -> bool:
-    """Whether the interval of a head's rank reaches below the first place."""
-    return bool(ranking.rank_interval.high[index] > 1)
+    """Whether a head may not be the first: the interval of its rank reaches lower, is unknown, or is another's too."""
+    first = ranking.rank_interval.high <= 1  # False where it is NaN: one image says nothing about the others
+    return not (first[index] and first.sum() == 1)
 
 
 def standing(ranking: Ranking, index: int) -> str:
@@ -161,7 +162,7 @@ def standing(ranking: Ranking, index: int) -> str:
     parts = [f"{number(ranking.summary.mean[index])} {ranking.unit}"]
     if np.isfinite(low):
         parts.append(f"95 % {number(low)} to {number(high)}")
-    if rivalled(ranking, index):
+    if ranking.rank_interval.high[index] > 1:
         parts.append(f"rank {ranking.rank_interval.low[index]:.0f} to {ranking.rank_interval.high[index]:.0f}")
     parts.append(f"n = {ranking.summary.n[index]}")
     leads = f"first in {percent(ranking.top_share[index])} of the images"

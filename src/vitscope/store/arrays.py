@@ -115,11 +115,12 @@ def matrix_arrays(manifest: Manifest, n_featured: int) -> dict[str, ArraySpec]:
 
 
 def create_groups(run: Path) -> None:
-    """Create the groups that hold the arrays, so that any zarr reader opens `RUN/arrays` as one tree."""
+    """Create the groups that hold the arrays where they are missing: any zarr reader opens `RUN/arrays` as one tree."""
     import zarr
 
     for group in ("", "importance", "strength", "spread", "attention"):
-        zarr.create_group(str(run / FOLDER / group), overwrite=False)
+        if not (run / FOLDER / group / "zarr.json").is_file():
+            zarr.create_group(str(run / FOLDER / group), overwrite=False)
 
 
 def create_array(run: Path, path: str, spec: ArraySpec) -> None:
@@ -150,6 +151,23 @@ def open_array(run: Path, path: str, *, writable: bool = False) -> "zarr.Array":
             f"cannot read the array {path} of {run}: {type(error).__name__}",
             "Run the analysis again with --resume to repair it, or analyse into another folder.",
         ) from error
+
+
+def repair_arrays(run: Path, manifest: Manifest) -> None:
+    """Create anew, empty, what is missing or cannot be opened: the checksums then say which units lost their numbers.
+
+    Raises
+    ------
+    RunError: an array is there, but may not be read.
+    """
+    create_groups(run)
+    for path, spec in planned_arrays(manifest).items():
+        try:
+            open_array(run, path)
+        except RunError as error:
+            if isinstance(error.__cause__, PermissionError):
+                raise
+            create_array(run, path, spec)
 
 
 def read_region(run: Path, path: str, region: Region | tuple[()] = ()) -> np.ndarray:

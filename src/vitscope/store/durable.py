@@ -87,7 +87,9 @@ def exclusive(path: Path, refusal: Exception) -> Iterator[None]:
     except ImportError:  # Windows has no flock: two writers of one run are then the user's own affair
         yield
         return
-    with path.open("a") as file:
+    with contextlib.ExitStack() as stack:
+        with storage_errors(path.parent):
+            file = stack.enter_context(path.open("a"))
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

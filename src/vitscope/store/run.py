@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from vitscope.errors import InvalidArgument, RunError
+from vitscope.errors import InvalidArgument, NotAvailable, RunError
 from vitscope.store.arrays import ArraySpec, planned_arrays, read_region
 from vitscope.store.commits import GROUPS, Unit, committed, read_commit
 from vitscope.store.manifest import FILE, Manifest, State, read_manifest
@@ -85,6 +85,19 @@ class Run:
     def spread(self) -> "xr.Dataset":
         """Distance, entropy, focus and the like, one variable a measure, over (image, layer, head)."""
         return self._dataset("spread", {})
+
+    @property
+    def patterns(self) -> "xr.Dataset":
+        """Patterns of attention: not in any run yet.
+
+        Raises
+        ------
+        NotAvailable: always, in this version.
+        """
+        raise NotAvailable(
+            "cannot read the patterns of a run: they come with a later version",
+            "run.strength, run.spread and run.mean_attention say where heads look.",
+        )
 
     def effect(self, metric: str, mode: str) -> np.ndarray:
         """One metric of one mode: float32 [image, layer, head]; NaN = not computed (yet).

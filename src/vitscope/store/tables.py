@@ -4,6 +4,7 @@ Knows nothing about: arrays, models. One row an image; the row number is the key
 """
 
 import errno
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -77,7 +78,7 @@ def read_tables(paths: Sequence[Path], schema: Mapping[str, str]) -> "pd.DataFra
     import duckdb
 
     names = ", ".join(f'"{name}"' for name in schema)
-    files = ", ".join(f"'{_quoted(path)}'" for path in paths)
+    files = ", ".join(f"'{_literal(path)}'" for path in paths)
     try:
         with duckdb.connect() as connection:
             frame = connection.execute(f"SELECT {names} FROM read_parquet([{files}])").df()
@@ -112,3 +113,8 @@ def _typed(frame: "pd.DataFrame", schema: Mapping[str, str]) -> "pd.DataFrame":
 
 def _quoted(path: Path) -> str:
     return str(path).replace("'", "''")
+
+
+def _literal(path: Path) -> str:
+    """A path for `read_parquet`, to which a folder `run [1]` would else be a pattern that fits `run 1`."""
+    return re.sub(r"[*?\[]", r"[\g<0>]", _quoted(path))

@@ -16,7 +16,15 @@ from typing import Final
 import numpy as np
 
 from vitscope.errors import RunError, StorageError
-from vitscope.store.arrays import Region, create_array, create_groups, matrix_arrays, planned_arrays, write_region
+from vitscope.store.arrays import (
+    Region,
+    create_array,
+    create_groups,
+    matrix_arrays,
+    planned_arrays,
+    repair_arrays,
+    write_region,
+)
 from vitscope.store.commits import (
     Commit,
     RegionSum,
@@ -130,6 +138,8 @@ class RunWriter:
     def pending(self) -> list[Unit]:
         """Units still to be computed, in order: those without a commit, and those whose bytes disagree with theirs."""
         manifest = self.run.manifest
+        with storage_errors(self.path):
+            repair_arrays(self.path, manifest)
         units = [Unit("head", shard) for shard in range(manifest.n_shards)]
         units.append(Unit("featured", 0))
         units += [Unit("partial", shard) for shard in self.run.partial_shards]
@@ -276,9 +286,11 @@ class RunWriter:
 
 
 def require_free(path: Path) -> None:
-    """Raise StorageError unless `path` does not exist or is an empty folder."""
+    """Raise StorageError unless `path` does not exist or is an empty folder, and can be replaced by a run."""
+    if path.name in ("", ".."):  # a run is renamed into place, which would take the folder from under the shell
+        raise StorageError(f"cannot start a run in {path}: it has no name of its own", "Name a new folder.")
     with storage_errors(path):
-        if path.is_dir() and not any(path.iterdir()):
+        if path.is_dir() and not path.is_symlink() and not any(path.iterdir()):
             return
         is_run = (path / FILE).is_file()
     if is_run:
@@ -288,6 +300,7 @@ def require_free(path: Path) -> None:
         )
     if path.exists() or path.is_symlink():
         what = "it is not empty and not a run" if path.is_dir() else "it is a file"
+        what = "it is a link" if path.is_symlink() else what
         raise StorageError(f"cannot start a run in {path}: {what}", "Choose a new or an empty folder.")
 
 
