@@ -7,6 +7,7 @@ import os
 import shutil
 import threading
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 import uvicorn
@@ -15,6 +16,7 @@ from tests.synthetic_run import synthetic_run
 from vitscope.server import create_app, listen
 from vitscope.server.assets import STATIC
 
+AXE = Path(__file__).parents[2] / "web" / "node_modules" / "axe-core" / "axe.min.js"
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
 
@@ -43,6 +45,14 @@ def chromium():
         browser = playwright.chromium.launch(executable_path=executable, args=ARGUMENTS)
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="session")
+def axe() -> str:
+    """The source of axe-core, to be evaluated in a page."""
+    if not AXE.is_file():
+        _unavailable("the web app's npm packages are not there: make setup")
+    return AXE.read_text("utf-8")
 
 
 @contextmanager
@@ -88,6 +98,11 @@ class Watch:
         page.on("request", lambda request: self.requests.append(request.url))
         page.on("console", lambda line: line.type in {"error", "warning"} and self.complaints.append(line.text))
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
+
+    @property
+    def data(self) -> list[str]:
+        """Requests but for the page's regular question how far the run is."""
+        return [url for url in self.requests if not url.endswith("/api/progress")]
 
     def foreign(self, address: str) -> list[str]:
         return [url for url in self.requests if not url.startswith((address, "data:", "blob:"))]

@@ -1,5 +1,7 @@
 """The first page in a real browser: its numbers are the run's, mouse and keys reach everything, nothing leaks out."""
 
+import threading
+
 import numpy as np
 import pytest
 from tests.server.clients import FakeLive
@@ -54,14 +56,14 @@ def test_the_first_image_is_the_most_confident_wrong_one(open_page, address, run
 
 def test_a_cell_a_tile_and_a_ranked_head_choose_the_head(open_page, address, run):
     page, watch = open_page(address)
-    before = len(watch.requests)
+    before = len(watch.data)
     means = np.nanmean(run.effect("jsd", "head").astype(np.float64), axis=0)
     layer, head = np.unravel_index(np.argsort(-means.ravel())[2], means.shape)
     for click in ('[data-head="3.2"]', '[data-tile="5.1"]', ".ranked li:nth-child(3) button"):
         page.click(click)
         page.hover(f'[data-head="{1}.{1}"]')
     page.wait_for_timeout(200)
-    assert watch.requests[before:] == [], "choosing or hovering heads must ask for nothing"
+    assert watch.data[before:] == [], "choosing or hovering heads must ask for nothing"
     assert page.locator(f'[data-head="{layer}.{head}"]').get_attribute("aria-selected") == "true"
     assert f"h={layer}.{head}" in page.url
     image = int(page.locator("section", has_text="One image").inner_text().split("#")[1].split(" ")[0])
@@ -184,6 +186,78 @@ def test_without_cls_and_classifier(open_page, chromium, serve, tmp_path):
         assert "patch (1, 2)" in page.locator("section", has_text="One image").inner_text()
 
 
+def test_a_server_that_is_away_is_said_and_the_page_recovers(open_page, address):
+    page, watch = open_page(address)
+    page.route("**/api/**", lambda route: route.abort())
+    page.get_by_label("Measure").select_option("out_cos")
+    page.wait_for_selector("main [role=alert]:has-text('does not answer')")
+    page.wait_for_selector(".notice:has-text('Is vitscope serve still running?')")
+    page.unroute("**/api/**")
+    page.wait_for_selector(".notice", state="detached")
+    page.wait_for_selector("[data-head]")
+    assert page.locator("header.top").inner_text().count("no connection") == 0
+    watch.complaints[:] = [line for line in watch.complaints if "Failed to load resource" not in line]
+
+
+def test_a_slow_model_shows_no_answer_of_another_question(open_page, chromium, serve, run):
+    gate = threading.Event()
+
+    class SlowLive(FakeLive):
+        def attention_rows(self, image_row, query, direction, /):
+            rows = super().attention_rows(image_row, query, direction)
+            assert query == 0 or gate.wait(20)
+            return rows
+
+    live = SlowLive(run)
+    image = next(row for row in range(2, 24) if row not in run.featured)
+    with serve(run, live) as address:
+        page, _ = open_page(f"{address}#/explore?v=1&i={image}")
+        page.wait_for_selector(".tile + .bar")
+        for patch in ("0,1", "0,2", "0,3", "0,4"):
+            page.click(f'[data-patch="{patch}"]')
+            page.wait_for_timeout(50)
+        page.wait_for_selector(".asking")
+        assert page.locator(".bar b").count() == 0, "the scales of the token before are gone"
+        assert "max" not in page.locator("section", has_text="One image").locator(".ticks").inner_text()
+        gate.set()
+        page.wait_for_selector(".asking", state="detached")
+        settled(page)
+    asked = [query for _, query, _ in live.asked]
+    assert asked[-1] == 5, "the last question is answered"
+    assert len(asked) <= 3, "questions that nobody waits for any more are not computed"
+
+
+def test_the_ranked_heads_are_all_there_with_intervals_and_keys(open_page, address):
+    page, _ = open_page(address, height=700)
+    page.wait_for_function("document.querySelectorAll('.ranked .interval').length === 24")
+    assert page.evaluate("(list => list.scrollHeight > list.clientHeight)(document.querySelector('.ranked ol'))")
+    page.focus(".ranked li:first-child button")
+    for key in ("End", "Enter"):
+        page.keyboard.press(key)
+    last = page.locator(".ranked li:last-child button")
+    assert last.get_attribute("aria-pressed") == "true"
+    name = last.locator(".name").inner_text()
+    assert page.locator('[data-head][aria-selected="true"]').get_attribute("aria-label").startswith(name)
+
+
+def test_the_strip_is_reached_by_keyboard_when_the_image_is_out_of_scope(open_page, address, run):
+    right = int(run.images.index[run.images["correct"] == True][0])  # noqa: E712 - None must not count
+    page, _ = open_page(f"{address}#/explore?v=1&s=wrong&i={right}")
+    assert page.locator('.strip [tabindex="0"]').count() == 1
+    page.focus('.strip [tabindex="0"]')
+    page.keyboard.press("ArrowRight")
+    settled(page)
+    assert page.evaluate("document.activeElement.ariaSelected") == "true"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_serious_fault(open_page, address, axe, scheme):
+    page, _ = open_page(address, color_scheme=scheme)
+    page.evaluate(axe)
+    faults = page.evaluate("axe.run().then(result => result.violations)")
+    assert [(fault["id"], fault["nodes"][0]["html"]) for fault in faults] == []
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", [(1440, 900), (1366, 768)])
 def test_nothing_is_clipped_or_overlaps(open_page, address, scheme, size, tmp_path):
@@ -200,13 +274,28 @@ def test_nothing_is_clipped_or_overlaps(open_page, address, scheme, size, tmp_pa
         .map(([b]) => [a, b]));
     }""")
     assert overlaps == []
-    texts = "button, h1, h2, .headline, .legend, .n, figcaption"
+    texts = "button, h1, h2, .headline, .legend, .n, figcaption, .ranked p, .words"
     clipped = page.evaluate(
         """texts => [...document.querySelectorAll(texts)]
       .filter(e => e.offsetParent && e.scrollWidth > e.clientWidth + 1).map(e => e.textContent.trim())""",
         texts,
     )
     assert clipped == []
+
+
+@pytest.mark.parametrize("view", ["", "#/explore?v=1&i=0&q=6,10"])
+def test_no_text_leaves_its_pane(open_page, chromium, serve, tmp_path, view):
+    run = synthetic_run(tmp_path / "run", prefix=(), classifier=False, layers=12, heads=12, grid=(7, 11), n_featured=10)
+    with serve(run) as address:
+        for size in ((1440, 900), (1366, 768), (1100, 700), (720, 450)):
+            page, _ = open_page(address + view, *size)
+            outside = page.evaluate("""() => [...document.querySelectorAll('.pane :is(button, span, p, b)')]
+              .filter(e => e.offsetParent && !e.closest('.space') && !e.closest('.visually-hidden')).filter(e => {
+                const [own, pane] = [e.getBoundingClientRect(), e.closest('.pane').getBoundingClientRect()];
+                const squeezed = e.tagName === 'BUTTON' && e.scrollWidth > e.clientWidth + 1;
+                return squeezed || own.right > pane.right + 1 || own.bottom > pane.bottom + 1;
+              }).map(e => e.textContent.trim())""")
+            assert outside == [], size
 
 
 def test_the_theme_can_be_chosen_and_is_remembered(open_page, address):

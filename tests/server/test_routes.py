@@ -158,6 +158,15 @@ class TestAttention:
         assert (rows == np.float16(-(image + 0.07))).all()
         assert live_client.get("/api/run").json()["capabilities"]["live"] is True
 
+    def test_a_question_that_nobody_waits_for_is_not_computed(self, live_client, live, run, monkeypatch):
+        async def gone(request):
+            return True
+
+        monkeypatch.setattr("starlette.requests.Request.is_disconnected", gone)
+        image = next(row for row in range(2, run.manifest.n_images) if row not in run.featured)
+        assert live_client.get(f"/api/attention/{image}?query=7").status_code == 503
+        assert live.asked == []
+
     def test_a_skipped_image_has_none(self, client):
         assert client.get(f"/api/attention/{SKIPPED}").status_code == 404
 

@@ -137,7 +137,10 @@ describe('words', () => {
     [12345, '12,345'],
     [NaN, '–'],
   ])('%d reads %s', (value, text) => expect(number(value)).toBe(text));
-  it('prints shares', () => expect([percent(0.612), percent(0.0028), percent(null)]).toEqual(['61.2 %', '0.28 %', '–']));
+  it('prints shares, and never 0 for what is not', () => {
+    expect([0.612, 0.0028, 0.00001, 0, null].map(percent)).toEqual(['61.2 %', '0.28 %', '< 0.01 %', '0.0 %', '–']);
+  });
+  it('rounds up to a thousand without an exponent', () => expect([999.4, 999.7].map(number)).toEqual(['999', '1,000']));
   it('prints durations', () => expect([duration(0.2), duration(80), duration(3700)]).toEqual(['1 s', '1 min 20 s', '1 h 1 min']));
   it('puts unit, n, rank and spread into a tooltip', () => {
     const summary = summarise(Float32Array.from([0.1, 0.2, 0.3]), 1, Int32Array.from([0, 1, 2]));
@@ -149,6 +152,8 @@ describe('words', () => {
       'consistency 0.667 · rank 1 of 1 · n = 3 images',
       'pruned: whole head · this image: 0.300 bits',
     ]);
+    const part = { ...facts, mode: { ...facts.mode, label: 'CLS→CLS only' }, onImage: NaN };
+    expect(headTooltip(part).at(-1)).toBe('pruned: CLS→CLS only · this image: not computed');
   });
   it('says how far a run is', () => {
     const progress = {

@@ -48,7 +48,7 @@ describe('the address', () => {
         mode: pick('head', 'cp+pc'),
         statistic: pick('mean', 'median'),
         scale: pick('linear', 'log'),
-        scope: { target: pick(null, 0, 281), correct: pick('all', 'right', 'wrong') },
+        scope: { target: pick(null, 0, 4), correct: pick('all', 'right', 'wrong') },
         image: pick(null, 0, 3),
         head: pick(null, { layer: 0, head: 1 }, { layer: 2, head: 2 }),
         query: pick(null, 1, 2, 16),
@@ -65,10 +65,10 @@ describe('the address', () => {
   });
 
   it('keeps what it does not know and names what it cannot restore', () => {
-    const { state, kept, lost } = decode('#/explore?v=2&i=99&h=0.2&m=flip&q=9,9&z=later', RUN);
+    const { state, kept, lost } = decode('#/explore?v=2&i=99&h=0.2&m=flip&q=9,9&s=class:5&z=later', RUN);
     expect(state).toEqual(initialState('jsd'));
     expect(kept).toEqual([['z', 'later']]);
-    expect([...lost].sort()).toEqual(['head “0.2”', 'image “99”', 'metric “flip”', 'query “9,9”']);
+    expect([...lost].sort()).toEqual(['head “0.2”', 'image “99”', 'metric “flip”', 'query “9,9”', 'scope “class:5”']);
     expect(encode(state, RUN, kept)).toBe('#/explore?v=1&z=later');
   });
 });

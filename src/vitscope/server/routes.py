@@ -6,6 +6,7 @@ Knows nothing about: models. A model that is loaded comes in as `Live`.
 from typing import Annotated, Any, Final, Literal
 
 import numpy as np
+from anyio import from_thread
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.responses import FileResponse
 from numpy.typing import NDArray
@@ -101,6 +102,8 @@ def attention(
     if rows is None:
         assert served.live is not None  # noqa: S101 - `_stored_rows` raised otherwise
         with served.live_lock:
+            if from_thread.run(request.is_disconnected):  # the page has moved on while this waited for its turn
+                return Response(status_code=503)
             rows = served.live.attention_rows(image, token, direction)
     return column(np.asarray(rows, dtype=np.float16), tag)
 

@@ -20,6 +20,10 @@ import { Failure } from '../io/source';
 import type { ImageTable, MetricInfo, ModeInfo, ProgressInfo, RunInfo } from '../io/wire';
 
 const POLL_MS = 1000;
+/** Of a complete run too: the server may go away, or the run may get further modes. */
+const QUIET_POLL_MS = 5000;
+/** Attention of the token before is shown no longer than this while the next one's is awaited. */
+const STALE_MS = 150;
 const KEPT_ROWS = 48;
 
 /** A run that is loaded: the parts that are there from the first paint on. */
@@ -32,6 +36,8 @@ export class Session {
   notice = $state<string | null>(null);
   /** Set while the server does not answer. */
   outage = $state.raw<Failure | null>(null);
+  /** How often the server came back: what failed meanwhile is asked for again. */
+  recoveries = $state(0);
 
   #column = $state.raw<{ key: string; values: Float32Array } | null>(null);
   columnFailure = $state.raw<Failure | null>(null);
@@ -43,6 +49,7 @@ export class Session {
 
   readonly #seenRows = new Map<string, Rows>();
   #abort: AbortController | null = null;
+  #stale: ReturnType<typeof setTimeout> | undefined;
   #kept: Restored['kept'] = [];
 
   private constructor(source: DataSource) {
@@ -65,13 +72,14 @@ export class Session {
   readonly statistic = $derived(this.state.statistic);
   readonly direction = $derived(this.state.direction);
   readonly metric: MetricInfo = $derived(this.run.metrics.find((metric) => metric.name === this.state.metric)!);
+  readonly column = $derived(`${this.state.metric}/${this.state.mode}`);
   readonly mode: ModeInfo = $derived(this.run.modes.find((mode) => mode.name === this.state.mode)!);
   readonly width = $derived(maxHeads(this.run));
   readonly inScope = $derived(rowsInScope(this.images, this.scope));
 
   /** Values [image, layer, head] of the metric and mode in force; null until they are here. */
   readonly values: Float32Array | null = $derived(
-    this.#column?.key === `${this.state.metric}/${this.state.mode}` ? this.#column.values : null,
+    this.#column?.key === this.column ? this.#column.values : null,
   );
   readonly cells = $derived(this.run.model.nLayers * this.width);
   readonly summary: Summary | null = $derived(this.values && summarise(this.values, this.cells, this.inScope));
@@ -119,17 +127,21 @@ export class Session {
     if (this.#settled?.scope !== this.state.scope) this.#settled = { scope: this.state.scope, image: this.image };
   }
 
-  /** Keep the column of the metric and mode in force at the latest generation. */
-  async loadColumn(metric: string, mode: string): Promise<void> {
-    const key = `${metric}/${mode}`;
+  /** Fetch the column of the metric and mode in force; an answer that comes after the next choice is dropped. */
+  async loadColumn(): Promise<void> {
+    const asked = this.column;
+    this.columnFailure = null;
     try {
-      const values = await this.source.importance(metric, mode);
-      if (`${this.state.metric}/${this.state.mode}` !== key) return;
-      this.#column = { key, values };
-      this.columnFailure = null;
+      await this.#fetchColumn();
     } catch (error) {
-      this.columnFailure = asFailure(error);
+      if (this.column === asked && !this.values) this.columnFailure = asFailure(error);
     }
+  }
+
+  async #fetchColumn(): Promise<void> {
+    const key = this.column;
+    const values = await this.source.importance(this.state.metric, this.state.mode);
+    if (this.column === key) this.#column = { key, values };
   }
 
   /** Fetch the focus token's attention over all heads, unless it is here already; a newer request replaces an older. */
@@ -139,58 +151,82 @@ export class Session {
     const seen = this.#seenRows.get(key);
     this.rowsFailure = null;
     if (seen) {
-      this.rows = seen;
-      this.rowsLoading = false;
+      this.#showRows(seen);
       return;
     }
     const abort = (this.#abort = new AbortController());
     this.rowsLoading = true;
+    this.#stale ??= setTimeout(() => (this.rows = null), STALE_MS);
     try {
       const values = await this.source.attention(image, query, direction, abort.signal);
       const { nLayers } = this.run.model;
-      this.rows = { values, layers: nLayers, heads: this.width, tokens: this.run.tokens };
-      this.#seenRows.set(key, this.rows);
+      const rows = { values, layers: nLayers, heads: this.width, tokens: this.run.tokens };
+      if (abort.signal.aborted) return;
+      this.#showRows(rows);
+      this.#seenRows.set(key, rows);
       if (this.#seenRows.size > KEPT_ROWS) this.#seenRows.delete(this.#seenRows.keys().next().value!);
     } catch (error) {
       if (abort.signal.aborted) return;
-      this.rows = null;
+      this.#showRows(null);
       this.rowsFailure = asFailure(error);
     }
-    this.rowsLoading = false;
   }
 
   clearRows(): void {
     this.#abort?.abort();
-    this.rows = null;
-    this.rowsLoading = false;
+    this.#showRows(null);
     this.rowsFailure = null;
   }
 
-  /** Ask how far the run is, again and again until it is complete; refill when shards have landed. */
+  #showRows(rows: Rows | null): void {
+    clearTimeout(this.#stale);
+    this.#stale = undefined;
+    this.rows = rows;
+    this.rowsLoading = false;
+  }
+
+  /** Ask how far the run is, again and again; refill when shards have landed or the server has come back. */
   watch(): () => void {
-    let timer: ReturnType<typeof setTimeout> | undefined;
     const tick = async (): Promise<void> => {
       try {
         const progress = await this.source.progress();
-        if (progress.generation !== this.progress.generation) await this.#refresh();
+        if (this.outage || progress.generation !== this.progress.generation) await this.#refresh();
         this.progress = progress;
-        this.outage = null;
-        if (progress.state === 'complete') return;
+        if (this.outage) this.#recover();
       } catch (error) {
         this.outage = asFailure(error);
       }
-      timer = setTimeout(tick, document.hidden ? 5 * POLL_MS : POLL_MS);
+      if (!stopped) timer = setTimeout(tick, this.#pause());
     };
-    if (this.progress.state !== 'complete') timer = setTimeout(tick, POLL_MS);
-    return () => clearTimeout(timer);
+    let stopped = false;
+    let timer = setTimeout(tick, this.#pause());
+    return () => {
+      stopped = true;
+      clearTimeout(timer);
+    };
+  }
+
+  #pause(): number {
+    const quiet = document.hidden || (this.progress.state === 'complete' && !this.outage);
+    return quiet ? QUIET_POLL_MS : POLL_MS;
   }
 
   async #refresh(): Promise<void> {
-    const { metric, mode } = this.state;
     const [run, images] = await Promise.all([this.source.run(), this.source.images()]);
-    await this.loadColumn(metric, mode);
+    if (run.runId !== this.run.runId) {
+      location.reload(); // another run is served at this address now; the link says what of the view it can keep
+      return;
+    }
+    await this.#fetchColumn();
+    this.columnFailure = null;
     this.run = run;
     this.images = images;
+  }
+
+  #recover(): void {
+    this.outage = null;
+    this.recoveries++;
+    if (this.rowsFailure && this.image !== null) void this.loadRows(this.image, this.query, this.direction);
   }
 
   #ownImage(): number | null {

@@ -54,7 +54,7 @@ export function decode(hash: string, run: RunInfo): Restored {
     mode: restore('r', 'pruned part', initial.mode, available(run.modes)),
     statistic: restore('a', 'statistic', initial.statistic, oneOf(['mean', 'median'])),
     scale: restore('c', 'colour scale', initial.scale, oneOf(['linear', 'log'])),
-    scope: restore('s', 'scope', EVERYTHING, decodeScope),
+    scope: restore('s', 'scope', EVERYTHING, (text) => decodeScope(text, run)),
     image: restore<number | null>('i', 'image', null, (text) => whole(text, run.nImages)),
     head: restore<HeadRef | null>('h', 'head', null, (text) => decodeHead(text, run)),
     query: query === defaultQuery(run.tokens) ? null : query,
@@ -68,11 +68,11 @@ function encodeScope(scope: Scope): string {
   return [...parts, ...(scope.correct === 'all' ? [] : [scope.correct])].join(',');
 }
 
-function decodeScope(text: string): Scope | undefined {
+function decodeScope(text: string, run: RunInfo): Scope | undefined {
   let { target, correct }: { target: number | null; correct: Correctness } = { ...EVERYTHING };
   for (const part of text.split(',')) {
     const number = /^class:(\d{1,9})$/.exec(part)?.[1];
-    if (number !== undefined) target = Number(number);
+    if (number !== undefined && Number(number) < (run.model.nClasses ?? Infinity)) target = Number(number);
     else if (part === 'right' || part === 'wrong') correct = part;
     else return undefined;
   }

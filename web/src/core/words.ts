@@ -12,7 +12,7 @@ export function number(value: number | null | undefined): string {
   if (value === 0) return '0';
   const size = Math.abs(value);
   let text: string;
-  if (size >= 1000) text = Math.round(size).toLocaleString('en-US');
+  if (size >= 999.5) text = Math.round(size).toLocaleString('en-US');
   else if (size >= 1e-4) text = size.toPrecision(3);
   else {
     const [digits, exponent] = size.toExponential(1).split('e') as [string, string];
@@ -21,9 +21,10 @@ export function number(value: number | null | undefined): string {
   return value < 0 ? MINUS + text : text;
 }
 
-/** A share as `61.2 %`, below one percent as `0.32 %`. */
+/** A share as `61.2 %`, below one percent as `0.32 %`; what is not 0 never reads 0. */
 export function percent(share: number | null | undefined): string {
   if (share === null || share === undefined || !Number.isFinite(share)) return '–';
+  if (share > 0 && share < 5e-5) return '< 0.01 %';
   return `${(100 * share).toFixed(share > 0 && share < 0.01 ? 2 : 1)} %`;
 }
 
@@ -58,14 +59,17 @@ export function headTooltip(facts: HeadFacts): string[] {
     `${metric.label}: ${facts.statistic} ${quantity(value, metric)}`,
     `middle half of the images: ${number(summary.q1[index])} to ${quantity(summary.q3[index]!, metric)}`,
     `consistency ${number(summary.consistency[index])} · rank ${facts.rank} of ${facts.heads} · n = ${count(n)} images`,
-    `pruned: ${facts.mode.label.toLowerCase()} · this image: ${quantity(facts.onImage, metric)}`,
+    `pruned: ${lowerFirst(facts.mode.label)} · this image: ${
+      Number.isFinite(facts.onImage) ? quantity(facts.onImage, metric) : 'not computed'
+    }`,
   ];
 }
 
 /** `wrong images of class tabby`. */
 export function scopeWords(scope: Scope, images: ImageTable): string {
   const which = scope.correct === 'all' ? '' : `${scope.correct} `;
-  const of = scope.target === null ? '' : ` of class ${className(images, scope.target)}`;
+  const name = scope.target === null ? '' : className(images, scope.target);
+  const of = name && ` of ${/^class \d+$/.test(name) ? '' : 'class '}${name}`;
   return scope.target === null && scope.correct === 'all' ? 'all images' : `${which}images${of}`;
 }
 
@@ -95,6 +99,9 @@ export function progressWords(progress: ProgressInfo): string {
 export function progressShare(progress: ProgressInfo): number {
   return progress.totalUnits === 0 ? 1 : progress.doneUnits / progress.totalUnits;
 }
+
+/** `Whole head` within a sentence; `CLS` keeps its capitals. */
+const lowerFirst = (text: string): string => (/^[A-Z][a-z]/.test(text) ? text[0]!.toLowerCase() + text.slice(1) : text);
 
 function superscript(digits: string): string {
   return [...digits].map((digit) => (digit === '-' ? '⁻' : '⁰¹²³⁴⁵⁶⁷⁸⁹'[Number(digit)])).join('');

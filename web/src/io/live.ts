@@ -52,7 +52,7 @@ export class LiveSource implements DataSource {
       throw new Failure({
         code: 'unreachable',
         message: 'The server does not answer.',
-        hint: 'Is `vitscope serve` still running? Start it again, then retry.',
+        hint: 'Is vitscope serve still running? Start it again.',
       });
     }
     if (response.ok) return response;
