@@ -49,7 +49,7 @@ def test_every_number_of_the_why_sentence_comes_from_the_run():
 def test_headline_is_one_sentence_about_the_top_head():
     told = headline(planted_run())
     assert told is not None
-    assert told.startswith("L2·H1 matters most: pruning it changes 50 % of the predictions (jsd 0.")
+    assert told.startswith("L2·H1 matters most: pruning it changes 50 % of the predictions (JSD 0.")
     assert told.endswith(".") and "\n" not in told
 
 

@@ -161,7 +161,7 @@ def standing(ranking: Ranking, index: int) -> str:
     low, high = ranking.interval.low[index], ranking.interval.high[index]
     parts = [f"{number(ranking.summary.mean[index])} {ranking.unit}"]
     if np.isfinite(low):
-        parts.append(f"95 % {number(low)} to {number(high)}")
+        parts.append(f"95 % interval {number(low)} to {number(high)}")
     if ranking.rank_interval.high[index] > 1:
         parts.append(f"rank {ranking.rank_interval.low[index]:.0f} to {ranking.rank_interval.high[index]:.0f}")
     parts.append(f"n = {ranking.summary.n[index]}")
@@ -174,8 +174,9 @@ def short(ranking: Ranking, head: HeadRef, seen: Gaze | None, lost: Loss) -> str
     """The first glance: which head, by how much, what breaks, where it looks."""
     index = ranking.heads.index(head)
     low, high, n = ranking.interval.low[index], ranking.interval.high[index], ranking.summary.n[index]
-    interval = f", 95 % {number(low)} to {number(high)}" if np.isfinite(low) else ""
-    effect = f"{ranking.metric} {number(ranking.summary.mean[index])} {ranking.unit}{interval}, n = {n}"
+    interval = f", 95 % interval {number(low)} to {number(high)}" if np.isfinite(low) else ""
+    name = "JSD" if ranking.metric == "jsd" else ranking.metric
+    effect = f"{name} {number(ranking.summary.mean[index])} {ranking.unit}{interval}, n = {n}"
     if np.isfinite(lost.flip):
         breaks = f"pruning it changes {percent(lost.flip)} of the predictions ({effect})"
     else:
