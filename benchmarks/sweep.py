@@ -4,9 +4,9 @@
 
 The plain script is what a careful user writes: timm's model, inference mode, fused attention where it can (whole heads
 are zeroed before the projection; regions need the weights, so attention is unfused in the pruned block only), the same
-threads, and its best batch size, chosen first. Runs alternate; quoted are the ratio of minima and the spread of the
-pairs. Also printed: counted floating-point work (math attention, the fused kernel is not counted), the share of a
-large matrix product's rate, peak memory.
+threads, and its best batch size, chosen first. It computes the probability drop only, the sweep all seven metrics.
+Runs alternate; quoted are the ratio of minima and the spread of the pairs. Also printed: counted floating-point work
+(math attention, the fused kernel is not counted), the share of a large matrix product's rate, peak memory.
 """
 
 import argparse
