@@ -73,7 +73,7 @@ types: setup ## generate the web app's types from the server's schema
 
 bench: setup ## the exact sweep against a plain script with one hook per head, and peak memory, on the real model
 	python benchmarks/sweep.py --modes head $(ARGS)
-	python benchmarks/sweep.py --modes all --images 7 $(ARGS)
+	python benchmarks/sweep.py --modes all --images 5 $(ARGS)
 	python benchmarks/memory.py
 
 clean: ## remove the environment, the assets and caches (runs are kept)

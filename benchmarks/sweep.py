@@ -1,6 +1,6 @@
 """The exact sweep against a plain script with one hook per head, on the real ViT-Tiny and photos, in one run.
 
-    python benchmarks/sweep.py [--data ../shared/data] [--images 14] [--pairs 8] [--modes head|all]
+    python benchmarks/sweep.py [--data ../shared/data] [--images 15] [--pairs 8] [--modes head|all]
 
 The plain script is what a careful user writes: timm's model, inference mode, fused attention where it can (whole heads
 are zeroed before the projection; regions need the weights, so attention is unfused in the pruned block only), the same
@@ -115,7 +115,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path(__file__).parents[2] / "shared" / "data")
-    parser.add_argument("--images", type=int, default=14)
+    parser.add_argument("--images", type=int, default=15)
     parser.add_argument("--pairs", type=int, default=8)
     parser.add_argument("--modes", choices=["head", "all"], default="head")
     args = parser.parse_args()

@@ -12,7 +12,7 @@ import torch
 
 from vitscope.models import Model
 
-CACHE_BUDGET: Final = 48 * 2**20
+CACHE_BUDGET: Final = 32 * 2**20
 """Bytes of activations that a CPU batch may have in flight: more spills out of the cache and is slower, not faster."""
 DEVICE_SHARE: Final = 0.25
 """Share of a GPU's free memory that a batch may take."""
