@@ -3,9 +3,12 @@
 Resolved once for a run and stored with it: the same batches and threads give the same sums.
 """
 
+import ctypes
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Final
 
 import torch
@@ -18,6 +21,24 @@ DEVICE_SHARE: Final = 0.25
 """Share of a GPU's free memory that a batch may take."""
 MOST_SEQUENCES: Final = 2**15
 """A batch has no more sequences: CUDA's attention kernels count them on a grid axis that ends at 65535."""
+
+
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # glibc's mallopt parameters
+_KEPT_BLOCK, _KEPT_TOP = 32 * 2**20, 512 * 2**20
+
+
+@cache
+def keep_freed_memory() -> None:
+    """Have glibc reuse the memory of activations instead of giving it back after every layer; once a process.
+
+    A block's activations are a few MB each. By default glibc returns such blocks to the system, and every layer pays
+    for page faults on fresh memory: a fifth of the sweep's time (docs/LOG.md). Elsewhere than on glibc this does
+    nothing.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    if mallopt is not None:
+        mallopt(_M_MMAP_THRESHOLD, _KEPT_BLOCK)
+        mallopt(_M_TRIM_THRESHOLD, _KEPT_TOP)
 
 
 def bytes_per_sequence(model: Model) -> int:

@@ -19,6 +19,7 @@ from torch import Tensor
 from vitscope.engine.prune import check_fill
 from vitscope.engine.references import EVERY_TOKEN, References
 from vitscope.engine.regions import Parts, Rows, change_of_z, pruned_columns, split_columns, token_groups
+from vitscope.engine.schedule import keep_freed_memory
 from vitscope.errors import InvalidArgument
 from vitscope.measures import effect
 from vitscope.models import Evaluation, Model
@@ -74,6 +75,7 @@ def sweep(
             "Give mean_references(model, batches) or PairedReferences(pixels).",
         )
     shape = (len(pixels), len(modes), model.n_layers, max(model.n_heads))
+    keep_freed_memory()
     results = {metric: np.full(shape, np.nan, np.float32) for metric in METRICS}
     per_batch = max(1, micro_batch // max(model.n_heads))
     with Evaluation(model.module):
