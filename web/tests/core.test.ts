@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { layerTop, mapTop, patchMap, prefixWeight } from '../src/core/attention';
 import { colourAt, inkOn, luminance, overlayAt, place, scaleFor, ticks } from '../src/core/colour';
-import { attentionAnswer, classCounts, firstImage, headAt, headIndex, neighbour, rowsInScope } from '../src/core/focus';
+import { attentionAnswer, classCounts, firstImage, headAt, headIndex, neighbour } from '../src/core/focus';
 import { move } from '../src/core/grid';
 import { cellSize, pictureSize, tileLayout } from '../src/core/layout';
-import { EVERYTHING } from '../src/core/state';
+import { EVERYTHING, rowsInScope } from '../src/core/scope';
 import { summarise } from '../src/core/kernels';
 import { duration, headTooltip, number, percent, progressWords } from '../src/core/words';
 import { fromFloat16 } from '../src/io/float16';
@@ -13,9 +13,9 @@ import { images, JSD, run, WHOLE } from './fixtures';
 describe('scope and focus', () => {
   it('holds the images that are done and readable', () => {
     const table = images({ done: [true, true, true, false], problem: [null, 'truncated', null, null] });
-    expect([...rowsInScope(table, EVERYTHING)]).toEqual([0, 2]);
-    expect([...rowsInScope(images(), { target: 1, correct: 'wrong' })]).toEqual([1, 2]);
-    expect([...rowsInScope(images(), { target: null, correct: 'right' })]).toEqual([0, 3]);
+    expect([...rowsInScope(table, EVERYTHING).rows]).toEqual([0, 2]);
+    expect([...rowsInScope(images(), { ...EVERYTHING, classes: [1], correct: 'wrong' }).rows]).toEqual([1, 2]);
+    expect([...rowsInScope(images(), { ...EVERYTHING, correct: 'right' }).rows]).toEqual([0, 3]);
   });
   it('starts at the most confident wrong image', () => {
     expect(firstImage(images(), Int32Array.from([0, 1, 2, 3]), null, 1)).toBe(2);

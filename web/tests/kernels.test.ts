@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { bootstrap, descending, quantile, ranks, summarise } from '../src/core/kernels';
+import { bootstrap, descending, means, quantile, ranks, selected, spearman, summarise } from '../src/core/kernels';
 
 // numpy.quantile([1, 2, 4, 8, 16], q) and its like, written out
 describe('quantile', () => {
@@ -10,6 +10,35 @@ describe('quantile', () => {
     [0.6, 5.6],
     [1, 16],
   ])('%d of 1 2 4 8 16 is %d', (share, expected) => expect(quantile([1, 2, 4, 8, 16], share)).toBeCloseTo(expected, 12));
+});
+
+describe('selected', () => {
+  it('is the quantile, whatever the order, ties and length', () => {
+    let seed = 3;
+    for (let length = 1; length < 60; length++) {
+      const values = Float32Array.from({ length }, () => (seed = (seed * 48271) % 2147483647) % 17);
+      for (const share of [0, 0.25, 0.5, 0.75, 0.9, 1]) {
+        expect(selected(values.slice(), share)).toBe(quantile(values.slice().sort(), share));
+      }
+    }
+  });
+});
+
+describe('means', () => {
+  it('leave gaps out', () => {
+    const found = means(Float32Array.from([1, NaN, NaN, 3, 4, NaN, 5, 6, NaN]), 3, Int32Array.from([0, 1, 2]));
+    expect([...found]).toEqual([3, 5, NaN]);
+  });
+});
+
+// scipy.stats.spearmanr([1, 2, 3, 4, 5], [5, 6, 7, 8, 7]) and with ties on both sides
+describe('spearman', () => {
+  it('is what scipy gives', () => {
+    expect(spearman([1, 2, 3, 4, 5], [5, 6, 7, 8, 7])).toBeCloseTo(0.8207826816681233, 12);
+    expect(spearman([1, 2, 2, 4], [4, 3, 3, 1])).toBeCloseTo(-1, 12);
+    expect(spearman([1, NaN, 2, 3], [2, 9, 4, 6])).toBeCloseTo(1, 12);
+    expect(spearman([1, 1, 1], [1, 2, 3])).toBeNaN();
+  });
 });
 
 describe('summarise', () => {

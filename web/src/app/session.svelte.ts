@@ -1,188 +1,237 @@
-// What the page knows: the run's data as it arrives, the selection, and everything computed from the two. One object;
-// views get slices of it. Fetches happen here, on a change of metric, mode, image, query or direction: never on hover.
+// What the page knows: the run's data as it arrives, the selection with its history, and everything computed from the
+// two. One object; views get slices of it and send intents. Nothing is fetched on hover.
 import { decode, encode, type Restored } from '../core/address';
 import type { Rows } from '../core/attention';
-import {
-  attentionAnswer,
-  firstImage,
-  headAt,
-  headIndex,
-  maxHeads,
-  queryOf,
-  rowsInScope,
-  type Answer,
-} from '../core/focus';
-import { descending, ranks, summarise, type Summary } from '../core/kernels';
+import { attentionAnswer, firstImage, headAt, headIndex, maxHeads, queryOf, type Answer } from '../core/focus';
+import { amend, begin, commit, go, type History } from '../core/history';
+import { descending, means, ranks, summarise, type Summary } from '../core/kernels';
+import { Memo } from '../core/memo';
+import { axesOf, axisValues, boxed, type AxisData } from '../core/positions';
+import { rowsInScope, type InScope, type ScopeData } from '../core/scope';
 import { initialState, reduce, type HeadRef, type Intent, type State } from '../core/state';
 import { defaultQuery } from '../core/tokens';
+import { intentWords } from '../core/words';
 import type { DataSource } from '../io/source';
-import { Failure } from '../io/source';
-import type { ImageTable, MetricInfo, ModeInfo, ProgressInfo, RunInfo } from '../io/wire';
+import { asFailure, type Failure } from '../io/source';
+import type { DroppedImage, ImageTable, MetricInfo, ModeInfo, ProgressInfo, RunInfo } from '../io/wire';
+import { Data, type StrengthKind } from './data.svelte';
+import { Intervals } from './intervals.svelte';
 
 const POLL_MS = 1000;
 /** Of a complete run too: the server may go away, or the run may get further modes. */
 const QUIET_POLL_MS = 5000;
 /** Attention of the token before is shown no longer than this while the next one's is awaited. */
 const STALE_MS = 150;
-const KEPT_ROWS = 48;
+const TOP_HEADS = 3;
+
+/** What the pointer or the keyboard is on: shown everywhere, never stored, never fetched for. */
+export type Hover =
+  | { readonly kind: 'head'; readonly head: HeadRef }
+  | { readonly kind: 'image'; readonly image: number }
+  | { readonly kind: 'token'; readonly token: number }
+  | { readonly kind: 'hop'; readonly hop: number };
 
 /** A run that is loaded: the parts that are there from the first paint on. */
 export class Session {
   readonly source: DataSource;
+  readonly data!: Data;
   run = $state.raw<RunInfo>()!;
   images = $state.raw<ImageTable>()!;
   progress = $state.raw<ProgressInfo>()!;
-  state = $state.raw<State>(initialState('jsd'));
+  history = $state.raw<History<State>>(begin(initialState('jsd'), 'Open the run'));
+  hover = $state.raw<Hover | null>(null);
   notice = $state<string | null>(null);
+  /** Images of the user's own, in the order they were dropped; their numbers follow those of the run. */
+  dropped = $state.raw<readonly DroppedImage[]>([]);
   /** Set while the server does not answer. */
   outage = $state.raw<Failure | null>(null);
-  /** How often the server came back: what failed meanwhile is asked for again. */
+  /** How often the server came back: pictures that failed meanwhile are asked for again. */
   recoveries = $state(0);
-
-  #column = $state.raw<{ key: string; values: Float32Array } | null>(null);
-  columnFailure = $state.raw<Failure | null>(null);
-  rows = $state.raw<Rows | null>(null);
-  rowsLoading = $state(false);
-  rowsFailure = $state.raw<Failure | null>(null);
+  readonly intervals = new Intervals();
   /** The image the app chose by itself; it stays while the run grows. */
   #settled = $state.raw<{ scope: State['scope']; image: number } | null>(null);
-
-  readonly #seenRows = new Map<string, Rows>();
-  #abort: AbortController | null = null;
-  #stale: ReturnType<typeof setTimeout> | undefined;
+  #shownRows = $state.raw<Rows | null>(null);
   #kept: Restored['kept'] = [];
 
-  private constructor(source: DataSource) {
-    this.source = source;
+  private constructor(source: DataSource, run: RunInfo, progress: ProgressInfo, images: ImageTable) {
+    [this.source, this.run, this.progress, this.images] = [source, run, progress, images];
+    this.data = new Data(source, progress);
   }
 
   static async open(source: DataSource, hash: string): Promise<Session> {
-    const session = new Session(source);
-    [session.run, session.progress, session.images] = await Promise.all([
-      source.run(),
-      source.progress(),
-      source.images(),
-    ]);
+    const [run, progress, images] = await Promise.all([source.run(), source.progress(), source.images()]);
+    const session = new Session(source, run, progress, images);
     session.restore(hash);
     return session;
   }
 
   // Parts of the state on their own: what depends on one of them is not computed anew when another changes.
+  readonly state: State = $derived(this.history.steps[this.history.at]!.state);
+  readonly options = $derived(this.state.options);
   readonly scope = $derived(this.state.scope);
-  readonly statistic = $derived(this.state.statistic);
+  readonly statistic = $derived(this.options.statistic);
   readonly direction = $derived(this.state.direction);
   readonly metric: MetricInfo = $derived(this.run.metrics.find((metric) => metric.name === this.state.metric)!);
-  readonly column = $derived(`${this.state.metric}/${this.state.mode}`);
   readonly mode: ModeInfo = $derived(this.run.modes.find((mode) => mode.name === this.state.mode)!);
   readonly width = $derived(maxHeads(this.run));
-  readonly inScope = $derived(rowsInScope(this.images, this.scope));
+  readonly cells = $derived(this.run.model.nLayers * this.width);
+
+  readonly #inScope: InScope = $derived(rowsInScope(this.images, this.scope, this.#scopeData()));
+  /** Rows of the images in scope; the same array as long as they are the same images. */
+  readonly inScope: Int32Array = $derived(this.#sameRows(this.#inScope.rows));
+  readonly scopePending = $derived(this.#inScope.pending);
 
   /** Values [image, layer, head] of the metric and mode in force; null until they are here. */
-  readonly values: Float32Array | null = $derived(
-    this.#column?.key === this.column ? this.#column.values : null,
-  );
-  readonly cells = $derived(this.run.model.nLayers * this.width);
+  readonly column = $derived(this.data.importance(this.state.metric, this.state.mode));
+  readonly values: Float32Array | null = $derived(this.column.value);
+  readonly columnFailure: Failure | null = $derived(this.values ? null : this.column.failure);
   readonly summary: Summary | null = $derived(this.values && summarise(this.values, this.cells, this.inScope));
   readonly fill: Float64Array | null = $derived(this.summary && this.summary[this.statistic]);
+  /** Head places, the largest value first. */
   readonly order: number[] = $derived(this.fill ? descending(this.fill) : []);
   readonly ranks: Int32Array | null = $derived(this.fill && ranks(this.fill));
 
   readonly head: HeadRef = $derived(
-    this.state.head ?? (this.order[0] === undefined ? { layer: 0, head: 0 } : headAt(this.run, this.order[0])),
+    this.state.head ??
+      this.state.heads?.[0] ??
+      (this.order[0] === undefined ? { layer: 0, head: 0 } : headAt(this.run, this.order[0])),
   );
   readonly headIndex = $derived(headIndex(this.run, this.head));
+  /** The head set: the user's, or the top three. */
+  readonly heads: readonly HeadRef[] = $derived(
+    this.state.heads ?? this.order.slice(0, TOP_HEADS).map((index) => headAt(this.run, index)),
+  );
   readonly image: number | null = $derived(this.state.image ?? this.#ownImage());
   readonly query = $derived(queryOf(this.state, this.run));
   readonly answer: Answer | null = $derived(
-    this.image === null
-      ? null
-      : attentionAnswer(this.run, this.images, this.image, this.query, this.direction),
+    this.image === null ? null : attentionAnswer(this.run, this.images, this.image, this.query, this.direction),
   );
+
+  readonly #asked = $derived(
+    this.image !== null && this.answer?.kind === 'yes' ? this.data.rows(this.image, this.query, this.direction) : null,
+  );
+  readonly #askedRows: Rows | null = $derived(
+    this.#asked?.value
+      ? { values: this.#asked.value, layers: this.run.model.nLayers, heads: this.width, tokens: this.run.tokens }
+      : null,
+  );
+  /** Attention of the focus token over all heads; for a moment still that of the token before. */
+  readonly rows: Rows | null = $derived(this.#askedRows ?? this.#shownRows);
+  readonly rowsFailure: Failure | null = $derived(this.#asked?.failure ?? null);
+  readonly rowsLoading = $derived(this.#asked !== null && !this.#askedRows && !this.rowsFailure);
 
   /** The value of a head on the focus image. */
   onImage(index: number): number {
-    return this.image === null ? NaN : (this.values?.[this.image * this.cells + index] ?? NaN);
+    return this.image === null || this.image >= this.run.nImages ? NaN : (this.values?.[this.image * this.cells + index] ?? NaN);
   }
 
+  /** Statistics over the images in scope for any metric and mode; null while they are on their way. */
+  summaryOf(metric: string, mode: string): Summary | null {
+    if (metric === this.state.metric && mode === this.state.mode) return this.summary;
+    const values = this.data.importance(metric, mode).value;
+    return values && this.#overScope(values, `importance/${metric}/${mode}`, () => summarise(values, this.cells, this.inScope));
+  }
+
+  /** Mean over the images in scope, [layer, head, hop]. */
+  strengthMeans(kind: StrengthKind): Float64Array | null {
+    const values = this.data.strength(kind).value;
+    return values && this.#overScope(values, `strength/${kind}`, () => means(values, this.cells * this.run.hops, this.inScope));
+  }
+
+  /** Mean over the images in scope, [layer, head]. */
+  spreadMeans(measure: string): Float64Array | null {
+    const values = this.data.spread(measure).value;
+    return values && this.#overScope(values, `spread/${measure}`, () => means(values, this.cells, this.inScope));
+  }
+
+  /** Positions [image, 2] on a map of the images, in parts of its box; null while they are on their way. */
+  positions(map: string): Float32Array | null {
+    const axes = axesOf(map);
+    if (axes) {
+      const [x, y] = axes.map((axis) => axisValues(axis, this.#axisData()));
+      return x && y ? this.#memo.get(map, [x, y], () => boxed(x, y)) : null;
+    }
+    const found = this.data.layout(map).value;
+    const axis = (at: number): Float32Array => found!.positions.filter((_, i) => i % 2 === at);
+    return found && this.#memo.get(map, [found], () => boxed(axis(0), axis(1)));
+  }
+
+  /** Do what an intent says; `replace` for a gesture that goes on. */
   send = (intent: Intent, replace = false): void => {
     const next = reduce(this.state, intent, this.run.tokens);
     if (next === this.state) return;
-    this.state = next;
     this.notice = null;
     const address = encode(next, this.run, this.#kept);
-    if (replace) history.replaceState(null, '', address);
-    else history.pushState(null, '', address);
+    this.history = replace ? amend(this.history, next) : commit(this.history, next, intentWords(intent, this.run, this.images));
+    if (replace) history.replaceState({ at: this.history.at }, '', address);
+    else history.pushState({ at: this.history.at }, '', address);
   };
 
+  get canUndo(): boolean {
+    return this.history.at > 0;
+  }
+
+  get canRedo(): boolean {
+    return this.history.at < this.history.steps.length - 1;
+  }
+
+  /** To a step of the history: the browser's own is kept in step with ours. */
+  jump = (at: number): void => {
+    const steps = at - this.history.at;
+    if (steps !== 0 && this.history.steps[at]) history.go(steps);
+  };
+  undo = (): void => this.jump(this.history.at - 1);
+  redo = (): void => this.jump(this.history.at + 1);
+
+  /** The browser went back or forth. */
+  popped(at: unknown, hash: string): void {
+    const step = typeof at === 'number' ? this.history.steps[at] : undefined;
+    if (step && encode(step.state, this.run, this.#kept) === hash) {
+      this.history = go(this.history, at as number);
+      this.notice = null;
+    } else this.restore(hash);
+  }
+
+  /** Begin anew from an address. */
   restore(hash: string): void {
     const restored = decode(hash, this.run);
-    this.state = restored.state;
     this.#kept = restored.kept;
+    this.history = begin(restored.state, 'Open the run');
+    history.replaceState({ at: 0 }, '');
     this.notice = restored.lost.length ? `This run does not have what the link asks for: ${restored.lost.join(', ')}.` : null;
+  }
+
+  /** Show an image of the user's own. */
+  async drop(file: File): Promise<void> {
+    try {
+      const dropped = await this.source.drop(file);
+      this.dropped = [...this.dropped, dropped];
+      this.send({ kind: 'image', image: dropped.image, open: true });
+    } catch (error) {
+      const { message, hint } = asFailure(error);
+      this.notice = `${message} ${hint}`;
+    }
   }
 
   /** Remember the app's own choice of image, so that it does not jump while results arrive. */
   settle(): void {
     if (this.state.image !== null || this.image === null || !this.values) return;
-    if (this.#settled?.scope !== this.state.scope) this.#settled = { scope: this.state.scope, image: this.image };
+    if (this.#settled?.scope !== this.scope) this.#settled = { scope: this.scope, image: this.image };
   }
 
-  /** Fetch the column of the metric and mode in force; an answer that comes after the next choice is dropped. */
-  async loadColumn(): Promise<void> {
-    const asked = this.column;
-    this.columnFailure = null;
-    try {
-      await this.#fetchColumn();
-    } catch (error) {
-      if (this.column === asked && !this.values) this.columnFailure = asFailure(error);
+  /** Keep the rows that are shown for a moment after another token was asked for. To be called in an effect. */
+  keepRows(): (() => void) | undefined {
+    const rows = this.#askedRows;
+    if (rows) {
+      this.#shownRows = rows;
+      return undefined;
     }
-  }
-
-  async #fetchColumn(): Promise<void> {
-    const key = this.column;
-    const values = await this.source.importance(this.state.metric, this.state.mode);
-    if (this.column === key) this.#column = { key, values };
-  }
-
-  /** Fetch the focus token's attention over all heads, unless it is here already; a newer request replaces an older. */
-  async loadRows(image: number, query: number, direction: State['direction']): Promise<void> {
-    this.#abort?.abort();
-    const key = `${image}/${query}/${direction}`;
-    const seen = this.#seenRows.get(key);
-    this.rowsFailure = null;
-    if (seen) {
-      this.#showRows(seen);
-      return;
+    if (this.#asked && !this.rowsFailure) {
+      const timer = setTimeout(() => (this.#shownRows = null), STALE_MS);
+      return () => clearTimeout(timer);
     }
-    const abort = (this.#abort = new AbortController());
-    this.rowsLoading = true;
-    this.#stale ??= setTimeout(() => (this.rows = null), STALE_MS);
-    try {
-      const values = await this.source.attention(image, query, direction, abort.signal);
-      const { nLayers } = this.run.model;
-      const rows = { values, layers: nLayers, heads: this.width, tokens: this.run.tokens };
-      if (abort.signal.aborted) return;
-      this.#showRows(rows);
-      this.#seenRows.set(key, rows);
-      if (this.#seenRows.size > KEPT_ROWS) this.#seenRows.delete(this.#seenRows.keys().next().value!);
-    } catch (error) {
-      if (abort.signal.aborted) return;
-      this.#showRows(null);
-      this.rowsFailure = asFailure(error);
-    }
-  }
-
-  clearRows(): void {
-    this.#abort?.abort();
-    this.#showRows(null);
-    this.rowsFailure = null;
-  }
-
-  #showRows(rows: Rows | null): void {
-    clearTimeout(this.#stale);
-    this.#stale = undefined;
-    this.rows = rows;
-    this.rowsLoading = false;
+    this.#shownRows = null;
+    return undefined;
   }
 
   /** Ask how far the run is, again and again; refill when shards have landed or the server has come back. */
@@ -192,6 +241,7 @@ export class Session {
         const progress = await this.source.progress();
         if (this.outage || progress.generation !== this.progress.generation) await this.#refresh();
         this.progress = progress;
+        this.data.generation = progress.generation;
         if (this.outage) this.#recover();
       } catch (error) {
         this.outage = asFailure(error);
@@ -217,8 +267,6 @@ export class Session {
       location.reload(); // another run is served at this address now; the link says what of the view it can keep
       return;
     }
-    await this.#fetchColumn();
-    this.columnFailure = null;
     this.run = run;
     this.images = images;
   }
@@ -226,7 +274,7 @@ export class Session {
   #recover(): void {
     this.outage = null;
     this.recoveries++;
-    if (this.rowsFailure && this.image !== null) void this.loadRows(this.image, this.query, this.direction);
+    this.data.retry();
   }
 
   #ownImage(): number | null {
@@ -237,10 +285,31 @@ export class Session {
     const shown = this.inScope.filter((row) => attentionAnswer(this.run, this.images, row, query, 'from').kind === 'yes');
     return firstImage(this.images, shown.length ? shown : this.inScope, this.values, this.cells);
   }
-}
 
-export function asFailure(error: unknown): Failure {
-  if (error instanceof Failure) return error;
-  const message = error instanceof Error ? error.message : String(error);
-  return new Failure({ code: 'page', message, hint: 'Reload the page; if it stays, please report it.' });
+  #scopeData(): ScopeData {
+    return {
+      positions: (map) => this.positions(map),
+      values: (metric, mode) => this.data.importance(metric, mode).value,
+      width: this.width,
+      cells: this.cells,
+    };
+  }
+
+  #axisData(): AxisData {
+    return { ...this.#scopeData(), images: this.images, spread: (measure) => this.data.spread(measure).value, keep: this.#memo.get };
+  }
+
+  readonly #memo = new Memo();
+
+  #overScope<T>(values: Float32Array, name: string, make: () => T): T {
+    return this.#memo.get(`scope/${name}`, [values, this.inScope], make);
+  }
+
+  #rowsBefore = new Int32Array(0);
+
+  #sameRows(rows: Int32Array): Int32Array {
+    const before = this.#rowsBefore;
+    if (before.length === rows.length && before.every((row, i) => row === rows[i])) return before;
+    return (this.#rowsBefore = rows as Int32Array<ArrayBuffer>);
+  }
 }

@@ -1,20 +1,8 @@
-// What the app looks at when the user has not said: which images are in scope, which image and head come first, and
-// which attention can be had.
+// What the app looks at when the user has not said: which image comes first, and which attention can be had.
 import type { ImageTable, RunInfo } from '../io/wire';
-import type { Direction, HeadRef, Scope, State } from './state';
+import { EVERYTHING, rowsInScope } from './scope';
+import type { Direction, HeadRef, State } from './state';
 import { defaultQuery, tokenName } from './tokens';
-
-/** Rows of the images in scope that are done and readable, in their own order. */
-export function rowsInScope(images: ImageTable, scope: Scope): Int32Array {
-  const rows: number[] = [];
-  for (let row = 0; row < images.name.length; row++) {
-    if (!images.done[row] || images.problem[row] !== null) continue;
-    if (scope.target !== null && images.target[row] !== scope.target) continue;
-    if (scope.correct !== 'all' && images.correct[row] !== (scope.correct === 'right')) continue;
-    rows.push(row);
-  }
-  return Int32Array.from(rows);
-}
 
 export interface ClassCount {
   readonly target: number;
@@ -25,7 +13,7 @@ export interface ClassCount {
 /** The classes that occur among the images that are done, by name. */
 export function classCounts(images: ImageTable): ClassCount[] {
   const counts = new Map<number, number>();
-  for (const row of rowsInScope(images, { target: null, correct: 'all' })) {
+  for (const row of rowsInScope(images, EVERYTHING).rows) {
     const target = images.target[row]!;
     if (target >= 0) counts.set(target, (counts.get(target) ?? 0) + 1);
   }

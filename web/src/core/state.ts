@@ -1,91 +1,121 @@
 // The one selection model: everything a user can choose, and how a choice changes it. Views only read it and send intents.
 import type { TokenInfo } from '../io/wire';
+import { initialOptions, type OptionKey, type Options } from './options';
+import { EVERYTHING, sameScope, type Scope } from './scope';
 import { defaultQuery } from './tokens';
 
 export type Direction = 'from' | 'to';
-export type Statistic = 'mean' | 'median';
-export type ColourScale = 'linear' | 'log';
-export type Correctness = 'all' | 'right' | 'wrong';
+export type View = 'explore' | 'image';
+export type PaneName = 'images' | 'importance' | 'strength' | 'mean';
 
 export interface HeadRef {
   readonly layer: number;
   readonly head: number;
 }
 
-/** A set of images: one target class or all, and right, wrong or both. */
-export interface Scope {
-  readonly target: number | null;
-  readonly correct: Correctness;
-}
-
 /** `null` = not chosen by the user: the app's own choice holds (see focus.ts), and follows the data. */
 export interface State {
+  readonly view: View;
+  /** The pane of Explore that has the whole work area; null = all four. */
+  readonly maximised: PaneName | null;
   readonly metric: string;
   readonly mode: string;
-  readonly statistic: Statistic;
-  readonly scale: ColourScale;
   readonly scope: Scope;
   readonly image: number | null;
+  /** The focus head. */
   readonly head: HeadRef | null;
+  /** The head set, in the order of choosing. */
+  readonly heads: readonly HeadRef[] | null;
   readonly query: number | null;
   readonly direction: Direction;
+  /** How each view draws: see options.ts. */
+  readonly options: Options;
 }
 
+type OptionIntent = { readonly [K in OptionKey]: { readonly kind: 'option'; readonly key: K; readonly value: Options[K] } }[OptionKey];
+
 export type Intent =
+  | { readonly kind: 'view'; readonly view: View }
+  | { readonly kind: 'maximise'; readonly pane: PaneName | null }
   | { readonly kind: 'metric'; readonly metric: string }
   | { readonly kind: 'mode'; readonly mode: string }
-  | { readonly kind: 'statistic'; readonly statistic: Statistic }
-  | { readonly kind: 'scale'; readonly scale: ColourScale }
   | { readonly kind: 'scope'; readonly scope: Partial<Scope> }
-  | { readonly kind: 'image'; readonly image: number }
-  | { readonly kind: 'head'; readonly head: HeadRef }
+  | { readonly kind: 'image'; readonly image: number; readonly open?: boolean }
+  | { readonly kind: 'head'; readonly head: HeadRef; readonly open?: boolean }
+  | { readonly kind: 'toggle-head'; readonly head: HeadRef; readonly shown: readonly HeadRef[] }
+  | { readonly kind: 'heads'; readonly heads: readonly HeadRef[] | null }
   | { readonly kind: 'query'; readonly query: number }
-  | { readonly kind: 'direction'; readonly direction: Direction };
-
-export const EVERYTHING: Scope = { target: null, correct: 'all' };
+  | { readonly kind: 'direction'; readonly direction: Direction }
+  | OptionIntent
+  /** Esc: gives up the last level of selection: the head set, then the focus head, then the scope. */
+  | { readonly kind: 'back' };
 
 export function initialState(metric: string): State {
   return {
+    view: 'explore',
+    maximised: null,
     metric,
     mode: 'head',
-    statistic: 'mean',
-    scale: 'linear',
     scope: EVERYTHING,
     image: null,
     head: null,
+    heads: null,
     query: null,
     direction: 'from',
+    options: initialOptions(),
   };
 }
 
 /** The state after an intent; the very same object when nothing changes, so that no history entry is made. */
 export function reduce(state: State, intent: Intent, tokens: TokenInfo): State {
   switch (intent.kind) {
+    case 'view':
+      return merge(state, { view: intent.view });
+    case 'maximise':
+      return merge(state, { maximised: intent.pane });
     case 'metric':
       return merge(state, { metric: intent.metric });
     case 'mode':
       return merge(state, { mode: intent.mode });
-    case 'statistic':
-      return merge(state, { statistic: intent.statistic });
-    case 'scale':
-      return merge(state, { scale: intent.scale });
     case 'scope': {
       const scope = { ...state.scope, ...intent.scope };
       return sameScope(scope, state.scope) ? state : { ...state, scope, image: null };
     }
     case 'image':
-      return merge(state, { image: intent.image });
-    case 'head':
-      return state.head && sameHead(state.head, intent.head) ? state : { ...state, head: intent.head };
+      return merge(state, { image: intent.image, ...(intent.open ? { view: 'image' as const } : {}) });
+    case 'head': {
+      const head = state.head && sameHead(state.head, intent.head) ? state.head : intent.head;
+      return merge(state, { head, ...(intent.open ? { view: 'image' as const } : {}) });
+    }
+    case 'toggle-head': {
+      // The set starts from what is shown: the app's own choice, until the user changes it.
+      const without = intent.shown.filter((head) => !sameHead(head, intent.head));
+      const heads = without.length < intent.shown.length ? without : [...without, intent.head];
+      return merge(state, { heads });
+    }
+    case 'heads':
+      return sameHeads(state.heads, intent.heads) ? state : { ...state, heads: intent.heads };
     case 'query': // the default is spelled null, so that one view has one address
       return merge(state, { query: intent.query === defaultQuery(tokens) ? null : intent.query });
     case 'direction':
       return merge(state, { direction: intent.direction });
+    case 'option':
+      return state.options[intent.key] === intent.value
+        ? state
+        : { ...state, options: { ...state.options, [intent.key]: intent.value } };
+    case 'back':
+      if (state.heads) return { ...state, heads: null };
+      if (state.head) return { ...state, head: null };
+      return sameScope(state.scope, EVERYTHING) ? state : { ...state, scope: EVERYTHING, image: null };
   }
 }
 
 export const sameHead = (a: HeadRef, b: HeadRef): boolean => a.layer === b.layer && a.head === b.head;
-export const sameScope = (a: Scope, b: Scope): boolean => a.target === b.target && a.correct === b.correct;
+
+function sameHeads(a: readonly HeadRef[] | null, b: readonly HeadRef[] | null): boolean {
+  if (a === null || b === null) return a === b;
+  return a.length === b.length && a.every((head, i) => sameHead(head, b[i]!));
+}
 
 function merge(state: State, change: Partial<State>): State {
   const keys = Object.keys(change) as (keyof State)[];

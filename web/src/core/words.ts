@@ -1,8 +1,11 @@
 // Every number and sentence the page prints, so that a test can read them. Numbers carry unit and n.
-import type { ImageTable, MetricInfo, ModeInfo, ProgressInfo } from '../io/wire';
-import { className } from './focus';
+import type { ImageTable, MetricInfo, ModeInfo, ProgressInfo, RunInfo } from '../io/wire';
+import { className, headName, shortName } from './focus';
 import type { Summary } from './kernels';
-import type { Scope, Statistic } from './state';
+import type { Options } from './options';
+import { EVERYTHING, isEverything, toggledClass, type Scope } from './scope';
+import type { Intent } from './state';
+import { tokenName } from './tokens';
 
 const MINUS = '\u2212';
 
@@ -43,7 +46,7 @@ export interface HeadFacts {
   readonly index: number;
   readonly rank: number;
   readonly heads: number;
-  readonly statistic: Statistic;
+  readonly statistic: Options['statistic'];
   /** The head's value on the focus image. */
   readonly onImage: number;
 }
@@ -65,13 +68,84 @@ export function headTooltip(facts: HeadFacts): string[] {
   ];
 }
 
-/** `wrong images of class tabby`. */
+/** `wrong images of class tabby, confidence 60 % to 100 %`. */
 export function scopeWords(scope: Scope, images: ImageTable): string {
+  if (isEverything(scope)) return 'all images';
   const which = scope.correct === 'all' ? '' : `${scope.correct} `;
-  const name = scope.target === null ? '' : className(images, scope.target);
-  const of = name && ` of ${/^class \d+$/.test(name) ? '' : 'class '}${name}`;
-  return scope.target === null && scope.correct === 'all' ? 'all images' : `${which}images${of}`;
+  const parts = scopeParts(scope, images).filter((part) => part.key !== 'correct');
+  return `${which}images${parts.length ? `: ${parts.map((part) => part.text).join(', ')}` : ''}`;
 }
+
+export interface ScopePart {
+  readonly key: keyof Scope;
+  readonly text: string;
+  /** The scope without this condition. */
+  readonly without: Partial<Scope>;
+}
+
+/** The conditions of a scope in words, each with what takes it away. */
+export function scopeParts(scope: Scope, images: ImageTable): ScopePart[] {
+  const name = (number: number): string => shortName(images, number);
+  const parts: ScopePart[] = scope.classes.map((target) => {
+    const words = className(images, target) === `class ${target}` ? `class ${target}` : `class ${name(target)}`;
+    return { key: 'classes', text: words, without: { classes: toggledClass(scope, target) } };
+  });
+  if (scope.correct !== 'all') {
+    parts.push({ key: 'correct', text: scope.correct === 'right' ? '● right' : '✕ wrong', without: { correct: 'all' } });
+  }
+  if (scope.confidence) {
+    const [low, high] = scope.confidence;
+    const text = high >= 1 ? `confidence from ${percent(low)}` : `confidence ${percent(low)} to ${percent(high)}`;
+    parts.push({ key: 'confidence', text, without: { confidence: null } });
+  }
+  if (scope.pair) {
+    const text = `true ${name(scope.pair[0])}, predicted ${name(scope.pair[1])}`;
+    parts.push({ key: 'pair', text, without: { pair: null } });
+  }
+  if (scope.range) {
+    const { metric, head, low, high } = scope.range;
+    parts.push({ key: 'range', text: `${metric} of ${headName(head)} ${number(low)} to ${number(high)}`, without: { range: null } });
+  }
+  if (scope.lasso) parts.push({ key: 'lasso', text: 'inside the lasso', without: { lasso: null } });
+  return parts;
+}
+
+/** What an intent does, for the list of steps. */
+export function intentWords(intent: Intent, run: RunInfo, images: ImageTable): string {
+  switch (intent.kind) {
+    case 'view':
+      return intent.view === 'image' ? 'Open the image' : 'Back to Explore';
+    case 'maximise':
+      return intent.pane ? `Maximise ${intent.pane}` : 'Show all panes';
+    case 'metric':
+      return `Measure: ${run.metrics.find((metric) => metric.name === intent.metric)?.label ?? intent.metric}`;
+    case 'mode':
+      return `Pruned: ${run.modes.find((mode) => mode.name === intent.mode)?.label ?? intent.mode}`;
+    case 'scope': {
+      const parts = scopeParts({ ...EVERYTHING, ...intent.scope }, images);
+      return parts.length ? `Images: ${parts.map((part) => part.text).join(', ')}` : 'Images: a condition less';
+    }
+    case 'image':
+      return `Image #${intent.image}`;
+    case 'head':
+      return `Head ${headName(intent.head)}`;
+    case 'toggle-head':
+      return `${headName(intent.head)} in or out of the set`;
+    case 'heads':
+      return intent.heads ? `${intent.heads.length} heads chosen` : 'Heads: the top three';
+    case 'query':
+      return `Query ${tokenName(run.tokens, intent.query)}`;
+    case 'direction':
+      return `Attention ${intent.direction} the query`;
+    case 'option':
+      return `${optionWords(intent.key)}: ${intent.value}`;
+    case 'back':
+      return 'Give up a selection';
+  }
+}
+
+/** `imageColour` as `image colour`. */
+const optionWords = (key: string): string => key.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
 
 /** `1 min 20 s`. */
 export function duration(seconds: number): string {

@@ -1,8 +1,9 @@
 // The run behind a `vitscope serve`, over HTTP. Columns are revalidated: an unchanged one costs a 304.
 import type { Direction } from '../core/state';
 import { fromFloat16 } from './float16';
-import { Failure, type DataSource } from './source';
-import type { ErrorBody, ImageTable, ProgressInfo, RunInfo } from './wire';
+import { fromLog8 } from './log8';
+import { Failure, type DataSource, type Layout, type MeanMatrices, type RolloutChoice } from './source';
+import type { DroppedImage, ErrorBody, ImageTable, ProgressInfo, RunInfo } from './wire';
 
 export class LiveSource implements DataSource {
   readonly #base: string;
@@ -23,32 +24,79 @@ export class LiveSource implements DataSource {
     return this.#json('images');
   }
 
-  async importance(metric: string, mode: string): Promise<Float32Array> {
-    return new Float32Array(await this.#bytes(`importance/${metric}/${encodeURIComponent(mode)}`));
+  async importance(metric: string, mode: string, signal: AbortSignal): Promise<Float32Array> {
+    return new Float32Array(await this.#bytes(`importance/${metric}/${encodeURIComponent(mode)}`, signal));
+  }
+
+  async strength(kind: 'mass' | 'density', signal: AbortSignal): Promise<Float32Array> {
+    return fromFloat16(await this.#bytes(`strength/${kind}`, signal));
+  }
+
+  async spread(measure: string, signal: AbortSignal): Promise<Float32Array> {
+    return fromFloat16(await this.#bytes(`spread/${measure}`, signal));
+  }
+
+  async layout(map: string, signal: AbortSignal): Promise<Layout> {
+    const [source, method, metric, mode] = map.split('/') as [string, string, string?, string?];
+    const asked = metric && mode ? `?metric=${metric}&mode=${encodeURIComponent(mode)}` : '';
+    const response = await this.#answer(`layout/${source}/${method}${asked}`, { signal });
+    return {
+      positions: new Float32Array(await response.arrayBuffer()),
+      trustworthiness: Number(response.headers.get('x-trustworthiness') ?? NaN),
+      continuity: Number(response.headers.get('x-continuity') ?? NaN),
+    };
+  }
+
+  async levels(signal: AbortSignal): Promise<Float32Array> {
+    return new Float32Array(await this.#bytes('levels', signal));
+  }
+
+  async meanMatrices(layer: number, signal: AbortSignal): Promise<MeanMatrices> {
+    const response = await this.#answer(`mean/${layer}`, { signal });
+    const size = Number(response.headers.get('x-shape')!.split(',')[1]);
+    return { values: fromLog8(await response.arrayBuffer()), size, pooled: response.headers.has('x-pooled') };
   }
 
   async attention(image: number, query: number, direction: Direction, signal: AbortSignal): Promise<Float32Array> {
     return fromFloat16(await this.#bytes(`attention/${image}?query=${query}&direction=${direction}`, signal));
   }
 
+  async matrix(image: number, layer: number, head: number, signal: AbortSignal): Promise<Float32Array> {
+    return fromFloat16(await this.#bytes(`matrix/${image}/${layer}/${head}`, signal));
+  }
+
+  async rollout(image: number, choice: RolloutChoice, signal: AbortSignal): Promise<Float32Array> {
+    const asked = new URLSearchParams(Object.entries(choice).map(([key, value]) => [key, String(value)]));
+    return new Float32Array(await this.#bytes(`rollout/${image}?${asked}`, signal));
+  }
+
+  async drop(file: File): Promise<DroppedImage> {
+    const asked = `dropped?name=${encodeURIComponent(file.name)}`;
+    return (await this.#answer(asked, { method: 'POST', body: file })).json() as Promise<DroppedImage>;
+  }
+
   preview(image: number): string {
     return `${this.#base}/preview/${image}`;
+  }
+
+  thumbs(page: number): string {
+    return `${this.#base}/thumbs/${page}`;
   }
 
   async #json<T>(path: string): Promise<T> {
     return (await this.#answer(path)).json() as Promise<T>;
   }
 
-  async #bytes(path: string, signal?: AbortSignal): Promise<ArrayBuffer> {
-    return (await this.#answer(path, signal)).arrayBuffer();
+  async #bytes(path: string, signal: AbortSignal): Promise<ArrayBuffer> {
+    return (await this.#answer(path, { signal })).arrayBuffer();
   }
 
-  async #answer(path: string, signal?: AbortSignal): Promise<Response> {
+  async #answer(path: string, options: RequestInit = {}): Promise<Response> {
     let response: Response;
     try {
-      response = await fetch(`${this.#base}/${path}`, signal ? { signal } : {});
+      response = await fetch(`${this.#base}/${path}`, options);
     } catch (error) {
-      if (signal?.aborted) throw error;
+      if (options.signal?.aborted) throw error;
       throw new Failure({
         code: 'unreachable',
         message: 'The server does not answer.',

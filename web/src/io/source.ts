@@ -1,17 +1,57 @@
 // Where the page's data comes from. Views never see this: the session asks, and hands typed arrays down.
 import type { Direction } from '../core/state';
-import type { ErrorBody, ImageTable, ProgressInfo, RunInfo } from './wire';
+import type { DroppedImage, ErrorBody, ImageTable, ProgressInfo, RunInfo } from './wire';
+
+export interface RolloutChoice {
+  readonly query: number;
+  readonly direction: Direction;
+  readonly fusion: 'mean' | 'max' | 'min';
+  readonly residual: number;
+  readonly discard: number;
+  readonly start: number;
+}
+
+/** Positions of the images on a map [image, 2], and how far the neighbourhoods on it can be trusted, each in 0..1. */
+export interface Layout {
+  readonly positions: Float32Array;
+  readonly trustworthiness: number;
+  readonly continuity: number;
+}
+
+/** Matrices [head, query, key] of one layer; `size` tokens a side, fewer than the model's where they were pooled. */
+export interface MeanMatrices {
+  readonly values: Float32Array;
+  readonly size: number;
+  readonly pooled: boolean;
+}
 
 export interface DataSource {
   run(): Promise<RunInfo>;
   progress(): Promise<ProgressInfo>;
   images(): Promise<ImageTable>;
   /** Float32 [image, layer, head]; NaN = not computed. */
-  importance(metric: string, mode: string): Promise<Float32Array>;
+  importance(metric: string, mode: string, signal: AbortSignal): Promise<Float32Array>;
+  /** Float32 [image, layer, head, hop]. */
+  strength(kind: 'mass' | 'density', signal: AbortSignal): Promise<Float32Array>;
+  /** Float32 [image, layer, head]. */
+  spread(measure: string, signal: AbortSignal): Promise<Float32Array>;
+  /** `importance/pca/jsd/head`, `embedding/tsne`: see core/positions.ts. */
+  layout(map: string, signal: AbortSignal): Promise<Layout>;
+  /** Float32 [image, layer + 1]: entropy of the head-mean CLS row by layer, then its mean over layers; nats. */
+  levels(signal: AbortSignal): Promise<Float32Array>;
+  meanMatrices(layer: number, signal: AbortSignal): Promise<MeanMatrices>;
   /** Float32 [layer, head, key] for one token of one image; NaN = not stored. */
   attention(image: number, query: number, direction: Direction, signal: AbortSignal): Promise<Float32Array>;
+  /** Float32 [query, key]: one head's whole matrix on one image. */
+  matrix(image: number, layer: number, head: number, signal: AbortSignal): Promise<Float32Array>;
+  /** Float32 [layer, key]: rollout up to each layer; NaN before the first. */
+  rollout(image: number, choice: RolloutChoice, signal: AbortSignal): Promise<Float32Array>;
+  /** Send an image of the user's own to the loaded model. */
+  drop(file: File): Promise<DroppedImage>;
   /** Address of the picture as the model saw it. */
   preview(image: number): string;
+  /** Address of an atlas of small pictures. */
+  thumbs(page: number): string;
 }
 
 /** A failure in the server's words: a sentence, and what to do next. */
@@ -25,4 +65,10 @@ export class Failure extends Error {
     this.code = body.code;
     this.hint = body.hint;
   }
+}
+
+export function asFailure(error: unknown): Failure {
+  if (error instanceof Failure) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  return new Failure({ code: 'page', message, hint: 'Reload the page; if it stays, please report it.' });
 }

@@ -24,6 +24,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/dropped": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Dropped
+         * @description Look at an image that is in no run: the bytes of the file are the body. Its key then works as a row number.
+         */
+        post: operations["dropped_api_dropped_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/images": {
         parameters: {
             query?: never;
@@ -56,6 +76,92 @@ export interface paths {
          * @description One metric of one mode: float32 [image, layer, head], little-endian; NaN = not computed.
          */
         get: operations["importance_api_importance__metric___mode__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/layout/{source}/{method}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Positions
+         * @description The images as points in the plane: float32 [image, 2], little-endian; NaN = the image has no values.
+         *
+         *     `importance`: near are images on which the same heads matter (one metric and mode, signed square roots).
+         *     `embedding`: near are images that look alike to the model (pooled output, unit length); metric and mode are not used.
+         */
+        get: operations["positions_api_layout__source___method__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/levels": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Levels
+         * @description Entropy of each image's CLS map: float32 [image, layer + 1], nats, last column the mean; NaN = not done.
+         */
+        get: operations["levels_api_levels_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/matrix/{image}/{layer}/{head}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Matrix
+         * @description The whole attention of one head: float16 [query, key], little-endian.
+         */
+        get: operations["matrix_api_matrix__image___layer___head__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/mean/{layer}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Mean
+         * @description Mean attention of one layer over the images: uint8 [head, query, key] in the code `log8`, see `x-code`.
+         *
+         *     0 is 0; codes 1 to 255 are 10^(-5 + 5 (code - 1) / 254). Where there are many tokens, `x-pooled` says into how many
+         *     blocks of consecutive tokens they were averaged, both ways.
+         */
+        get: operations["mean_api_mean__layer__get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -104,6 +210,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/rollout/{image}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Rollout
+         * @description Rollout of one token after each layer: float32 [layer, key], little-endian; NaN in layers before `start`.
+         *
+         *     Row l is the token's row (`from`) or column (`to`) of the product of layers `start` to l, as `measures.rollout`.
+         */
+        get: operations["rollout_api_rollout__image__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/run": {
         parameters: {
             query?: never;
@@ -124,13 +252,73 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/spread/{measure}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Spread
+         * @description One measure of spread: float16 [image, layer, head], little-endian; NaN = not computed, inf is possible.
+         */
+        get: operations["spread_api_spread__measure__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/strength/{kind}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Strength
+         * @description Attention by hop: float16 [image, layer, head, hop], little-endian; NaN = not computed.
+         */
+        get: operations["strength_api_strength__kind__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/thumbs/{page}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Thumbs
+         * @description An atlas of thumbnails in row order; RunInfo.thumbs says how it is laid out. Missing ones are transparent.
+         */
+        get: operations["thumbs_api_thumbs__page__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /**
          * Capabilities
-         * @description What this server can answer about attention; the page disables the rest and says why.
+         * @description What this server can answer; the page disables the rest and says why.
          */
         Capabilities: {
             /**
@@ -139,10 +327,20 @@ export interface components {
              */
             clsRows: boolean;
             /**
+             * Embedding
+             * @description The model's pooled output is stored; runs of format 1 have none.
+             */
+            embedding: boolean;
+            /**
              * Featured
              * @description Images whose whole matrices are stored: any query, without the model.
              */
             featured: number[];
+            /**
+             * Layouts
+             * @description Answerable `source/method` of the map of images, e.g. `importance/pca`.
+             */
+            layouts: string[];
             /**
              * Live
              * @description The model is loaded: any query token of any image.
@@ -153,6 +351,64 @@ export interface components {
              * @description The command that makes the same run live.
              */
             liveCommand: string;
+            /**
+             * Mean
+             * @description The mean attention over the images is there (it comes once all heads are done).
+             */
+            mean: boolean;
+            /**
+             * Tsnelimit
+             * @description Images with values, at most, that t-SNE is computed for.
+             */
+            tsneLimit: number;
+        };
+        /**
+         * ClassGuess
+         * @description A class with its probability.
+         */
+        ClassGuess: {
+            /** Name */
+            name: string;
+            /** Number */
+            number: number;
+            /** Probability */
+            probability: number;
+        };
+        /**
+         * DroppedImage
+         * @description An image that was dropped on the page, as the live model sees it; it is in no run and is soon forgotten.
+         */
+        DroppedImage: {
+            /**
+             * Image
+             * @description Its key until it is forgotten, from nImages up: preview, attention and the like.
+             */
+            image: number;
+            /**
+             * Name
+             * @description File name as given.
+             */
+            name: string;
+            /**
+             * Note
+             * @description An oddity of the file that was handled.
+             */
+            note: string | null;
+            /**
+             * Prediction
+             * @description -1: no classifier.
+             */
+            prediction: number;
+            /**
+             * Probability
+             * @description Of the predicted class.
+             */
+            probability: number | null;
+            /**
+             * Top
+             * @description The most probable classes, at most 5; empty without a classifier.
+             */
+            top: components["schemas"]["ClassGuess"][];
         };
         /**
          * ErrorBody
@@ -245,6 +501,30 @@ export interface components {
              * @description The class whose probability and logit the metrics follow; -1: none.
              */
             target: number[];
+        };
+        /**
+         * MeasureInfo
+         * @description One measure of how a head's attention spreads; one number for each image and head.
+         */
+        MeasureInfo: {
+            /** Available */
+            available: boolean;
+            /** Definition */
+            definition: string;
+            /** Label */
+            label: string;
+            /** Name */
+            name: string;
+            /**
+             * Reason
+             * @description Why the measure has no values; empty where it has.
+             */
+            reason: string;
+            /**
+             * Unit
+             * @description Empty for plain numbers.
+             */
+            unit: string;
         };
         /**
          * MetricInfo
@@ -377,6 +657,11 @@ export interface components {
             created: string;
             /** Defaultmetric */
             defaultMetric: string;
+            /**
+             * Diagonal
+             * @description Of the image, in pixels: what a distance is a share of.
+             */
+            diagonal: number;
             /** Fill */
             fill: string;
             /** Generation */
@@ -386,6 +671,11 @@ export interface components {
              * @description The run's first answer in one sentence; None until there is one.
              */
             headline: string | null;
+            /**
+             * Hops
+             * @description Length of the hop axis of strength: hops 0 to hops - 1.
+             */
+            hops: number;
             /** Metrics */
             metrics: components["schemas"]["MetricInfo"][];
             model: components["schemas"]["ModelInfo"];
@@ -399,6 +689,9 @@ export interface components {
             runId: string;
             /** Schemaversion */
             schemaVersion: number;
+            /** Spread */
+            spread: components["schemas"]["MeasureInfo"][];
+            thumbs: components["schemas"]["ThumbsInfo"];
             tokens: components["schemas"]["TokenInfo"];
             /** Vitscope */
             vitscope: string;
@@ -412,6 +705,21 @@ export interface components {
             height: number;
             /** Width */
             width: number;
+        };
+        /**
+         * ThumbsInfo
+         * @description How the atlases of thumbnails are laid out: row by row, `columns` a row, `per_page` images a page.
+         */
+        ThumbsInfo: {
+            /** Columns */
+            columns: number;
+            /** Perpage */
+            perPage: number;
+            /**
+             * Size
+             * @description Pixels, both ways.
+             */
+            size: number;
         };
         /**
          * TokenInfo
@@ -449,7 +757,7 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description Row number of the image. */
+                /** @description Row number of the image, or the key of a dropped one. */
                 image: number;
             };
             cookie?: never;
@@ -501,6 +809,87 @@ export interface operations {
             };
             /** @description The run folder is damaged or incomplete. */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The request does not fit the route. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    dropped_api_dropped_post: {
+        parameters: {
+            query?: {
+                /** @description File name, for the eye only. */
+                name?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": string;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DroppedImage"];
+                };
+            };
+            /** @description An argument outside what the run allows. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not this server's own page. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not there, or not available without the live model. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The run folder is damaged or incomplete. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The file is larger than 32 MiB. */
+            413: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -666,12 +1055,318 @@ export interface operations {
             };
         };
     };
+    positions_api_layout__source___method__get: {
+        parameters: {
+            query?: {
+                metric?: "prob_drop" | "logit_drop" | "jsd" | "flip" | "out_cos" | "cls_cos" | "patch_cos";
+                mode?: string;
+            };
+            header?: never;
+            path: {
+                source: "importance" | "embedding";
+                method: "pca" | "tsne";
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    "x-continuity"?: string;
+                    "x-trustworthiness"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description Unchanged since the tag in If-None-Match. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description An argument outside what the run allows. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not this server's own page. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not there, or not available without the live model. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The run folder is damaged or incomplete. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The request does not fit the route. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    levels_api_levels_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description Unchanged since the tag in If-None-Match. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description An argument outside what the run allows. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not this server's own page. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not there, or not available without the live model. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The run folder is damaged or incomplete. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The request does not fit the route. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    matrix_api_matrix__image___layer___head__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Row number of the image, or the key of a dropped one. */
+                image: number;
+                layer: number;
+                head: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description Unchanged since the tag in If-None-Match. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description An argument outside what the run allows. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not this server's own page. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not there, or not available without the live model. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The run folder is damaged or incomplete. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The request does not fit the route. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    mean_api_mean__layer__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Number of the layer, from 0. */
+                layer: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    "x-code"?: string;
+                    "x-pooled"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description Unchanged since the tag in If-None-Match. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description An argument outside what the run allows. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not this server's own page. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not there, or not available without the live model. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The run folder is damaged or incomplete. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The request does not fit the route. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     preview_api_preview__image__get: {
         parameters: {
             query?: never;
             header?: never;
             path: {
-                /** @description Row number of the image. */
+                /** @description Row number of the image, or the key of a dropped one. */
                 image: number;
             };
             cookie?: never;
@@ -807,6 +1502,92 @@ export interface operations {
             };
         };
     };
+    rollout_api_rollout__image__get: {
+        parameters: {
+            query?: {
+                /** @description `cls`, or the index of a token. */
+                query?: string;
+                direction?: "from" | "to";
+                fusion?: "mean" | "max" | "min";
+                /** @description Share of the residual stream, 0 to 1. */
+                residual?: number;
+                /** @description Share of the smallest weights that is left out, 0 to 1. */
+                discard?: number;
+                /** @description First layer that takes part. */
+                start?: number;
+            };
+            header?: never;
+            path: {
+                /** @description Row number of the image, or the key of a dropped one. */
+                image: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description Unchanged since the tag in If-None-Match. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description An argument outside what the run allows. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not this server's own page. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not there, or not available without the live model. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The run folder is damaged or incomplete. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The request does not fit the route. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     run_api_run_get: {
         parameters: {
             query?: never;
@@ -824,6 +1605,229 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["RunInfo"];
                 };
+            };
+            /** @description An argument outside what the run allows. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not this server's own page. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not there, or not available without the live model. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The run folder is damaged or incomplete. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The request does not fit the route. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    spread_api_spread__measure__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                measure: "distance" | "entropy" | "cls_entropy" | "focus" | "coverage" | "nmi" | "sink" | "cls_self" | "cls_to_patches" | "patches_to_cls" | "patches_to_patches" | "to_cls" | "to_other";
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description Unchanged since the tag in If-None-Match. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description An argument outside what the run allows. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not this server's own page. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not there, or not available without the live model. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The run folder is damaged or incomplete. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The request does not fit the route. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    strength_api_strength__kind__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                kind: "mass" | "density";
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description Unchanged since the tag in If-None-Match. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description An argument outside what the run allows. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not this server's own page. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not there, or not available without the live model. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The run folder is damaged or incomplete. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The request does not fit the route. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    thumbs_api_thumbs__page__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description From 0. */
+                page: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/webp": unknown;
+                };
+            };
+            /** @description Unchanged since the tag in If-None-Match. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description An argument outside what the run allows. */
             400: {

@@ -7,5 +7,7 @@ export type ProgressInfo = Schemas['ProgressInfo'];
 export type ImageTable = Schemas['ImageTable'];
 export type MetricInfo = Schemas['MetricInfo'];
 export type ModeInfo = Schemas['ModeInfo'];
+export type MeasureInfo = Schemas['MeasureInfo'];
 export type TokenInfo = Schemas['TokenInfo'];
+export type DroppedImage = Schemas['DroppedImage'];
 export type ErrorBody = Schemas['ErrorBody'];

@@ -1,6 +1,6 @@
 // Maps onto canvases: one image pixel a patch, enlarged without smoothing, so that a map shows its own values only.
-import { patchMap, type Rows } from '../core/attention';
-import { colourAt, overlayAt, type Theme } from '../core/colour';
+import { patchMap, type Rows } from '../../core/attention';
+import { colourAt, overlayAt, type Theme } from '../../core/colour';
 
 /** A map as an image of cols x rows pixels; `NaN` stays transparent. */
 export function mapImage(

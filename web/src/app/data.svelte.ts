@@ -1,0 +1,79 @@
+// The numbers of a run as the views read them: each array by its name, fetched when it is first read, never on hover.
+import type { Direction } from '../core/state';
+import type { DataSource, Layout, MeanMatrices, RolloutChoice } from '../io/source';
+import type { ProgressInfo } from '../io/wire';
+import { Cache, type Loaded } from './cache.svelte';
+
+export type StrengthKind = 'mass' | 'density';
+
+/** In an image's own caches nothing grows with the run. */
+const FOR_EVER = 0;
+
+export class Data {
+  readonly source: DataSource;
+  /** How far the run is: arrays over images are fetched anew when it rises. */
+  generation = $state(0);
+  readonly #columns = new Cache<Float32Array>(64);
+  readonly #layouts = new Cache<Layout>(16);
+  readonly #means = new Cache<MeanMatrices>();
+  readonly #rows = new Cache<Float32Array>(48);
+  readonly #matrices = new Cache<Float32Array>(24);
+  readonly #rollouts = new Cache<Float32Array>(48);
+
+  constructor(source: DataSource, progress: ProgressInfo) {
+    this.source = source;
+    this.generation = progress.generation;
+  }
+
+  importance(metric: string, mode: string): Loaded<Float32Array> {
+    return this.#column(`importance/${metric}/${mode}`, (signal) => this.source.importance(metric, mode, signal));
+  }
+
+  strength(kind: StrengthKind): Loaded<Float32Array> {
+    return this.#column(`strength/${kind}`, (signal) => this.source.strength(kind, signal));
+  }
+
+  spread(measure: string): Loaded<Float32Array> {
+    return this.#column(`spread/${measure}`, (signal) => this.source.spread(measure, signal));
+  }
+
+  levels(): Loaded<Float32Array> {
+    return this.#column('levels', (signal) => this.source.levels(signal));
+  }
+
+  layout(map: string): Loaded<Layout> {
+    return this.#layouts.read(map, this.generation, (signal) => this.source.layout(map, signal));
+  }
+
+  meanMatrices(layer: number): Loaded<MeanMatrices> {
+    return this.#means.read(String(layer), this.generation, (signal) => this.source.meanMatrices(layer, signal));
+  }
+
+  /** Attention of every head for one token; a newer question gives up the one before. */
+  rows(image: number, query: number, direction: Direction): Loaded<Float32Array> {
+    const key = `${image}/${query}/${direction}`;
+    this.#rows.only(key);
+    return this.#rows.read(key, FOR_EVER, (signal) => this.source.attention(image, query, direction, signal));
+  }
+
+  matrix(image: number, layer: number, head: number): Loaded<Float32Array> {
+    const key = `${image}/${layer}/${head}`;
+    this.#matrices.only(key);
+    return this.#matrices.read(key, FOR_EVER, (signal) => this.source.matrix(image, layer, head, signal));
+  }
+
+  rollout(image: number, choice: RolloutChoice): Loaded<Float32Array> {
+    const key = `${image}/${Object.values(choice).join('/')}`;
+    this.#rollouts.only(key);
+    return this.#rollouts.read(key, FOR_EVER, (signal) => this.source.rollout(image, choice, signal));
+  }
+
+  /** Ask again for what failed. */
+  retry(): void {
+    for (const cache of [this.#columns, this.#layouts, this.#means, this.#rows, this.#matrices, this.#rollouts]) cache.retry();
+  }
+
+  #column(key: string, load: (signal: AbortSignal) => Promise<Float32Array>): Loaded<Float32Array> {
+    return this.#columns.read(key, this.generation, load);
+  }
+}

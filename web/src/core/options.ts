@@ -1,0 +1,86 @@
+// How each view draws: every option once, with its default, the values it may take, and its key in the address.
+// Reducer, address and history are driven by this table: an option that is not in it does not exist.
+
+interface Choice<T extends string> {
+  readonly address: string;
+  readonly initial: T;
+  readonly values: readonly T[];
+}
+interface Range {
+  readonly address: string;
+  readonly initial: number;
+  readonly low: number;
+  readonly high: number;
+  /** Whole numbers only. */
+  readonly whole: boolean;
+}
+
+const choice = <const T extends string>(address: string, values: readonly [T, ...T[]]): Choice<T> => ({
+  address,
+  initial: values[0],
+  values,
+});
+const range = (address: string, initial: number, low: number, high: number, whole = false): Range => ({
+  address,
+  initial,
+  low,
+  high,
+  whole,
+});
+
+export const OPTIONS = {
+  /** The statistic over the images in scope, and the colour scale of the head matrix. */
+  statistic: choice('a', ['mean', 'median']),
+  scale: choice('c', ['linear', 'log']),
+
+  /** Images: where an image stands, what colours it, dots or pictures. */
+  layout: choice('il', ['importance/pca', 'importance/tsne', 'embedding/pca', 'embedding/tsne', 'scalars', 'sheet']),
+  imageColour: choice('ic', ['correct', 'confidence', 'head']),
+  marks: choice('im', ['auto', 'dots', 'pictures']),
+  xAxis: choice('ix', ['confidence', 'total', 'head', 'distance']),
+  yAxis: choice('iy', ['total', 'confidence', 'head', 'distance']),
+
+  /** Head importance: what the pane shows, and whether heads are sorted inside each layer. */
+  importance: choice('t', ['matrix', 'distributions', 'metrics', 'scatter', 'classes', 'difference']),
+  headOrder: choice('o', ['index', 'value']),
+
+  /** Attention strength. */
+  strength: choice('st', ['curves', 'table', 'trend']),
+  strengthKind: choice('sk', ['mass', 'density']),
+  hop: range('k', 1, 0, 4096, true),
+
+  /** Matrices (mean over images, or one image's): the sequence of tokens, or the image's two dimensions. */
+  matrixLayout: choice('ml', ['sequence', 'grid']),
+  matrixScale: choice('ms', ['log', 'linear']),
+
+  /** Image: what lies over the picture and how it is drawn. */
+  overlay: choice('w', ['heat', 'spotlight', 'contour', 'numbers']),
+  upsampling: choice('u', ['nearest', 'bilinear', 'bicubic']),
+  mapScale: choice('z', ['map', 'shared', 'absolute', 'clip']),
+  /** Which map: of the focus head, or fused over the heads of its layer, over layers, or rollout. */
+  map: choice('p', ['head', 'layer', 'layers', 'rollout']),
+  headFusion: choice('hf', ['mean', 'max', 'min']),
+  layerFusion: choice('lf', ['mean', 'max', 'min']),
+  residual: range('rr', 0.5, 0, 1),
+  discard: range('rd', 0, 0, 0.99),
+  startLayer: range('rs', 0, 0, 1023, true),
+  tileOrder: choice('to', ['index', 'importance']),
+} as const;
+
+export type OptionKey = keyof typeof OPTIONS;
+export type Options = {
+  readonly [K in OptionKey]: (typeof OPTIONS)[K] extends Choice<infer T> ? T : number;
+};
+
+export function initialOptions(): Options {
+  return Object.fromEntries(Object.entries(OPTIONS).map(([key, option]) => [key, option.initial])) as unknown as Options;
+}
+
+/** The value that a text of an address stands for; undefined when the option has no such value. */
+export function parseOption(key: OptionKey, text: string): string | number | undefined {
+  const option: Choice<string> | Range = OPTIONS[key];
+  if ('values' in option) return option.values.find((value) => value === text);
+  const value = /^\d{1,4}(\.\d{1,6})?$/.test(text) ? Number(text) : NaN;
+  const fits = value >= option.low && value <= option.high && (!option.whole || Number.isInteger(value));
+  return fits ? value : undefined;
+}

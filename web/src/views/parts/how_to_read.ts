@@ -1,0 +1,52 @@
+// What each pane tells and what it does not: three sentences and a caveat each. Words as in docs/definitions.md.
+
+export const HOW_TO_READ = {
+  images: [
+    'Every mark is one image; images that lose the same when the same heads are pruned stand near each other.',
+    'Drag an outline around images to look at them alone: every other pane follows.',
+    'Click an image to make it the focus; ✕ marks wrong predictions, ● right ones.',
+    'Caveat: a map in two dimensions keeps neighbours better than distances; how well is printed below it.',
+  ],
+  importance: [
+    'Every cell is one head: layers down, heads across. Its colour says how much changes when the head is pruned.',
+    'The inner square is the consistency over images: large = the same for every image, small = some images only.',
+    'Measures of the output and of the layer differ where later layers repair, or amplify, what a head does.',
+    'Caveat: heads are pruned one at a time; heads that stand in for each other look unimportant alone.',
+  ],
+  strength: [
+    'How much attention patches give to the patches exactly k steps away (Chebyshev rings), averaged over query patches.',
+    'Mass is the sum over a ring, density the mass of one patch of it: rings grow with k, so mass alone misleads.',
+    'The strip on the right shows how far each head looks on average, layer by layer.',
+    'Caveat: where a head looks says where attention goes, not what information flows.',
+  ],
+  mean: [
+    'The mean over all images of a head’s attention matrix: rows are query tokens, columns the keys they look at.',
+    'The first row and column belong to CLS; lines mark the regions that can be pruned apart.',
+    'In two dimensions the same numbers are laid out as one small map of keys for every query patch.',
+    'Caveat: a mean can look even although every single image is sharp; open an image to see one.',
+  ],
+  picture: [
+    'The picture is what the model saw; the colour over it says where the query token looks, one value a patch.',
+    'Click a patch, or move by the arrow keys, to ask from there; “to” asks who looks at it.',
+    'The bar shows the scale; a triangle marks values beyond its end, with their number.',
+    'Caveat: attention shows where a head looks, not what it makes of it; pruning tells whether it matters.',
+  ],
+  tiles: [
+    'One small map a head, all for the same query token; the scale is shared inside a layer.',
+    'Click a map to make its head the focus: the picture and the matrix follow.',
+    'Order by importance to put the heads that matter most first.',
+    'Caveat: colours of different layers are not comparable: read the bar at the end of each row.',
+  ],
+  matrix: [
+    'The exact attention of one head on this image: every row sums to 1.',
+    'Cross-hairs tie a cell to its two patches on the picture; the margins sum the four regions.',
+    'In two dimensions, columns, rows and neighbourhoods of the image become visible shapes.',
+    'Caveat: on a log scale faint values look larger than they are; the tooltip prints the number.',
+  ],
+  spread: [
+    'The entropy of CLS’s map, mean over the heads of a layer: low = focused, high = spread over the image.',
+    'Levels 1 to 4 are quartiles over all images of the run: 1 = among the most focused quarter.',
+    'Focus and coverage say the same of single heads: how sharp, and how many patches hold 60 % of the mass.',
+    'Caveat: levels compare with this run’s images only.',
+  ],
+} as const;
