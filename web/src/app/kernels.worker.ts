@@ -1,7 +1,15 @@
-// Intervals away from the page's own thread: some heads at a time, so that a newer question is not kept waiting.
+// Kernels away from the page's own thread. Values are sent once and held by key; intervals are made some heads at a
+// time, so that a newer question is not kept waiting.
+import { KERNELS, type KernelName } from '../core/kernel_table';
 import { bootstrap, type Interval } from '../core/kernels';
 
-export interface Question {
+export type Question =
+  | { readonly kind: 'hold'; readonly key: string; readonly values: Float32Array }
+  | { readonly kind: 'kernel'; readonly kernel: KernelName; readonly key: string; readonly width: number; readonly rows: Int32Array }
+  | IntervalQuestion;
+
+export interface IntervalQuestion {
+  readonly kind: 'intervals';
   readonly id: number;
   /** [image, head], only the images and heads that are asked about. */
   readonly values: Float32Array;
@@ -9,25 +17,33 @@ export interface Question {
   readonly statistic: 'mean' | 'median';
 }
 
-export interface Answer {
-  readonly id: number;
-  readonly found: readonly Interval[];
-}
+export type Answer =
+  | { readonly kind: 'kernel'; readonly kernel: KernelName; readonly key: string; readonly result: unknown }
+  | { readonly kind: 'intervals'; readonly id: number; readonly found: readonly Interval[] };
 
 const AT_ONCE = 6;
+const held = new Map<string, Float32Array>();
 let newest = -1;
 
-self.onmessage = (event: MessageEvent<Question>): void => {
-  newest = event.data.id;
-  step(event.data, []);
+self.onmessage = ({ data }: MessageEvent<Question>): void => {
+  if (data.kind === 'hold') held.set(data.key, data.values);
+  else if (data.kind === 'kernel') {
+    const { kernel, key, width, rows } = data;
+    answer({ kind: 'kernel', kernel, key, result: KERNELS[kernel].run(held.get(key)!, width, rows) });
+  } else {
+    newest = data.id;
+    step(data, []);
+  }
 };
 
-function step(question: Question, before: readonly Interval[]): void {
+function step(question: IntervalQuestion, before: readonly Interval[]): void {
   if (question.id !== newest) return;
   const { id, values, heads, statistic } = question;
   const rows = Int32Array.from({ length: heads ? values.length / heads : 0 }, (_, row) => row);
   const next = Array.from({ length: Math.min(AT_ONCE, heads - before.length) }, (_, i) => before.length + i);
   const found = [...before, ...bootstrap(values, heads, rows, next, statistic)];
-  self.postMessage({ id, found } satisfies Answer);
+  answer({ kind: 'intervals', id, found });
   if (found.length < heads) setTimeout(() => step(question, found));
 }
+
+const answer = (message: Answer): void => self.postMessage(message);

@@ -4,7 +4,7 @@ import { decode, encode, type Restored } from '../core/address';
 import type { Rows } from '../core/attention';
 import { attentionAnswer, firstImage, headAt, headIndex, maxHeads, queryOf, type Answer } from '../core/focus';
 import { amend, begin, commit, go, type History } from '../core/history';
-import { descending, means, ranks, summarise, type Summary } from '../core/kernels';
+import { descending, ranks, type Summary } from '../core/kernels';
 import { Memo } from '../core/memo';
 import { axesOf, axisValues, boxed, type AxisData } from '../core/positions';
 import { rowsInScope, type InScope, type ScopeData } from '../core/scope';
@@ -16,6 +16,7 @@ import { asFailure, type Failure } from '../io/source';
 import type { DroppedImage, ImageTable, MetricInfo, ModeInfo, ProgressInfo, RunInfo } from '../io/wire';
 import { Data, type StrengthKind } from './data.svelte';
 import { Intervals } from './intervals.svelte';
+import { OverScope } from './over_scope.svelte';
 
 const POLL_MS = 1000;
 /** Of a complete run too: the server may go away, or the run may get further modes. */
@@ -48,6 +49,7 @@ export class Session {
   /** How often the server came back: pictures that failed meanwhile are asked for again. */
   recoveries = $state(0);
   readonly intervals = new Intervals();
+  readonly overScope = new OverScope();
   /** The image the app chose by itself; it stays while the run grows. */
   #settled = $state.raw<{ scope: State['scope']; image: number } | null>(null);
   #shownRows = $state.raw<Rows | null>(null);
@@ -85,7 +87,7 @@ export class Session {
   readonly column = $derived(this.data.importance(this.state.metric, this.state.mode));
   readonly values: Float32Array | null = $derived(this.column.value);
   readonly columnFailure: Failure | null = $derived(this.values ? null : this.column.failure);
-  readonly summary: Summary | null = $derived(this.values && summarise(this.values, this.cells, this.inScope));
+  readonly summary: Summary | null = $derived(this.summaryOf(this.state.metric, this.state.mode));
   readonly fill: Float64Array | null = $derived(this.summary && this.summary[this.statistic]);
   /** Head places, the largest value first. */
   readonly order: number[] = $derived(this.fill ? descending(this.fill) : []);
@@ -127,21 +129,20 @@ export class Session {
 
   /** Statistics over the images in scope for any metric and mode; null while they are on their way. */
   summaryOf(metric: string, mode: string): Summary | null {
-    if (metric === this.state.metric && mode === this.state.mode) return this.summary;
     const values = this.data.importance(metric, mode).value;
-    return values && this.#overScope(values, `importance/${metric}/${mode}`, () => summarise(values, this.cells, this.inScope));
+    return values && this.overScope.read('summarise', `importance/${metric}/${mode}`, values, this.cells, this.inScope);
   }
 
   /** Mean over the images in scope, [layer, head, hop]. */
   strengthMeans(kind: StrengthKind): Float64Array | null {
     const values = this.data.strength(kind).value;
-    return values && this.#overScope(values, `strength/${kind}`, () => means(values, this.cells * this.run.hops, this.inScope));
+    return values && this.overScope.read('means', `strength/${kind}`, values, this.cells * this.run.hops, this.inScope);
   }
 
   /** Mean over the images in scope, [layer, head]. */
   spreadMeans(measure: string): Float64Array | null {
     const values = this.data.spread(measure).value;
-    return values && this.#overScope(values, `spread/${measure}`, () => means(values, this.cells, this.inScope));
+    return values && this.overScope.read('means', `spread/${measure}`, values, this.cells, this.inScope);
   }
 
   /** Positions [image, 2] on a map of the images, in parts of its box; null while they are on their way. */
@@ -300,10 +301,6 @@ export class Session {
   }
 
   readonly #memo = new Memo();
-
-  #overScope<T>(values: Float32Array, name: string, make: () => T): T {
-    return this.#memo.get(`scope/${name}`, [values, this.inScope], make);
-  }
 
   #rowsBefore = new Int32Array(0);
 

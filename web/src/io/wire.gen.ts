@@ -96,7 +96,7 @@ export interface paths {
          * @description The images as points in the plane: float32 [image, 2], little-endian; NaN = the image has no values.
          *
          *     `importance`: near are images on which the same heads matter (one metric and mode, signed square roots).
-         *     `embedding`: near are images that look alike to the model (pooled output, unit length); metric and mode are not used.
+         *     `embedding`: near are images that look alike to the model (pooled output, unit length), whatever metric and mode.
          */
         get: operations["positions_api_layout__source___method__get"];
         put?: never;
