@@ -5,7 +5,14 @@ import { bootstrap, type Interval } from '../core/kernels';
 
 export type Question =
   | { readonly kind: 'hold'; readonly key: string; readonly values: Float32Array }
-  | { readonly kind: 'kernel'; readonly kernel: KernelName; readonly key: string; readonly width: number; readonly rows: Int32Array }
+  | {
+      readonly kind: 'kernel';
+      readonly id: number;
+      readonly kernel: KernelName;
+      readonly key: string;
+      readonly width: number;
+      readonly rows: Int32Array;
+    }
   | IntervalQuestion;
 
 export interface IntervalQuestion {
@@ -18,7 +25,7 @@ export interface IntervalQuestion {
 }
 
 export type Answer =
-  | { readonly kind: 'kernel'; readonly kernel: KernelName; readonly key: string; readonly result: unknown }
+  | { readonly kind: 'kernel'; readonly id: number; readonly kernel: KernelName; readonly key: string; readonly result: unknown }
   | { readonly kind: 'intervals'; readonly id: number; readonly found: readonly Interval[] };
 
 const AT_ONCE = 6;
@@ -28,8 +35,8 @@ let newest = -1;
 self.onmessage = ({ data }: MessageEvent<Question>): void => {
   if (data.kind === 'hold') held.set(data.key, data.values);
   else if (data.kind === 'kernel') {
-    const { kernel, key, width, rows } = data;
-    answer({ kind: 'kernel', kernel, key, result: KERNELS[kernel].run(held.get(key)!, width, rows) });
+    const { id, kernel, key, width, rows } = data;
+    answer({ kind: 'kernel', id, kernel, key, result: KERNELS[kernel].run(held.get(key)!, width, rows) });
   } else {
     newest = data.id;
     step(data, []);
