@@ -175,3 +175,16 @@ function anyState(pick: Pick, real: () => number): State {
     options: pick(initialState('jsd').options, options),
   };
 }
+
+describe('a preset', () => {
+  const state = initialState('jsd');
+  it('changes several things in one step', () => {
+    const scope = { ...EVERYTHING, correct: 'wrong' as const };
+    const next = reduce(state, { kind: 'preset', words: 'x', change: { view: 'image', scope }, options: { strength: 'table' } }, RUN.tokens);
+    expect(next).toEqual({ ...state, view: 'image', scope, options: { ...state.options, strength: 'table' } });
+  });
+  it('is no step when everything is so already', () => {
+    const same: Intent = { kind: 'preset', words: 'x', change: { scope: { ...EVERYTHING }, heads: null }, options: { strength: 'curves' } };
+    expect(reduce(state, same, RUN.tokens)).toBe(state);
+  });
+});

@@ -14,6 +14,17 @@ const DIVERGING: Record<Theme, Rgb[]> = {
 };
 const OVER_PHOTO: Rgb[] = stops('#cc79a7 #d6409b #c2006f');
 
+/**
+ * The heads chosen to be compared, by their place in the set; with dashes and a label, never by colour alone. The light
+ * ones are Okabe and Ito's and wine, moved until every pair is told apart under each colour-vision deficiency.
+ */
+export const HEAD_COLOURS: Record<Theme, readonly string[]> = {
+  light: ['#0062b4', '#e34c00', '#009e73', '#ae779c', '#722e47', '#000000'],
+  dark: ['#7fc7ff', '#e97e2c', '#249d7d', '#ab68c8', '#ffe340', '#ffffff'],
+};
+/** Dash patterns of their lines, as SVG and canvas take them; empty = solid. */
+export const HEAD_DASHES: readonly (readonly number[])[] = [[], [8, 3], [2, 2], [10, 3, 2, 3], [5, 5], [1, 4]];
+
 export interface Scale {
   /** Smallest and largest value the colours cover; symmetric about 0 for signed values. */
   readonly low: number;

@@ -32,6 +32,8 @@ export interface State {
   readonly options: Options;
 }
 
+export type Preset = Partial<Omit<State, 'options' | 'query' | 'direction'>>;
+
 type OptionIntent = { readonly [K in OptionKey]: { readonly kind: 'option'; readonly key: K; readonly value: Options[K] } }[OptionKey];
 
 export type Intent =
@@ -47,6 +49,8 @@ export type Intent =
   | { readonly kind: 'query'; readonly query: number }
   | { readonly kind: 'direction'; readonly direction: Direction }
   | OptionIntent
+  /** Several choices at once, as one step: what a question button asks for. `words` names the step. */
+  | { readonly kind: 'preset'; readonly words: string; readonly change: Preset; readonly options?: Partial<Options> }
   /** Esc: gives up the last level of selection: the head set, then the focus head, then the scope. */
   | { readonly kind: 'back' };
 
@@ -70,39 +74,44 @@ export function initialState(metric: string): State {
 export function reduce(state: State, intent: Intent, tokens: TokenInfo): State {
   switch (intent.kind) {
     case 'view':
-      return merge(state, { view: intent.view });
+      return merged(state, { view: intent.view });
     case 'maximise':
-      return merge(state, { maximised: intent.pane });
+      return merged(state, { maximised: intent.pane });
     case 'metric':
-      return merge(state, { metric: intent.metric });
+      return merged(state, { metric: intent.metric });
     case 'mode':
-      return merge(state, { mode: intent.mode });
+      return merged(state, { mode: intent.mode });
     case 'scope': {
       const scope = { ...state.scope, ...intent.scope };
       return sameScope(scope, state.scope) ? state : { ...state, scope, image: null };
     }
     case 'image':
-      return merge(state, { image: intent.image, ...(intent.open ? { view: 'image' as const } : {}) });
+      return merged(state, { image: intent.image, ...(intent.open ? { view: 'image' as const } : {}) });
     case 'head': {
       const head = state.head && sameHead(state.head, intent.head) ? state.head : intent.head;
-      return merge(state, { head, ...(intent.open ? { view: 'image' as const } : {}) });
+      return merged(state, { head, ...(intent.open ? { view: 'image' as const } : {}) });
     }
     case 'toggle-head': {
       // The set starts from what is shown: the app's own choice, until the user changes it.
       const without = intent.shown.filter((head) => !sameHead(head, intent.head));
       const heads = without.length < intent.shown.length ? without : [...without, intent.head];
-      return merge(state, { heads });
+      return merged(state, { heads });
     }
     case 'heads':
       return sameHeads(state.heads, intent.heads) ? state : { ...state, heads: intent.heads };
     case 'query': // the default is spelled null, so that one view has one address
-      return merge(state, { query: intent.query === defaultQuery(tokens) ? null : intent.query });
+      return merged(state, { query: intent.query === defaultQuery(tokens) ? null : intent.query });
     case 'direction':
-      return merge(state, { direction: intent.direction });
+      return merged(state, { direction: intent.direction });
     case 'option':
       return state.options[intent.key] === intent.value
         ? state
         : { ...state, options: { ...state.options, [intent.key]: intent.value } };
+    case 'preset': {
+      const options = merged(state.options, intent.options ?? {});
+      const scope = intent.change.scope && sameScope(intent.change.scope, state.scope) ? state.scope : intent.change.scope;
+      return merged(state, { ...intent.change, ...(scope ? { scope } : {}), options });
+    }
     case 'back':
       if (state.heads) return { ...state, heads: null };
       if (state.head) return { ...state, head: null };
@@ -117,7 +126,8 @@ function sameHeads(a: readonly HeadRef[] | null, b: readonly HeadRef[] | null): 
   return a.length === b.length && a.every((head, i) => sameHead(head, b[i]!));
 }
 
-function merge(state: State, change: Partial<State>): State {
-  const keys = Object.keys(change) as (keyof State)[];
-  return keys.every((key) => state[key] === change[key]) ? state : { ...state, ...change };
+/** With a change put in; the very same object when it changes nothing. */
+function merged<T extends object>(before: T, change: Partial<T>): T {
+  const keys = Object.keys(change) as (keyof T)[];
+  return keys.every((key) => before[key] === change[key]) ? before : { ...before, ...change };
 }

@@ -4,7 +4,7 @@ import { className, headName, shortName } from './focus';
 import type { Summary } from './kernels';
 import type { Options } from './options';
 import { EVERYTHING, isEverything, toggledClass, type Scope } from './scope';
-import type { Intent } from './state';
+import type { HeadRef, Intent } from './state';
 import { tokenName } from './tokens';
 
 const MINUS = '\u2212';
@@ -139,9 +139,31 @@ export function intentWords(intent: Intent, run: RunInfo, images: ImageTable): s
       return `Attention ${intent.direction} the query`;
     case 'option':
       return `${optionWords(intent.key)}: ${intent.value}`;
+    case 'preset':
+      return intent.words;
     case 'back':
       return 'Give up a selection';
   }
+}
+
+export interface HeadlineParts {
+  /** The head that a headline begins with; null when it names none. */
+  readonly head: HeadRef | null;
+  /** What follows the head's name: the answer, and what more is known of the head. */
+  readonly answer: string;
+  readonly more: string;
+}
+
+/** `L2·H0 matters most: …; its patches give …` as its head and the two things said of it. */
+export function headlineParts(text: string): HeadlineParts {
+  const found = /^L(\d+)·H(\d+)/.exec(text);
+  const rest = found ? text.slice(found[0].length) : text;
+  const cut = rest.indexOf('; ');
+  return {
+    head: found ? { layer: Number(found[1]), head: Number(found[2]) } : null,
+    answer: cut < 0 ? rest : `${rest.slice(0, cut)}.`,
+    more: cut < 0 ? '' : rest.slice(cut + 2),
+  };
 }
 
 /** `imageColour` as `image colour`. */

@@ -1,0 +1,86 @@
+// The words the page uses, each in one or two sentences. Definitions with formulae: docs/definitions.md.
+
+export interface Term {
+  readonly term: string;
+  readonly meaning: string;
+}
+
+export const GLOSSARY: readonly Term[] = [
+  { term: 'Layer, head', meaning: 'A Vision Transformer is a stack of layers; each layer attends with several heads side by side. L9·H3 is head 3 of layer 9, both counted from 0.' },
+  { term: 'Token, patch, CLS', meaning: 'The image is cut into patches; each patch is a token. CLS is an extra token that gathers what the classifier reads. Some models have register tokens too, some have no CLS.' },
+  { term: 'Query, key', meaning: 'The query is the token that attends (a row of the attention matrix), the keys are the tokens it attends to. The weights of a row sum to 1.' },
+  { term: 'Attention matrix', meaning: 'All weights of one head on one image: rows are queries, columns are keys. It has four regions: CLS→CLS, CLS→patches, patches→CLS and patches→patches.' },
+  { term: 'Pruned', meaning: 'The weights of a head, or of some of its regions, are set to 0 in one forward pass (fill: zero), and what changes is measured. Heads are pruned one at a time.' },
+  { term: 'Importance', meaning: 'How much changes when a head is pruned. On one image it is local; over all images in scope it is a mean or a median, with n.' },
+  { term: 'Probability drop, logit drop', meaning: 'Probability (logit) of the target class, intact minus pruned. Above 0 the head helps the class, below 0 it works against it.' },
+  { term: 'JSD', meaning: 'Jensen-Shannon divergence between the class probabilities, intact and pruned: 0 bits = no change, 1 bit = nothing in common.' },
+  { term: 'CLS and patch cosine distance', meaning: '1 − cosine of the tokens right after the pruned layer, before later layers can repair it. High here and low at the output: the loss is repaired.' },
+  { term: 'Consistency', meaning: '1 − IQR / (IQR + |median|) over images: near 1 the head matters the same on every image, near 0 on some only.' },
+  { term: 'Hop k, ring', meaning: 'The patches exactly k steps away (Chebyshev distance) from the query patch: the ring around it. k = 0 is the patch itself.' },
+  { term: 'Mass, density', meaning: 'Mass is the attention that goes to a whole ring; density is the mean per patch of the ring. Rings grow with k, so mass alone misleads.' },
+  { term: 'Mean distance', meaning: 'Distance between query and key patches, weighted by attention, in pixels. Small = local, large = across the image.' },
+  { term: 'Entropy, focus, coverage', meaning: 'How evenly a token attends. Entropy 0 = one token only. Focus is 1 − normalised entropy. Coverage is the smallest share of patches that holds 60 % of the mass.' },
+  { term: 'Rollout', meaning: 'Attention multiplied through the layers, with a share for the residual path: which patches a token can draw from, from the first layer up.' },
+  { term: 'Scope', meaning: 'The images that all numbers are about: all of them, or those that meet every condition in the scope bar. n is how many.' },
+];
+
+export interface KeyHelp {
+  readonly keys: string;
+  readonly does: string;
+}
+export interface KeyGroup {
+  readonly where: string;
+  readonly keys: readonly KeyHelp[];
+}
+
+/** Keys by where they work. Single letters work only while a pane has the focus, and can be switched off. */
+export const KEYS: readonly KeyGroup[] = [
+  {
+    where: 'Everywhere',
+    keys: [
+      { keys: 'Ctrl K', does: 'commands: every head, class, image and setting by name' },
+      { keys: 'Ctrl Z', does: 'undo' },
+      { keys: 'Ctrl Shift Z', does: 'redo (also Ctrl Y)' },
+      { keys: 'F6', does: 'next pane; Shift F6: the one before' },
+      { keys: 'Esc', does: 'close; else give up the last level of selection: head set, head, images' },
+      { keys: 'g e', does: 'Explore' },
+      { keys: 'g i', does: 'Image' },
+      { keys: '?', does: 'this help' },
+    ],
+  },
+  {
+    where: 'In every pane',
+    keys: [
+      { keys: '← ↑ ↓ →', does: 'move; what has the focus is highlighted everywhere' },
+      { keys: 'Enter', does: 'make it the focus (as a click does)' },
+      { keys: 'Space', does: 'put it into the set, or take it out (Ctrl-click)' },
+      { keys: 'O', does: 'open it in Image (double-click)' },
+      { keys: 'F', does: 'the pane has the whole work area, and back' },
+    ],
+  },
+  {
+    where: 'Images',
+    keys: [
+      { keys: 'N', does: 'next image in scope' },
+      { keys: 'P', does: 'previous image in scope' },
+    ],
+  },
+  {
+    where: 'Head importance',
+    keys: [
+      { keys: 'M', does: 'next measure' },
+      { keys: 'R', does: 'next part of the head to prune' },
+      { keys: 'S', does: 'sort heads inside each layer' },
+    ],
+  },
+  {
+    where: 'Image',
+    keys: [
+      { keys: '0', does: 'attention from CLS' },
+      { keys: 'D', does: 'direction: from or to the query token' },
+      { keys: 'U', does: 'next way of upsampling' },
+      { keys: 'L', does: 'next scale' },
+      { keys: 'B', does: 'hold: the picture alone' },
+    ],
+  },
+];

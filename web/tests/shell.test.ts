@@ -1,0 +1,25 @@
+import { describe, expect, it } from 'vitest';
+import { fuzzyFilter, fuzzyScore } from '../src/core/fuzzy';
+import { headlineParts } from '../src/core/words';
+
+describe('fuzzy finding', () => {
+  const find = (query: string, items: readonly string[]): string[] => fuzzyFilter(query, items, (item) => item, 10);
+  it('takes every word, in any order, and heads however they are typed', () => {
+    expect(find('image wrong', ['Show wrong images only', 'Show right images only'])).toEqual(['Show wrong images only']);
+    for (const typed of ['l9h3', 'L9·H3', 'l9.h3', 'l9 h3']) expect(find(typed, ['Head L9·H13', 'Head L9·H3'])[0], typed).toBe('Head L9·H3');
+  });
+  it('puts the start of a word before its inside, and that before letters that only follow each other', () => {
+    expect(find('und', ['Round', 'Undo'])).toEqual(['Undo', 'Round']);
+    expect(fuzzyScore('imprt', 'Head importance')).not.toBeNull();
+    expect(fuzzyScore('zebra', 'Head importance')).toBeNull();
+  });
+  it('keeps the order where nothing is asked', () => expect(find(' ', ['b', 'a'])).toEqual(['b', 'a']));
+});
+
+describe('the headline', () => {
+  it('is taken apart into its head and two sentences', () => {
+    const { head, answer, more } = headlineParts('L2·H0 matters most (n = 8); its patches give 47 %.');
+    expect([head, answer, more]).toEqual([{ layer: 2, head: 0 }, ' matters most (n = 8).', 'its patches give 47 %.']);
+  });
+  it('may name no head', () => expect(headlineParts('Nothing yet.')).toEqual({ head: null, answer: 'Nothing yet.', more: '' }));
+});
