@@ -17,8 +17,12 @@ from vitscope.tokens import METRIC_UNITS, TokenLayout, available_modes
 
 STRONG = (0, 1)
 """(layer, head) whose effect is by far the largest in a run with a CLS token."""
+N_FEATURES = 6
+"""Channels of the pooled output; images of one class lie near each other in it."""
 SKIPPED = 1
 NOTED = 2
+LIGHT_FROM = 2**28
+"""Entries of all matrices together from which on a run is made `light`."""
 _OUTPUT_METRICS = ("prob_drop", "logit_drop", "jsd", "flip")
 
 
@@ -49,6 +53,7 @@ def synthetic_manifest(
         n_layers=layers,
         n_heads=(heads,) * layers,
         n_classes=len(classes) if classes else None,
+        n_features=N_FEATURES,
         classes=classes,
         input_size=(3, grid[0] * 4, grid[1] * 4),
         device="cpu",
@@ -92,14 +97,19 @@ def synthetic_run(
     head_shards: int | None = None,
     seed: int = 0,
     manifest: Manifest | None = None,
+    light: bool | None = None,
     **shape,
 ) -> Run:
     """Write a run to `path`.
 
     complete=False stops after `head_shards` head units (half of them by default), before featured and partial ones.
-    `shape` goes to `synthetic_manifest`.
+    `shape` goes to `synthetic_manifest`. `light` shares a few random matrices and rows among all images, so that
+    thousands of images take seconds; None decides by the size.
     """
     manifest = manifest or synthetic_manifest(**shape)
+    if light is None:
+        per_image = manifest.model.n_layers * manifest.model.n_heads[0] * manifest.tokens.n_tokens**2
+        light = manifest.n_images * per_image > LIGHT_FROM
     random = np.random.default_rng(seed)
     classes = manifest.model.classes
     labels = random.integers(0, len(classes), manifest.n_images) if classes else np.full(manifest.n_images, -1)
@@ -116,7 +126,7 @@ def synthetic_run(
     with RunWriter.opened(path) as writer:
         writer.set_state("running")
         for shard in range(stop):
-            writer.write_head(shard, head_unit(manifest, shard, labels, random))
+            writer.write_head(shard, head_unit(manifest, shard, labels, random, light=light))
         if complete:
             done = [row for row in range(manifest.n_images) if row != SKIPPED][: manifest.options.featured]
             writer.write_featured(done, (attention(manifest, random) for _ in done))
@@ -134,15 +144,41 @@ def attention(manifest: Manifest, random: np.random.Generator) -> np.ndarray:
     )
 
 
-def head_unit(manifest: Manifest, shard: int, labels: np.ndarray, random: np.random.Generator) -> HeadUnit:
+def cls_rows_of(manifest: Manifest, shape: tuple[int, ...], random: np.random.Generator, light: bool) -> np.ndarray:
+    """CLS -> patches, float16 [image, layer, head, patch]; rows sum to a little less than 1."""
+    concentration = np.full(manifest.tokens.n_patches + 1, 0.3)
+    if not light:
+        return random.dirichlet(concentration, shape)[..., 1:].astype(np.float16)
+    rows = random.dirichlet(concentration, 997)[:, 1:].astype(np.float16)
+    return rows[random.integers(0, len(rows), shape)]
+
+
+def attention_sum_of(manifest: Manifest, counted: int, random: np.random.Generator, light: bool) -> np.ndarray:
+    if light:
+        return attention(manifest, random) * np.float32(counted)
+    return sum(attention(manifest, random) for _ in range(counted)) + np.float32(0)
+
+
+def pooled_of(shard: int, labels: np.ndarray) -> np.ndarray:
+    """[image, channel]: each class around a place of its own."""
+    random = np.random.default_rng([shard, 77])  # its own stream: the numbers of older tests stay what they are
+    places = np.random.default_rng(78).normal(0, 3, (labels.max() + 2, N_FEATURES))
+    return places[labels] + random.normal(0, 1, (len(labels), N_FEATURES))
+
+
+def head_unit(
+    manifest: Manifest, shard: int, labels: np.ndarray, random: np.random.Generator, *, light: bool = False
+) -> HeadUnit:
     rows = manifest.shard_rows(shard)
     skipped = np.array([row == SKIPPED for row in rows])
     shape = (len(rows), manifest.model.n_layers, manifest.model.n_heads[0])
     hops = max(manifest.tokens.rows, manifest.tokens.cols)
     cls_rows = None
     if manifest.tokens.cls is not None:
-        cls_rows = random.dirichlet(np.full(manifest.tokens.n_patches + 1, 0.3), shape)[..., 1:].astype(np.float16)
+        cls_rows = cls_rows_of(manifest, shape, random, light)
         cls_rows[skipped] = np.nan
+    pooled = pooled_of(shard, np.asarray(labels)[rows.start : rows.stop])
+    pooled[skipped] = np.nan
 
     def values(*extra: int) -> np.ndarray:
         array = random.uniform(0, 1, (*shape, *extra)).astype(np.float32)
@@ -155,7 +191,8 @@ def head_unit(manifest: Manifest, shard: int, labels: np.ndarray, random: np.ran
         strength={name: values(hops) for name in STRENGTH_UNITS},
         spread={name: values() for name in SPREAD_UNITS},
         cls_rows=cls_rows,
-        attention_sum=sum(attention(manifest, random) for _ in range(int((~skipped).sum()))) + np.float32(0),
+        pooled=pooled,
+        attention_sum=attention_sum_of(manifest, int((~skipped).sum()), random, light),
         counted=int((~skipped).sum()),
         previews={row: ("png", _picture(manifest, random)) for row in rows if row != SKIPPED},
     )

@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from synthetic_run import SKIPPED, STRONG
+from synthetic_run import SKIPPED, STRONG, head_unit
 from vitscope.store import SCHEMA_VERSION, RunWriter, open_run
+from vitscope.store.commits import Unit
 
 KEPT = sorted(Path(__file__).parent.glob("run-format-*.zip"))
 
@@ -32,5 +33,24 @@ def test_an_old_run_opens(tmp_path, archive):
     assert run.featured == (0, 2)
     assert run.featured_attention(2).shape == (2, 3, 7, 7)
     assert run.preview(0).is_file()
+    assert (run.embedding is None) == (run.manifest.schema_version == 1)
     with RunWriter.opened(tmp_path) as writer:
         assert writer.pending() == []
+
+
+def test_a_run_of_format_1_goes_on_as_one(tmp_path):
+    """Its damaged shard is computed anew, without what format 1 does not keep; nothing else on disk changes."""
+    with zipfile.ZipFile(Path(__file__).parent / "run-format-1.zip") as files:
+        files.extractall(tmp_path)
+    (tmp_path / "arrays" / "spread" / "nmi" / "c.0.0.0").unlink()
+    run = open_run(tmp_path)
+    with RunWriter.opened(tmp_path) as writer:
+        assert writer.pending() == [Unit("head", 0)]
+        writer.write_head(0, head_unit(run.manifest, 0, run.images["label"].to_numpy(), np.random.default_rng(0)))
+        assert writer.pending() == []
+        writer.set_state("running")
+        writer.set_state("complete")
+    assert run.embedding is None
+    assert not (tmp_path / "arrays" / "features").exists()
+    assert open_run(tmp_path).manifest.schema_version == 1
+    assert open_run(tmp_path).manifest == run.manifest

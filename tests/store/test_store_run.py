@@ -49,6 +49,9 @@ def test_a_complete_run_reads_back(tmp_path):
     np.testing.assert_allclose(run.mean_attention.sum(-1), 1, rtol=1e-5)
     assert run.featured == (0, 2, 3, 4)
     np.testing.assert_allclose(run.featured_attention(3).astype(np.float32).sum(-1), 1, rtol=5e-3)
+    assert run.embedding.shape == (10, 6)
+    assert run.embedding.dtype == np.float16
+    assert np.isnan(run.embedding).all(axis=1).tolist() == [row == SKIPPED for row in range(10)]
     assert run.preview(0).suffix == ".png"
     assert run.preview(SKIPPED) is None
     assert not list((run.path / "sums").iterdir())
@@ -85,9 +88,11 @@ def test_a_growing_run_shows_only_what_is_committed(tmp_path):
     with RunWriter.opened(run.path) as writer:
         writer.write_head(1, head_unit(manifest, 1, np.zeros(10, int), np.random.default_rng(1)))
     assert not np.isnan(run.effect("jsd", "head")[4:8]).any()
+    assert not np.isnan(run.embedding[4:8]).any()
     commit.unlink()  # written, not committed: nobody sees it
     assert np.isnan(run.effect("jsd", "head")[4:8]).all()
     assert np.isnan(run.importance["jsd"][4:8]).all()
+    assert np.isnan(run.embedding[4:8]).all()
 
 
 def test_reading_what_is_not_there_says_what_is(tmp_path):
@@ -96,10 +101,41 @@ def test_reading_what_is_not_there_says_what_is(tmp_path):
         run.effect("accuracy", "head")
     with pytest.raises(InvalidArgument, match="this run has head, cc"):
         run.effect("jsd", "all")
+    with pytest.raises(InvalidArgument, match="this run has strength/mass, .*spread/to_other"):
+        run.measure("importance/jsd")
     with pytest.raises(InvalidArgument, match="10 images, counted from 0"):
         run.cls_rows(10)
     with pytest.raises(InvalidArgument, match="only 4 featured images"):
         run.featured_attention(SKIPPED)
+
+
+def test_one_array_is_what_the_dataset_has(tmp_path):
+    run = synthetic_run(tmp_path / "run")
+    np.testing.assert_array_equal(run.measure("strength/density"), run.strength["density"])
+    np.testing.assert_array_equal(run.measure("spread/nmi"), run.spread["nmi"])
+    whole = run.featured_attention(3)
+    np.testing.assert_array_equal(run.featured_attention(3, 1), whole[1])
+    np.testing.assert_array_equal(run.layer_mean_attention(1), run.mean_attention[1])
+
+
+@pytest.mark.parametrize("bound", [1, 3 * 2 * 2 * 3 * 15, 2**20])
+def test_cls_rows_of_all_images_come_in_bounded_blocks(tmp_path, bound):
+    run = synthetic_run(tmp_path / "run", complete=False, head_shards=2)
+    commit_file(run.path, Unit("head", 0)).rename(tmp_path / "kept")
+    blocks = list(run.cls_row_blocks(bound))
+    assert [row for rows, _ in blocks for row in range(rows.start, rows.stop)] == [4, 5, 6, 7]
+    for rows, values in blocks:
+        np.testing.assert_array_equal(values, [run.cls_rows(row) for row in range(rows.start, rows.stop)])
+    (tmp_path / "kept").rename(commit_file(run.path, Unit("head", 0)))
+    assert sum(len(values) for _, values in run.cls_row_blocks(bound)) == 8
+    assert list(synthetic_run(tmp_path / "bare", prefix=()).cls_row_blocks()) == []
+
+
+def test_previews_of_many_are_those_of_each(tmp_path):
+    run = synthetic_run(tmp_path / "run", complete=False, head_shards=2)
+    assert run.previews(range(2, 10)) == {row: run.preview(row) for row in range(2, 8)}
+    commit_file(run.path, Unit("head", 1)).unlink()
+    assert list(run.previews(range(10))) == [0, 2, 3]
 
 
 def test_patterns_come_later_and_say_so(tmp_path):
@@ -153,9 +189,9 @@ def test_a_damaged_manifest_is_refused_with_the_reason(tmp_path, damage, expecte
 
 def test_a_newer_run_is_refused_with_what_to_do(tmp_path):
     run = synthetic_run(tmp_path / "run", complete=False, head_shards=0)
-    document = json.loads((run.path / "run.json").read_text()) | {"schema_version": 2, "vitscope": "9.1"}
+    document = json.loads((run.path / "run.json").read_text()) | {"schema_version": 3, "vitscope": "9.1"}
     (run.path / "run.json").write_text(json.dumps(document))
-    with pytest.raises(RunError, match="vitscope 9.1 wrote it in format 2, this version reads up to 1") as caught:
+    with pytest.raises(RunError, match="vitscope 9.1 wrote it in format 3, this version reads up to 2") as caught:
         open_run(run.path)
     assert "newer vitscope" in caught.value.hint
 

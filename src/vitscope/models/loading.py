@@ -268,7 +268,7 @@ def _model(
     agreement = parity.prove_parity(architecture, name)
     head, n_classes = None, architecture.n_classes
     if classifier is not None:
-        head, n_classes = as_classifier(classifier, _feature_width(architecture))
+        head, n_classes = as_classifier(classifier, feature_width(architecture))
     if classes is not None and n_classes != len(classes):
         raise InvalidArgument(
             f"cannot name the classes of {name}: it has {n_classes or 'no'} classes, got {len(classes)} names",
@@ -298,7 +298,8 @@ def _model(
     )
 
 
-def _feature_width(architecture: Architecture) -> int:
+def feature_width(architecture: Architecture) -> int:
+    """Channels of the pooled output, what the classifier reads; one pass of a probe through embedding and pooling."""
     with Evaluation(architecture.module):
         weight = next(architecture.module.parameters())
         pixels = parity.probe_image(architecture).to(weight.device, weight.dtype)

@@ -57,9 +57,11 @@ def head_unit(
     label_of = dict(zip(rows, labels, strict=True))
     results: dict[int, dict[str, object]] = {}
     effects: list[dict[str, np.ndarray]] = []
+    pooled: list[np.ndarray] = []
     for part in slices(len(batch.rows), slice_size(model, manifest)):
         here, pixels = batch.rows[part], batch.pixels[part]
         features, logits = features_and_logits(model, pixels)
+        pooled.append(_half(features))
         target, source = targets(model, logits, [label_of[row] for row in here], len(here))
         results |= _predictions(here, logits, target, source, label_of)
         effects.append(
@@ -76,10 +78,17 @@ def head_unit(
         strength={"mass": over_rows([reduction.mass]), "density": over_rows([reduction.density])},
         spread={name: over_rows([values]) for name, values in reduction.spread.items()},
         cls_rows=None if reduction.cls_rows is None else over_rows([reduction.cls_rows]),
+        pooled=over_rows(pooled, (manifest.model.n_features or 0,)),
         attention_sum=reduction.attention_sum,
         counted=len(batch.rows),
         previews={row: encoded(model.to_picture(batch.pixels[i])) for i, row in enumerate(batch.rows)},
     )
+
+
+def _half(features: Float[Tensor, "image channel"]) -> np.ndarray:
+    """In half precision; what is larger than that can say is as large as it can say."""
+    largest = float(np.finfo(np.float16).max)
+    return features.float().clamp(-largest, largest).cpu().numpy().astype(np.float16)
 
 
 def partial_effects(

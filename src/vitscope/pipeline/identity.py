@@ -16,6 +16,7 @@ import torch
 from vitscope._version import __version__
 from vitscope.errors import RunError
 from vitscope.models import Model
+from vitscope.models.loading import feature_width
 from vitscope.pipeline.listing import Listing
 from vitscope.store import Manifest, ModelInfo
 from vitscope.store.durable import file_sha256
@@ -56,6 +57,7 @@ def model_info(model: Model, weights_file: str | None) -> ModelInfo:
         n_layers=model.n_layers,
         n_heads=tuple(model.n_heads),
         n_classes=model.n_classes,
+        n_features=feature_width(model.architecture),
         classes=model.classes,
         input_size=model.input_size,
         device=device_name(model.device),

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 FOLDER: Final = "arrays"
 
+POOLED: Final = "features/pooled"
+"""The model's pooled output of each image."""
 STRENGTH_UNITS: Final[Mapping[str, str]] = {
     "mass": "share of attention in the ring",
     "density": "share of attention per patch of the ring",
@@ -65,7 +67,7 @@ def planned_arrays(manifest: Manifest) -> dict[str, ArraySpec]:
     """
     n, size = manifest.n_images, manifest.options.shard_size
     heads = (manifest.model.n_layers, max(manifest.model.n_heads))
-    hops = max(manifest.tokens.rows, manifest.tokens.cols)
+    hops, features = max(manifest.tokens.rows, manifest.tokens.cols), manifest.model.n_features
     specs: dict[str, ArraySpec] = {}
     for metric in manifest.metrics:
         specs[f"importance/{metric}"] = ArraySpec(
@@ -95,6 +97,10 @@ def planned_arrays(manifest: Manifest) -> dict[str, ArraySpec]:
         specs["attention/cls_rows"] = ArraySpec(
             (n, *row), (images, *row), ("image", "layer", "head", "patch"), "float16", {"units": "share of attention"}
         )
+    if features is not None:
+        specs[POOLED] = ArraySpec(
+            (n, features), (size, features), ("image", "channel"), "float16", {"units": "what the classifier reads"}
+        )
     return specs
 
 
@@ -114,11 +120,12 @@ def matrix_arrays(manifest: Manifest, n_featured: int) -> dict[str, ArraySpec]:
     return specs
 
 
-def create_groups(run: Path) -> None:
+def create_groups(run: Path, manifest: Manifest) -> None:
     """Create the groups that hold the arrays where they are missing: any zarr reader opens `RUN/arrays` as one tree."""
     import zarr
 
-    for group in ("", "importance", "strength", "spread", "attention"):
+    groups = {path.partition("/")[0] for path in planned_arrays(manifest)}
+    for group in ("", *sorted(groups | {"attention"})):
         if not (run / FOLDER / group / "zarr.json").is_file():
             zarr.create_group(str(run / FOLDER / group), overwrite=False)
 
@@ -160,7 +167,7 @@ def repair_arrays(run: Path, manifest: Manifest) -> None:
     ------
     RunError: an array is there, but may not be read.
     """
-    create_groups(run)
+    create_groups(run, manifest)
     for path, spec in planned_arrays(manifest).items():
         try:
             open_array(run, path)

@@ -12,7 +12,8 @@ from vitscope.errors import RunError, VitscopeError
 from vitscope.store.durable import read_json, write_json
 from vitscope.tokens import HEAD, TokenLayout
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
+"""Format of the runs written now; 2 added `features/pooled`. Older ones are read, and resumed as what they are."""
 FILE: Final = "run.json"
 State = Literal["planned", "running", "complete"]
 
@@ -22,7 +23,8 @@ class ModelInfo:
     """The model as it was loaded: enough to name it, to load it again and to tell whether it is the same one.
 
     `weights` is the file given by the user; `weights_sha256` identifies the numbers; `parity` is max|difference| /
-    max|reference| between our path and the model's own output; `n_heads` has one entry a layer.
+    max|reference| between our path and the model's own output; `n_heads` has one entry a layer. `n_features` is the
+    width of what the classifier reads, None in runs of format 1, which do not keep it.
     """
 
     id: str
@@ -34,6 +36,7 @@ class ModelInfo:
     n_layers: int
     n_heads: tuple[int, ...]
     n_classes: int | None
+    n_features: int | None
     classes: tuple[str, ...] | None
     input_size: tuple[int, int, int]
     device: str
@@ -143,12 +146,19 @@ def read_manifest(run: Path) -> Manifest:
             f"{version}, this version reads up to {SCHEMA_VERSION}",
             "Install a newer vitscope: pip install --upgrade vitscope.",
         )
-    if version != SCHEMA_VERSION:
-        raise _damaged(run, f"schema_version is {version!r}, expected {SCHEMA_VERSION}")
+    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
+        raise _damaged(run, f"schema_version is {version!r}, expected 1 to {SCHEMA_VERSION}")
     try:
-        return _decode(Manifest, document, "run")
+        return _decode(Manifest, _upgraded(document, version), "run")
     except (ValueError, VitscopeError) as error:
         raise _damaged(run, str(error)) from error
+
+
+def _upgraded(document: dict[str, Any], version: int) -> dict[str, Any]:
+    """The document of an older format with what later ones added, as "not there"; its version stays what it is."""
+    if version == 1 and isinstance(document.get("model"), dict):
+        document = document | {"model": {"n_features": None} | document["model"]}
+    return document
 
 
 def _damaged(run: Path, reason: str) -> RunError:

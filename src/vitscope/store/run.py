@@ -3,6 +3,7 @@
 Knows nothing about: models, torch; who writes the run.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from vitscope.errors import InvalidArgument, NotAvailable, RunError
-from vitscope.store.arrays import ArraySpec, planned_arrays, read_region
+from vitscope.store.arrays import POOLED, ArraySpec, planned_arrays, read_region
 from vitscope.store.commits import GROUPS, Unit, committed, read_commit
 from vitscope.store.manifest import FILE, Manifest, State, read_manifest
 from vitscope.store.tables import COMPUTED, PLANNED, read_tables, without_results
@@ -114,6 +115,45 @@ class Run:
         group = "head" if mode == HEAD else "partial"
         return self._rows(path, planned_arrays(manifest)[path], group, slice(index, index + 1))[:, 0]
 
+    def measure(self, path: str) -> np.ndarray:
+        """One array of strength or spread, e.g. `strength/mass` or `spread/focus`: float32 [image, layer, head, ...].
+
+        NaN = not computed (yet).
+
+        Raises
+        ------
+        InvalidArgument: there is no such array; the message lists those there are.
+        """
+        specs = planned_arrays(self.manifest)
+        known = [name for name in specs if name.startswith(("strength/", "spread/"))]
+        if path not in known:
+            raise InvalidArgument(f"cannot read {path!r}: this run has {', '.join(known)}")
+        return self._rows(path, specs[path], "head")
+
+    @property
+    def embedding(self) -> np.ndarray | None:
+        """The model's pooled output, what its classifier reads: float16 [image, channel]; NaN = not computed (yet).
+
+        None in runs of format 1, which do not keep it.
+        """
+        spec = planned_arrays(self.manifest).get(POOLED)
+        return None if spec is None else self._rows(POOLED, spec, "head")
+
+    def cls_row_blocks(self, bound: int = 64 * 2**20) -> Iterator[tuple[slice, np.ndarray]]:
+        """The CLS->patch rows of all images that are done, as (rows, float16 [image, layer, head, patch]).
+
+        Skipped images are NaN. A block is at most `bound` bytes, or one image. Nothing for a model without CLS.
+        """
+        spec = planned_arrays(self.manifest).get("attention/cls_rows")
+        if spec is None:
+            return
+        images = max(1, bound // (2 * int(np.prod(spec.shape[1:]))))
+        images = max(images // spec.chunks[0] * spec.chunks[0], 1)  # whole chunks: none is read twice
+        for rows in self._committed_rows("head"):
+            for start in range(rows.start, rows.stop, images):
+                block = slice(start, min(start + images, rows.stop))
+                yield block, read_region(self.path, "attention/cls_rows", (block,))
+
     def cls_rows(self, image: int) -> np.ndarray | None:
         """The CLS->patch rows of one image, float16 [layer, head, patch]; None without CLS or when not done."""
         row = self._row(image)
@@ -124,11 +164,18 @@ class Run:
         return None if np.isnan(values).all() else values
 
     @property
+    def has_mean_attention(self) -> bool:
+        """Whether the mean attention is there: it is kept, and all heads are done."""
+        return self.manifest.options.mean_attention and Unit("featured", 0) in committed(self.path)
+
+    def layer_mean_attention(self, layer: int) -> np.ndarray:
+        """Mean over the images of one layer, float32 [head, query, key]; only where `has_mean_attention`."""
+        return read_region(self.path, "attention/mean", (slice(layer, layer + 1),))[0]
+
+    @property
     def mean_attention(self) -> np.ndarray | None:
         """Mean over the images, float32 [layer, head, query, key]; None until all heads are done, or not kept."""
-        if not self.manifest.options.mean_attention or Unit("featured", 0) not in committed(self.path):
-            return None
-        return read_region(self.path, "attention/mean")
+        return read_region(self.path, "attention/mean") if self.has_mean_attention else None
 
     @property
     def featured(self) -> tuple[int, ...]:
@@ -136,8 +183,8 @@ class Run:
         commit = read_commit(self.path, Unit("featured", 0))
         return commit.rows if commit else ()
 
-    def featured_attention(self, image: int) -> np.ndarray:
-        """Whole attention of a featured image, float16 [layer, head, query, key].
+    def featured_attention(self, image: int, layer: int | None = None) -> np.ndarray:
+        """Whole attention of a featured image, float16 [layer, head, query, key]; of one layer [head, query, key].
 
         Raises
         ------
@@ -150,13 +197,26 @@ class Run:
                 "`run.featured` lists them; others need the model (`vitscope serve --live`).",
             )
         place = featured.index(image)
-        return read_region(self.path, "attention/featured", (slice(place, place + 1),))[0]
+        layers = slice(0, self.manifest.model.n_layers) if layer is None else slice(layer, layer + 1)
+        matrices = read_region(self.path, "attention/featured", (slice(place, place + 1), layers))[0]
+        return matrices if layer is None else matrices[0]
 
     def preview(self, image: int) -> Path | None:
         """The picture the model saw, as a PNG or WebP file; None when the image is not done or was skipped."""
         row = self._row(image)
         files = (self.path / PREVIEWS / f"{row}.{ending}" for ending in ("png", "webp"))
         return next((file for file in files if file.is_file()), None)
+
+    def previews(self, rows: range) -> dict[int, Path]:
+        """The pictures of those of some rows that are done and have one, by row; one look at the folder for all."""
+        there = {file.name: file for file in (self.path / PREVIEWS).glob("*")}
+        done = {row for part in self._committed_rows("head") for row in range(part.start, part.stop)}
+        found = {}
+        for row in rows:
+            file = there.get(f"{row}.webp") or there.get(f"{row}.png")
+            if file is not None and row in done:
+                found[row] = file
+        return found
 
     def original(self, image: int) -> Path:
         """Where the image's file was when the run was planned; it may have moved since."""
@@ -248,16 +308,19 @@ class Run:
 
     def _rows(self, path: str, spec: ArraySpec, group: str, modes: slice | None = None) -> np.ndarray:
         """All rows of an array, NaN where the unit of their shard is not committed; only committed chunks are read."""
-        manifest = self.manifest
         shape, inner = spec.shape, ()
         if modes is not None:
             shape, inner = (shape[0], modes.stop - modes.start, *shape[2:]), (modes,)
         values = np.full(shape, np.nan, dtype=spec.dtype)
-        shards = sorted(unit.shard for unit in committed(self.path) if unit.group == group)
-        for first, last in _stretches(shards if values.size else []):
-            rows = slice(manifest.shard_rows(first).start, manifest.shard_rows(last).stop)
+        for rows in self._committed_rows(group) if values.size else ():
             values[rows] = read_region(self.path, path, (rows, *inner))
         return values
+
+    def _committed_rows(self, group: str) -> list[slice]:
+        """Rows of the shards whose unit of a group is committed, consecutive ones together."""
+        shards = sorted(unit.shard for unit in committed(self.path) if unit.group == group)
+        rows = self.manifest.shard_rows
+        return [slice(rows(first).start, rows(last).stop) for first, last in _stretches(shards)]
 
 
 def _stretches(shards: list[int]) -> list[tuple[int, int]]:

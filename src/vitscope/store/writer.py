@@ -17,6 +17,7 @@ import numpy as np
 
 from vitscope.errors import RunError, StorageError
 from vitscope.store.arrays import (
+    POOLED,
     Region,
     create_array,
     create_groups,
@@ -56,8 +57,9 @@ class HeadUnit:
     """Results of the head unit of a shard; every array has one row an image of the shard, NaN where it was skipped.
 
     `effects` [image, layer, head] by metric; `strength` [image, layer, head, hop]; `spread` [image, layer, head];
-    `cls_rows` [image, layer, head, patch] or None without CLS; `attention_sum` [layer, head, query, key] over the
-    `counted` images that were not skipped; `previews` maps a row of the image table to (file ending, bytes).
+    `cls_rows` [image, layer, head, patch] or None without CLS; `pooled` [image, channel]; `attention_sum` [layer, head,
+    query, key] over the `counted` images that were not skipped; `previews` maps a row of the image table to (file
+    ending, bytes).
     """
 
     columns: Mapping[str, Sequence[object]]
@@ -65,6 +67,7 @@ class HeadUnit:
     strength: Mapping[str, np.ndarray]
     spread: Mapping[str, np.ndarray]
     cls_rows: np.ndarray | None
+    pooled: np.ndarray
     attention_sum: np.ndarray
     counted: int
     previews: Mapping[int, tuple[str, bytes]]
@@ -92,7 +95,7 @@ class RunWriter:
             shutil.rmtree(beside, ignore_errors=True)
             try:
                 write_table(beside / PLAN_TABLE, plan, PLANNED)
-                create_groups(beside)
+                create_groups(beside, manifest)
                 for name, spec in planned_arrays(manifest).items():
                     create_array(beside, name, spec)
                 write_manifest(beside, manifest)
@@ -167,6 +170,8 @@ class RunWriter:
         parts |= {f"spread/{name}": values for name, values in results.spread.items()}
         if results.cls_rows is not None:
             parts["attention/cls_rows"] = results.cls_rows
+        if self.run.manifest.model.n_features is not None:  # a run of format 1 goes on without
+            parts[POOLED] = results.pooled
         with storage_errors(self.path):
             regions = [self._write(name, rows, slice(0, 1), values) for name, values in parts.items()]
             files = self._write_previews(results.previews)
