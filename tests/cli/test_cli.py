@@ -276,13 +276,13 @@ def test_the_demo_serves_while_it_computes_and_reopens(capsys, demo_of_tiny, mon
         end = time.monotonic() + 100
         while run.progress().state != "complete" and time.monotonic() < end:
             time.sleep(0.05)
-        seen.append(live.attention_rows(0, 3, "from").shape)
+        seen.append(live.matrices(0).shape)
 
     monkeypatch.setattr(serving, "_serve", look)
     code, out, _ = call(capsys, "demo", "--out", demo_of_tiny, "--no-browser")
     assert code == 0
     assert seen[0] in ("planned", "running")
-    assert seen[1] == (3, 3, 16)
+    assert seen[1] == (3, 3, 16, 16)
     run = open_run(demo_of_tiny)
     assert run.manifest.options.partial_images == 60
     assert run.progress().state == "complete"

@@ -14,7 +14,7 @@ import vitscope
 from odd_images import READABLE, UNREADABLE, write_all
 from tiny_analysis import assert_same_bits, tiny_model, to_pixels, write_photos
 from vitscope.engine import head_importance
-from vitscope.errors import BadInput, InvalidArgument, NotAvailable, RunError, StorageError
+from vitscope.errors import BadInput, ImageUnreadable, InvalidArgument, NotAvailable, RunError, StorageError
 from vitscope.models.images import read_picture
 from vitscope.pipeline import LiveModel, Request, analyze, execute, plan, planning
 from vitscope.store import RunWriter, open_run
@@ -360,14 +360,51 @@ def test_the_live_model_answers_for_any_token(tmp_path, model):
     run = analyze(model, photos, tmp_path / "run")
     live = LiveModel(run, model)
     stored = run.featured_attention(1)
-    np.testing.assert_allclose(live.attention_rows(1, 0, "from"), stored[:, :, 0], atol=2e-3)
-    np.testing.assert_allclose(live.attention_rows(1, 7, "to"), stored[:, :, :, 7], atol=2e-3)
-    assert live.attention_rows(1, 7, "to").dtype == np.float16
-    with pytest.raises(InvalidArgument, match="16 tokens and 2 images"):
-        live.attention_rows(0, 16, "from")
+    np.testing.assert_allclose(live.matrices(1), stored, atol=2e-3)
+    assert live.matrices(1).dtype == np.float16
+    with pytest.raises(InvalidArgument, match="the run has 2, counted from 0"):
+        live.matrices(2)
     (photos / "000.png").unlink()
     with pytest.raises(NotAvailable, match="missing"):
-        live.attention_rows(0, 0, "from")
+        live.matrices(0)
+
+
+def test_a_dropped_image_is_seen_as_one_of_the_run(tmp_path, model):
+    photos = write_photos(tmp_path / "photos", 3)
+    run = analyze(model, photos, tmp_path / "run")
+    live = LiveModel(run, model)
+    dropped = live.drop((photos / "001.png").read_bytes(), "copy.png")
+    assert (dropped.image, dropped.name, dropped.note) == (3, "copy.png", None)
+    assert dropped.digest == run.images.at[1, "id"]
+    assert dropped.top[0] == (run.images.at[1, "prediction"], pytest.approx(run.images.at[1, "probability"]))
+    assert [probability for _, probability in dropped.top] == sorted((p for _, p in dropped.top), reverse=True)
+    assert len(dropped.top) == 5
+    assert dropped.preview[1] == run.preview(1).read_bytes()
+    np.testing.assert_array_equal(live.matrices(3), live.matrices(1))
+    with pytest.raises(ImageUnreadable, match="cannot look at odd.txt: not an image"):
+        live.drop(b"not an image at all", "odd.txt")
+    numbers = [live.drop((photos / "002.png").read_bytes(), "again.png").image for _ in range(8)]
+    assert numbers == list(range(4, 12))
+    with pytest.raises(NotAvailable, match="too long ago"):
+        live.matrices(3)
+    assert live.matrices(4).shape == live.matrices(0).shape
+
+
+def test_a_dropped_image_without_a_classifier(tmp_path):
+    model = tiny_model("DINO-like, no classifier")
+    photos = write_photos(tmp_path / "photos", 2)
+    run = analyze(model, photos, tmp_path / "run")
+    assert LiveModel(run, model).drop((photos / "000.png").read_bytes(), "x.png").top == ()
+    assert run.embedding.shape == (2, 24)
+
+
+def test_the_pooled_output_is_kept(tmp_path, model):
+    from vitscope.engine import features_and_logits
+
+    run = analyze(model, write_photos(tmp_path / "photos", 5), tmp_path / "run")
+    pixels = torch.stack([model.preprocess(Image.open(tmp_path / "photos" / f"{i:03d}.png")) for i in range(5)])
+    assert run.embedding.dtype == np.float16
+    np.testing.assert_allclose(run.embedding, features_and_logits(model, pixels)[0], rtol=2e-3, atol=1e-3)
 
 
 def test_the_live_model_must_be_the_run_s_own(tmp_path, model):

@@ -1,27 +1,60 @@
 """In-process clients of the server, and a stand-in for a loaded model."""
 
+import hashlib
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from starlette.testclient import TestClient
 
+from vitscope.errors import ImageUnreadable
 from vitscope.server import create_app
 from vitscope.store import Run
 
 BASE = "http://127.0.0.1:8765"
 
 
+@dataclass(frozen=True)
+class FakeDropped:
+    image: int
+    name: str
+    digest: str
+    top: tuple[tuple[int, float], ...]
+    note: str | None
+    preview: tuple[str, bytes]
+
+
 class FakeLive:
-    """Answers with numbers that say what was asked: image + query / 100, negative for direction `to`."""
+    """Answers with seeded matrices, others for each image, and remembers which images were asked for."""
 
     def __init__(self, run: Run) -> None:
-        self.shape = (run.manifest.model.n_layers, run.manifest.model.n_heads[0], run.tokens.n_tokens)
-        self.asked: list[tuple[int, int, str]] = []
+        tokens = run.tokens.n_tokens
+        self.shape = (run.manifest.model.n_layers, run.manifest.model.n_heads[0], tokens, tokens)
+        self.next = run.manifest.n_images
+        self.asked: list[int] = []
 
-    def attention_rows(self, image_row, query, direction, /):
-        self.asked.append((image_row, query, direction))
-        sign = 1 if direction == "from" else -1
-        return np.full(self.shape, sign * (image_row + query / 100), dtype=np.float16)
+    def of(self, image_row):
+        """The answer for an image, not remembered as asked."""
+        matrices = np.random.default_rng(image_row).uniform(size=self.shape) ** 4
+        return (matrices / matrices.sum(-1, keepdims=True)).astype(np.float16)
+
+    def matrices(self, image_row, /):
+        self.asked.append(image_row)
+        return self.of(image_row)
+
+    def drop(self, data, name, /):
+        if not data:
+            raise ImageUnreadable(f"cannot look at {name}: empty: the file has 0 bytes")
+        image, self.next = self.next, self.next + 1
+        digest = hashlib.sha256(data).hexdigest()
+        return FakeDropped(image, name, digest, ((3, 0.5), (0, 0.25)), None, ("png", b"\x89PNG" + data[:8]))
+
+
+def array(response, dtype=None) -> np.ndarray:
+    """The column that a response carries; without `dtype`, of the type its header names."""
+    dtype = dtype or np.dtype(response.headers["x-dtype"]).newbyteorder("<")
+    sizes = [int(size) for size in response.headers["x-shape"].split(",")]
+    return np.frombuffer(response.content, dtype=dtype).reshape(sizes)
 
 
 def client_of(run: Run, live=None, *, static: Path | None = None, raise_errors: bool = True) -> TestClient:

@@ -3,17 +3,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.server.clients import client_of
+from tests.server.clients import array, client_of
 from tests.synthetic_run import SKIPPED, synthetic_run
 
 from vitscope import report
 
 GOLDEN = Path(__file__).parent / "golden"
-
-
-def array(response, dtype):
-    values = np.frombuffer(response.content, dtype=dtype)
-    return values.reshape([int(size) for size in response.headers["x-shape"].split(",")])
 
 
 def test_golden_bodies(client):
@@ -100,6 +95,28 @@ def test_importance_is_the_runs(client, run, mode):
         ("/api/attention/5?query=reg1", 422, "invalid_request"),
         ("/api/attention/5?direction=sideways", 422, "invalid_request"),
         ("/api/preview/999", 404, "not_available"),
+        ("/api/strength/weight", 422, "invalid_request"),
+        ("/api/spread/nonsense", 422, "invalid_request"),
+        ("/api/layout/importance/umap", 422, "invalid_request"),
+        ("/api/layout/pixels/pca", 422, "invalid_request"),
+        ("/api/layout/importance/pca?metric=nonsense", 422, "invalid_request"),
+        ("/api/layout/importance/pca?mode=nonsense", 400, "invalid_argument"),
+        ("/api/layout/importance/pca?mode=cc%2Bcp", 404, "not_available"),
+        ("/api/mean/2", 400, "invalid_argument"),
+        ("/api/mean/-1", 422, "invalid_request"),
+        ("/api/thumbs/1", 404, "not_available"),
+        ("/api/thumbs/-1", 422, "invalid_request"),
+        ("/api/matrix/999/0/0", 404, "not_available"),
+        ("/api/matrix/0/2/0", 400, "invalid_argument"),
+        ("/api/matrix/0/0/3", 400, "invalid_argument"),
+        ("/api/matrix/5/0/0", 404, "not_available"),
+        ("/api/rollout/999", 404, "not_available"),
+        ("/api/rollout/5", 404, "not_available"),
+        ("/api/rollout/0?query=99", 400, "invalid_argument"),
+        ("/api/rollout/0?residual=2", 400, "invalid_argument"),
+        ("/api/rollout/0?discard=nan", 400, "invalid_argument"),
+        ("/api/rollout/0?start=2", 400, "invalid_argument"),
+        ("/api/rollout/0?fusion=sum", 422, "invalid_request"),
         (f"/api/preview/{SKIPPED}", 404, "not_available"),
         ("/api/nothing", 404, "not_found"),
     ],
@@ -154,8 +171,8 @@ class TestAttention:
     def test_the_live_model_answers_the_rest(self, live_client, live, run):
         image = next(row for row in range(2, run.manifest.n_images) if row not in run.featured)
         rows = array(live_client.get(f"/api/attention/{image}?query=7&direction=to"), "<f2")
-        assert live.asked == [(image, 7, "to")]
-        assert (rows == np.float16(-(image + 0.07))).all()
+        assert live.asked == [image]
+        np.testing.assert_array_equal(rows, live.of(image)[:, :, :, 7])
         assert live_client.get("/api/run").json()["capabilities"]["live"] is True
 
     def test_a_question_that_nobody_waits_for_is_not_computed(self, live_client, live, run, monkeypatch):
@@ -183,8 +200,11 @@ def test_preview_is_the_file(client, run):
 
 
 @pytest.mark.parametrize(
-    "address", ["/api/images", "/api/importance/jsd/head", "/api/attention/3?query=cls", "/api/preview/3"]
-)
+    "address",
+    ["/api/images", "/api/importance/jsd/head", "/api/attention/3?query=cls", "/api/attention/5", "/api/preview/3",
+     "/api/strength/mass", "/api/spread/focus", "/api/levels", "/api/layout/importance/pca", "/api/mean/1",
+     "/api/thumbs/0", "/api/matrix/0/1/2", "/api/rollout/0"],
+)  # fmt: skip
 def test_what_has_not_changed_costs_a_304(client, address):
     first = client.get(address)
     assert first.headers["cache-control"] == "private, no-cache"
@@ -201,4 +221,5 @@ def test_columns_are_compressed_where_the_client_can(tmp_path):
     run = synthetic_run(tmp_path / "run", n_images=80, shard_size=40)
     client = client_of(run)
     assert client.get("/api/images").headers["content-encoding"] == "gzip"
+    assert client.get("/api/importance/jsd/head").headers["content-encoding"] == "identity"  # noise does not shrink
     assert "content-encoding" not in client.get("/api/images", headers={"accept-encoding": "identity"}).headers

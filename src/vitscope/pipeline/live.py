@@ -1,27 +1,48 @@
-"""A run's model at hand: attention that the run does not keep, computed when it is asked for.
+"""A run's model at hand: attention that the run does not keep, computed when it is asked for; images new to it.
 
 Knows nothing about: HTTP. The server is given one of these; its routes never import torch.
 """
 
+import hashlib
 import threading
 from collections import OrderedDict
-from typing import Final, Literal
+from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
-from jaxtyping import Float16
+import torch
+from jaxtyping import Float, Float16
+from torch import Tensor
 
-from vitscope.engine import attention
+from vitscope.engine import attention, features_and_logits
 from vitscope.errors import ImageUnreadable, InvalidArgument, NotAvailable
 from vitscope.models import Model, load_model
+from vitscope.models.images import decode_picture
+from vitscope.pipeline.computing import encoded
 from vitscope.pipeline.loading import ImageSource
 from vitscope.store import Run
 
 _KEPT_BYTES: Final = 256 * 2**20
 """Matrices of the images looked at last are kept up to this size: a click on another token then costs nothing."""
+_DROPS_HELD: Final = 8
+"""Dropped images whose pixels are held."""
+_TOP: Final = 5
+
+
+@dataclass(frozen=True)
+class Dropped:
+    """An image that is in no run. `top` is (class, probability), best first; `preview` (`png` or `webp`, its bytes)."""
+
+    image: int
+    name: str
+    digest: str
+    top: tuple[tuple[int, float], ...]
+    note: str | None
+    preview: tuple[str, bytes]
 
 
 class LiveModel:
-    """Answers for any query token of any image of a run. One image at a time; safe to call from several threads."""
+    """Answers for any image of a run, and for new ones. One image at a time; safe to call from several threads."""
 
     def __init__(self, run: Run, model: Model) -> None:
         """Take a model that is the run's own.
@@ -39,43 +60,81 @@ class LiveModel:
         self._model = model
         self._source = ImageSource(run, model)
         self._kept: OrderedDict[int, np.ndarray] = OrderedDict()
+        self._dropped: OrderedDict[int, Float[Tensor, "color row col"]] = OrderedDict()
+        self._next = run.manifest.n_images
         self._lock = threading.Lock()
 
-    def attention_rows(
-        self, image_row: int, query: int, direction: Literal["from", "to"], /
-    ) -> Float16[np.ndarray, "layer head key"]:
-        """Attention of every head for one token: `from` it (its row of the matrix) or `to` it (its column).
+    def matrices(self, image_row: int, /) -> Float16[np.ndarray, "layer head query key"]:
+        """Whole attention of an image: a row of the run, or the number that a dropped one was given.
 
         Raises
         ------
-        NotAvailable: the image's file is not there any more, or was changed.
-        InvalidArgument: no such image or token.
+        NotAvailable: the image's file is not there any more, or was changed; or it was dropped too long ago.
+        InvalidArgument: no such image.
         """
-        if not 0 <= query < self._run.tokens.n_tokens or not 0 <= image_row < self._run.manifest.n_images:
-            raise InvalidArgument(
-                f"cannot read token {query} of image {image_row}: the run has {self._run.tokens.n_tokens} tokens and "
-                f"{self._run.manifest.n_images} images, counted from 0"
-            )
         with self._lock:
-            matrices = self._matrices(image_row)
-        return matrices[:, :, query] if direction == "from" else matrices[:, :, :, query]
+            return self._matrices(image_row)
+
+    def drop(self, data: bytes, name: str, /) -> Dropped:
+        """Look at the bytes of an image file: prediction and preview; its pixels are held for `matrices`.
+
+        Numbers of dropped images follow the rows of the run. Only the last few are held.
+
+        Raises
+        ------
+        ImageUnreadable: the bytes are no image, or one that is refused in a run too.
+        """
+        try:
+            picture = decode_picture(data, channels=self._model.input_size[0])
+        except ImageUnreadable as error:
+            raise ImageUnreadable(f"cannot look at {name}: {error.message}", "Drop another picture.") from error
+        pixels = self._model.preprocess(picture.image)
+        with self._lock:
+            _, logits = features_and_logits(self._model, pixels[None])
+            number, self._next = self._next, self._next + 1
+            self._dropped[number] = pixels
+            while len(self._dropped) > _DROPS_HELD:
+                oldest, _ = self._dropped.popitem(last=False)
+                self._kept.pop(oldest, None)
+        return Dropped(
+            image=number,
+            name=name,
+            digest=hashlib.sha256(data).hexdigest(),
+            top=() if logits is None else _most_probable(logits[0]),
+            note=picture.note,
+            preview=encoded(self._model.to_picture(pixels)),
+        )
 
     def _matrices(self, row: int) -> np.ndarray:
         if row in self._kept:
             self._kept.move_to_end(row)
             return self._kept[row]
+        matrices = attention(self._model, self._pixels(row)[None])[0].cpu().numpy().astype(np.float16)
+        self._kept[row] = matrices
+        while len(self._kept) > 1 and sum(kept.nbytes for kept in self._kept.values()) > _KEPT_BYTES:
+            self._kept.popitem(last=False)
+        return matrices
+
+    def _pixels(self, row: int) -> Float[Tensor, "color row col"]:
+        n_images = self._run.manifest.n_images
+        if row in self._dropped:
+            return self._dropped[row]
+        if n_images <= row < self._next:
+            raise NotAvailable(f"image {row} was dropped too long ago", "Drop it again.")
+        if not 0 <= row < n_images:
+            raise InvalidArgument(f"cannot read image {row}: the run has {n_images}, counted from 0")
         try:
-            pixels, _ = self._source.load(row)
+            return self._source.load(row)[0]
         except ImageUnreadable as error:
             raise NotAvailable(
                 f"cannot compute the attention of image {row} ({self._run.original(row)}): {error.message}",
                 "Put the file back where it was, or look at one of the featured images.",
             ) from error
-        matrices = attention(self._model, pixels[None])[0].numpy().astype(np.float16)
-        self._kept[row] = matrices
-        while len(self._kept) > 1 and sum(kept.nbytes for kept in self._kept.values()) > _KEPT_BYTES:
-            self._kept.popitem(last=False)
-        return matrices
+
+
+def _most_probable(logits: Float[Tensor, "class"]) -> tuple[tuple[int, float], ...]:
+    best = torch.softmax(logits.double(), -1).topk(min(_TOP, len(logits)))
+    return tuple(zip(best.indices.tolist(), best.values.tolist(), strict=True))
 
 
 def load_live(run: Run, weights: str | None = None) -> LiveModel:

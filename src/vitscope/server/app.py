@@ -17,6 +17,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from vitscope._version import __version__
 from vitscope.errors import InvalidArgument
 from vitscope.server import assets, failures
+from vitscope.server.image_routes import router as image_router
 from vitscope.server.live import Live
 from vitscope.server.routes import router
 from vitscope.server.security import LocalOnly
@@ -33,6 +34,7 @@ def api() -> FastAPI:
     app = FastAPI(title="vitscope", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
     failures.install(app)
     app.include_router(router)
+    app.include_router(image_router)
     return app
 
 

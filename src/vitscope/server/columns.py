@@ -30,12 +30,13 @@ def not_modified(tag: str) -> Response:
     return Response(status_code=304, headers={"etag": tag, "cache-control": REVALIDATE})
 
 
-def column(values: NDArray[np.floating], tag: str) -> Response:
+def column(values: NDArray[np.floating] | NDArray[np.uint8], tag: str) -> Response:
     """An array as bytes in row order; its type and shape travel in `x-dtype` and `x-shape`."""
     little = np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("<"))
     headers = {
         "etag": tag,
         "cache-control": REVALIDATE,
+        "content-encoding": "identity",  # no gzip: it takes 30 ms a megabyte and saves an eighth of such numbers
         "x-dtype": values.dtype.name,
         "x-shape": ",".join(str(size) for size in values.shape),
     }

@@ -7,18 +7,25 @@ import math
 from typing import Any
 
 from vitscope import report
-from vitscope.server.catalogue import METRICS, mode_label, unavailable_reason
+from vitscope.report.layout import METHODS, TSNE_LIMIT
+from vitscope.server import thumbs
+from vitscope.server.catalogue import METRICS, SPREAD, measure_reason, mode_label, unavailable_reason
+from vitscope.server.live import Dropped
 from vitscope.server.served import Served
 from vitscope.server.wire import (
     Capabilities,
+    ClassGuess,
+    DroppedImage,
     GroupProgress,
     ImageTable,
+    MeasureInfo,
     MetricInfo,
     ModeInfo,
     ModelInfo,
     ProgressInfo,
     RunInfo,
     Size,
+    ThumbsInfo,
     TokenInfo,
 )
 from vitscope.store import Manifest, Run
@@ -43,6 +50,10 @@ def run_info(served: Served) -> RunInfo:
         metrics=metrics,
         modes=mode_infos(manifest),
         default_metric="jsd" if manifest.model.n_classes else "out_cos",
+        spread=measure_infos(manifest),
+        hops=max(manifest.tokens.rows, manifest.tokens.cols),
+        diagonal=_diagonal(manifest),
+        thumbs=ThumbsInfo(size=thumbs.SIZE, columns=thumbs.COLUMNS, per_page=thumbs.PER_PAGE),
         capabilities=capabilities(served),
         headline=served.kept("headline", generation, lambda: report.headline(run)),
         generation=generation,
@@ -76,6 +87,28 @@ def _tokens(manifest: Manifest) -> TokenInfo:
         patch=Size(height=height, width=width),
         cls=tokens.cls,
     )
+
+
+def _diagonal(manifest: Manifest) -> float:
+    """Of the token grid's image in pixels, as `measures.image_diagonal`."""
+    (height, width), tokens = manifest.tokens.patch, manifest.tokens
+    return math.hypot(tokens.rows * height, tokens.cols * width)
+
+
+def measure_infos(manifest: Manifest) -> list[MeasureInfo]:
+    """The measures of spread in words, with the reason where the model has no values for one."""
+    cls = manifest.tokens.cls is not None
+    return [
+        MeasureInfo(
+            name=name,
+            label=measure.label,
+            unit=measure.unit,
+            definition=measure.definition,
+            available=not measure_reason(measure, cls=cls),
+            reason=measure_reason(measure, cls=cls),
+        )
+        for name, measure in SPREAD.items()
+    ]
 
 
 def metric_infos(manifest: Manifest) -> list[MetricInfo]:
@@ -113,13 +146,20 @@ def mode_infos(manifest: Manifest) -> list[ModeInfo]:
 
 
 def capabilities(served: Served) -> Capabilities:
-    """Which attention this server can answer."""
+    """What this server can answer now."""
     run = served.run
+    embedding = run.manifest.model.n_features is not None
+    sources = ("importance", "embedding") if embedding else ("importance",)
+    methods = [method for method in METHODS if method != "tsne" or run.manifest.n_images <= TSNE_LIMIT]
     return Capabilities(
         live=served.live is not None,
         live_command=served.live_command,
         cls_rows=run.manifest.tokens.cls is not None,
         featured=list(run.featured),
+        embedding=embedding,
+        mean=run.has_mean_attention,
+        layouts=[f"{source}/{method}" for source in sources for method in methods],
+        tsne_limit=TSNE_LIMIT,
     )
 
 
@@ -170,6 +210,26 @@ def _class_names(run: Run, labels: list[int], predictions: list[int], given: lis
     names = {number: own[number] if number < len(own) else f"class {number}" for number in numbers}
     names |= {label: name for label, name in zip(labels, given, strict=True) if label >= 0 and name}
     return {str(number): name for number, name in sorted(names.items())}
+
+
+def dropped_image(run: Run, dropped: Dropped) -> DroppedImage:
+    """A dropped image; its classes by the names that the run's images have."""
+    frame = run.images
+    names = _class_names(
+        run, frame["label"].tolist(), [number for number, _ in dropped.top], frame["class_name"].tolist()
+    )
+    top = [
+        ClassGuess(number=number, name=names[str(number)], probability=probability)
+        for number, probability in dropped.top
+    ]
+    return DroppedImage(
+        image=dropped.image,
+        name=dropped.name,
+        prediction=top[0].number if top else -1,
+        probability=top[0].probability if top else None,
+        top=top,
+        note=dropped.note,
+    )
 
 
 def _missing(value: Any) -> bool:  # noqa: ANN401 - a cell of a data frame

@@ -1,46 +1,48 @@
-"""The API over one run folder: what the page asks for, without torch.
+"""The API over one run folder: what the page asks about all images, without torch.
 
-Knows nothing about: models. A model that is loaded comes in as `Live`.
+Knows nothing about: models; one image in depth (`image_routes`).
 """
 
 from typing import Annotated, Any, Final, Literal
 
 import numpy as np
-from anyio import from_thread
-from fastapi import APIRouter, Depends, Path, Query, Request, Response
-from fastapi.responses import FileResponse
+from fastapi import APIRouter, Path, Request, Response
 from numpy.typing import NDArray
 
-from vitscope.errors import InvalidArgument, NotAvailable
+from vitscope.errors import NotAvailable
+from vitscope.report.layout import Layout, Method, embedding_vectors, importance_vectors, layout
+from vitscope.report.levels import map_entropies
 from vitscope.server import describe
-from vitscope.server.columns import BINARY, REVALIDATE, column, etag, not_modified, unchanged
+from vitscope.server.asking import FAILURES, UNCHANGED, MetricName, TheRun, binary, computed_mode, known_layer
+from vitscope.server.codes import LOG8, encode_log8
+from vitscope.server.columns import REVALIDATE, column, etag, not_modified, unchanged
+from vitscope.server.matrices import pooled
 from vitscope.server.served import Served
-from vitscope.server.wire import Direction, ErrorBody, ImageTable, ProgressInfo, RunInfo
-from vitscope.tokens import HEAD, canonical_mode
+from vitscope.server.wire import ImageTable, ProgressInfo, RunInfo
 
-MetricName = Literal["prob_drop", "logit_drop", "jsd", "flip", "out_cos", "cls_cos", "patch_cos"]
+StrengthKind = Literal["mass", "density"]
+SpreadName = Literal[
+    "distance",
+    "entropy",
+    "cls_entropy",
+    "focus",
+    "coverage",
+    "nmi",
+    "sink",
+    "cls_self",
+    "cls_to_patches",
+    "patches_to_cls",
+    "patches_to_patches",
+    "to_cls",
+    "to_other",
+]
+Layer = Annotated[int, Path(ge=0, description="Number of the layer, from 0.")]
 
-_FAILURES: Final[dict[int | str, dict[str, Any]]] = {
-    400: {"model": ErrorBody, "description": "An argument outside what the run allows."},
-    403: {"model": ErrorBody, "description": "Not this server's own page."},
-    404: {"model": ErrorBody, "description": "Not there, or not available without the live model."},
-    409: {"model": ErrorBody, "description": "The run folder is damaged or incomplete."},
-    422: {"model": ErrorBody, "description": "The request does not fit the route."},
-}
-_BINARY: Final[dict[int | str, dict[str, Any]]] = {
-    200: {"content": {BINARY: {"schema": {"type": "string", "format": "binary"}}}},
-    304: {"description": "Unchanged since the tag in If-None-Match."},
-}
+MEAN_BYTES: Final = 16 * 2**20
+"""A mean attention of more entries than this is sent in blocks of tokens."""
+POOLED: Final = 64
 
-router = APIRouter(prefix="/api", responses=_FAILURES)
-
-
-def _served(request: Request) -> Served:
-    return request.app.state.served
-
-
-TheRun = Annotated[Served, Depends(_served)]
-ImageRow = Annotated[int, Path(ge=0, description="Row number of the image.")]
+router = APIRouter(prefix="/api", responses=FAILURES)
 
 
 @router.get("/run")
@@ -57,7 +59,7 @@ def progress(served: TheRun, response: Response) -> ProgressInfo:
     return describe.progress_info(served)
 
 
-@router.get("/images", responses={304: _BINARY[304]}, response_model=ImageTable)
+@router.get("/images", responses=UNCHANGED, response_model=ImageTable)
 def images(served: TheRun, request: Request, response: Response) -> ImageTable | Response:
     """The image table, one list a column."""
     generation = served.run.progress().generation
@@ -68,101 +70,147 @@ def images(served: TheRun, request: Request, response: Response) -> ImageTable |
     return served.kept("images", generation, lambda: describe.image_table(served.run, generation))
 
 
-@router.get("/importance/{metric}/{mode}", response_class=Response, responses=_BINARY)
+@router.get("/importance/{metric}/{mode}", response_class=Response, responses=binary())
 def importance(served: TheRun, request: Request, metric: MetricName, mode: str) -> Response:
     """One metric of one mode: float32 [image, layer, head], little-endian; NaN = not computed."""
-    manifest = served.run.manifest
-    mode = canonical_mode(mode, manifest.tokens)
-    if mode not in manifest.options.modes:
-        raise NotAvailable(
-            f"mode {mode} was not computed in this run (it has {', '.join(manifest.options.modes)})",
-            f"Analyse with --modes {HEAD},{mode}.",
-        )
-    tag = etag(manifest.run_id, served.run.progress().generation, metric, mode)
+    mode = computed_mode(served.run.manifest, mode)
+    tag = _tag(served, metric, mode)
     if unchanged(request, tag):
         return not_modified(tag)
     return column(np.asarray(served.run.effect(metric, mode), dtype=np.float32), tag)
 
 
-@router.get("/attention/{image}", response_class=Response, responses=_BINARY)
-def attention(
-    served: TheRun,
-    request: Request,
-    image: ImageRow,
-    query: Annotated[str, Query(description="`cls`, or the index of a token.", pattern=r"^(cls|\d{1,6})$")] = "cls",
-    direction: Direction = "from",
-) -> Response:
-    """Attention of every head for one token: float16 [layer, head, key], little-endian; NaN = not stored."""
-    _known_image(served, image)
-    token = _token(served, query)
-    source, rows = _stored_rows(served, image, token, direction)
-    tag = etag(served.run.manifest.run_id, "attention", source, image, token, direction)
+@router.get("/strength/{kind}", response_class=Response, responses=binary())
+def strength(served: TheRun, request: Request, kind: StrengthKind) -> Response:
+    """Attention by hop: float16 [image, layer, head, hop], little-endian; NaN = not computed."""
+    tag = _tag(served, "strength", kind)
     if unchanged(request, tag):
         return not_modified(tag)
-    if rows is None:
-        assert served.live is not None  # noqa: S101 - `_stored_rows` raised otherwise
-        with served.live_lock:
-            if from_thread.run(request.is_disconnected):  # the page has moved on while this waited for its turn
-                return Response(status_code=503)
-            rows = served.live.attention_rows(image, token, direction)
-    return column(np.asarray(rows, dtype=np.float16), tag)
+    return column(_half(served.run.measure(f"strength/{kind}")), tag)
+
+
+@router.get("/spread/{measure}", response_class=Response, responses=binary())
+def spread(served: TheRun, request: Request, measure: SpreadName) -> Response:
+    """One measure of spread: float16 [image, layer, head], little-endian; NaN = not computed, inf is possible."""
+    tag = _tag(served, "spread", measure)
+    if unchanged(request, tag):
+        return not_modified(tag)
+    return column(_half(served.run.measure(f"spread/{measure}")), tag)
+
+
+@router.get("/levels", response_class=Response, responses=binary())
+def levels(served: TheRun, request: Request) -> Response:
+    """Entropy of each image's CLS map: float32 [image, layer + 1], nats, last column the mean; NaN = not done."""
+    if served.run.manifest.tokens.cls is None:
+        raise NotAvailable(
+            "there are no spread levels: this model has no CLS token", "They are of the CLS token's map."
+        )
+    generation = served.run.progress().generation
+    tag = etag(served.run.manifest.run_id, generation, "levels")
+    if unchanged(request, tag):
+        return not_modified(tag)
+    return column(served.kept("levels", generation, lambda: map_entropies(served.run)), tag)
 
 
 @router.get(
-    "/preview/{image}",
+    "/layout/{source}/{method}",
     response_class=Response,
-    responses={200: {"content": {"image/png": {}, "image/webp": {}}}, 304: _BINARY[304]},
+    responses=binary("x-trustworthiness", "x-continuity"),
 )
-def preview(served: TheRun, request: Request, image: ImageRow) -> Response:
-    """The picture exactly as the model saw it."""
-    _known_image(served, image)
-    path = served.run.preview(image)
-    folder = served.run.path.resolve()
-    if path is None or not path.is_file() or not path.resolve().is_relative_to(folder):
-        raise NotAvailable(f"there is no picture of image {image} yet", "It is written when the image is analysed.")
-    tag = etag(served.run.manifest.run_id, "preview", image)
+def positions(
+    served: TheRun,
+    request: Request,
+    source: Literal["importance", "embedding"],
+    method: Method,
+    metric: MetricName = "jsd",
+    mode: str = "head",
+) -> Response:
+    """The images as points in the plane: float32 [image, 2], little-endian; NaN = the image has no values.
+
+    `importance`: near are images on which the same heads matter (one metric and mode, signed square roots).
+    `embedding`: near are images that look alike to the model (pooled output, unit length), whatever metric and mode.
+    """
+    mode = computed_mode(served.run.manifest, mode)
+    what = (source, metric, mode) if source == "importance" else (source,)
+    generation = served.run.progress().generation
+    tag = etag(served.run.manifest.run_id, generation, "layout", *what, method)
     if unchanged(request, tag):
         return not_modified(tag)
-    # "identity" keeps the gzip middleware off what is compressed already
+    made: Layout = served.layouts((generation, *what, method), lambda: layout(_vectors(served, what), method))
+    response = column(made.positions, tag)
+    response.headers["x-trustworthiness"] = f"{made.trustworthiness:.4f}"
+    response.headers["x-continuity"] = f"{made.continuity:.4f}"
+    return response
+
+
+@router.get("/mean/{layer}", response_class=Response, responses=binary("x-code", "x-pooled"))
+def mean(served: TheRun, request: Request, layer: Layer) -> Response:
+    """Mean attention of one layer over the images: uint8 [head, query, key] in the code `log8`, see `x-code`.
+
+    0 is 0; codes 1 to 255 are 10^(-5 + 5 (code - 1) / 254). Where there are many tokens, `x-pooled` says into how many
+    blocks of consecutive tokens they were averaged, both ways.
+    """
+    run, manifest = served.run, served.run.manifest
+    known_layer(manifest, layer)
+    if not run.has_mean_attention:
+        kept = manifest.options.mean_attention
+        raise NotAvailable(
+            "the mean attention is not there yet"
+            if kept
+            else "this run keeps no mean attention: it would be too large",
+            "It comes once all heads are done." if kept else "The featured images have whole matrices.",
+        )
+    tag = _tag(served, "mean", layer)
+    if unchanged(request, tag):
+        return not_modified(tag)
+    model = manifest.model
+    too_large = model.n_layers * max(model.n_heads) * manifest.tokens.n_tokens**2 > MEAN_BYTES
+    matrices = run.layer_mean_attention(layer)
+    matrices = matrices if not too_large else pooled(matrices, POOLED)
+    response = column(encode_log8(matrices), tag)
+    response.headers["x-code"] = LOG8
+    if too_large:
+        response.headers["x-pooled"] = str(matrices.shape[-1])
+    return response
+
+
+@router.get(
+    "/thumbs/{page}",
+    response_class=Response,
+    responses={200: {"content": {"image/webp": {}}}, **UNCHANGED},
+)
+def thumbs(served: TheRun, request: Request, page: Annotated[int, Path(ge=0, description="From 0.")]) -> Response:
+    """An atlas of thumbnails in row order; RunInfo.thumbs says how it is laid out. Missing ones are transparent."""
+    stamp = served.thumbs.stamp()
+    tag = etag(served.run.manifest.run_id, "thumbs", page, stamp)
+    atlas = None if unchanged(request, tag) else served.thumbs.page(page, stamp)
+    if atlas is None:
+        return not_modified(tag)
     headers = {"etag": tag, "cache-control": REVALIDATE, "content-encoding": "identity"}
-    return FileResponse(path, headers=headers)
+    return Response(atlas, media_type="image/webp", headers=headers)
 
 
-def _known_image(served: Served, image: int) -> None:
-    count = served.run.manifest.n_images
-    if image >= count:
-        raise NotAvailable(f"there is no image {image}: this run has {count}, counted from 0")
+def _tag(served: Served, *parts: object) -> str:
+    return etag(served.run.manifest.run_id, served.run.progress().generation, *parts)
 
 
-def _token(served: Served, query: str) -> int:
-    tokens = served.run.tokens
-    if query == "cls":
-        if tokens.cls is None:
-            raise InvalidArgument(
-                "cannot query the CLS token: this model has none", f"Give a token index, 0 to {tokens.n_tokens - 1}."
-            )
-        return tokens.cls
-    if int(query) >= tokens.n_tokens:
-        raise InvalidArgument(f"there is no token {query}: this model has {tokens.n_tokens}, counted from 0")
-    return int(query)
+def _half(values: NDArray[Any]) -> NDArray[np.float16]:
+    with np.errstate(over="ignore"):  # beyond 65504 it is infinite: a sink that nothing is comparable with
+        return values.astype(np.float16)
 
 
-def _stored_rows(served: Served, image: int, token: int, direction: Direction) -> tuple[str, NDArray[Any] | None]:
-    """Where the answer comes from and, unless from the live model, the answer [layer, head, key]."""
-    run, tokens = served.run, served.run.tokens
-    if image in run.featured:
-        matrices = run.featured_attention(image)
-        return "featured", matrices[:, :, token, :] if direction == "from" else matrices[:, :, :, token]
-    if served.live is not None:
-        return "live", None
-    if token == tokens.cls and direction == "from":
-        patches = run.cls_rows(image)
-        if patches is None:
-            raise NotAvailable(f"image {image} has no attention yet, or was skipped", "Its row says which.")
-        rows = np.full((*patches.shape[:2], tokens.n_tokens), np.nan, dtype=np.float16)
-        rows[:, :, tokens.patches] = patches
-        return "cls", rows
-    raise NotAvailable(
-        f"attention {direction} token {tokens.name(token)} of image {image} is not stored in this run",
-        f"It needs the model: {served.live_command}",
-    )
+def _vectors(served: Served, what: tuple[str, ...]) -> NDArray[Any]:
+    """What the images are laid out by: `what` is (importance, metric, mode) or (embedding,)."""
+    run = served.run
+    if what[0] == "embedding":
+        embedding = run.embedding
+        if embedding is None:
+            raise NotAvailable("this run has no embeddings: it was made before they were kept", "Analyse again.")
+        return embedding_vectors(embedding)
+    vectors = importance_vectors(run.effect(what[1], what[2]))
+    if run.progress().units["head"][0] and not vectors.shape[1]:
+        raise NotAvailable(
+            f"there are no values of {what[1]} in mode {what[2]} to lay the images out by",
+            "They are not computed yet, or this model has none; out_cos is always there.",
+        )
+    return vectors

@@ -7,13 +7,17 @@ import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
+from vitscope.server.drops import Drops
+from vitscope.server.kept import Kept
 from vitscope.server.live import Live
 from vitscope.server.pace import Pace
+from vitscope.server.thumbs import Thumbs
 from vitscope.store import Run
 
 T = TypeVar("T")
+_LAYOUTS: Final = 8
 
 
 @dataclass
@@ -24,7 +28,13 @@ class Served:
     live: Live | None = None
     pace: Pace = field(default_factory=Pace)
     live_lock: Lock = field(default_factory=Lock)
-    _kept: dict[str, tuple[int, Any]] = field(default_factory=dict)
+    drops: Drops = field(default_factory=Drops)
+    layouts: Kept[Any] = field(default_factory=lambda: Kept(_LAYOUTS))
+    thumbs: Thumbs = field(init=False)
+    _kept: dict[str, Kept[Any]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.thumbs = Thumbs(self.run)
 
     @property
     def live_command(self) -> str:
@@ -32,8 +42,5 @@ class Served:
         return f"vitscope serve {shlex.quote(str(self.run.path))} --live"
 
     def kept(self, key: str, generation: int, make: Callable[[], T]) -> T:
-        """What `make` returns, computed once for each generation of the run."""
-        held = self._kept.get(key)
-        if held is None or held[0] != generation:
-            held = self._kept[key] = (generation, make())
-        return held[1]
+        """What `make` returns, computed once for each generation of the run; older generations are forgotten."""
+        return self._kept.setdefault(key, Kept(1))(generation, make)

@@ -9,9 +9,6 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-Direction = Literal["from", "to"]
-"""`from`: the query's row, what this token attends to. `to`: the key's column, which tokens attend to it."""
-
 
 class Wire(BaseModel):
     """Base of every message: snake_case in Python, camelCase on the wire, immutable, no unknown fields."""
@@ -79,6 +76,17 @@ class MetricInfo(Wire):
     reason: str = Field(description="Why the metric has no values; empty where it has.")
 
 
+class MeasureInfo(Wire):
+    """One measure of how a head's attention spreads; one number for each image and head."""
+
+    name: str
+    label: str
+    unit: str = Field(description="Empty for plain numbers.")
+    definition: str
+    available: bool
+    reason: str = Field(description="Why the measure has no values; empty where it has.")
+
+
 class ModeInfo(Wire):
     """Which part of a head's matrix is pruned."""
 
@@ -89,13 +97,25 @@ class ModeInfo(Wire):
     reason: str = Field(description="Why the mode has no values, with what would make them; empty where it has.")
 
 
+class ThumbsInfo(Wire):
+    """How the atlases of thumbnails are laid out: row by row, `columns` a row, `per_page` images a page."""
+
+    size: int = Field(description="Pixels, both ways.")
+    columns: int
+    per_page: int
+
+
 class Capabilities(Wire):
-    """What this server can answer about attention; the page disables the rest and says why."""
+    """What this server can answer; the page disables the rest and says why."""
 
     live: bool = Field(description="The model is loaded: any query token of any image.")
     live_command: str = Field(description="The command that makes the same run live.")
     cls_rows: bool = Field(description="The CLS token's row is stored for every image that is done.")
     featured: list[int] = Field(description="Images whose whole matrices are stored: any query, without the model.")
+    embedding: bool = Field(description="The model's pooled output is stored; runs of format 1 have none.")
+    mean: bool = Field(description="The mean attention over the images is there (it comes once all heads are done).")
+    layouts: list[str] = Field(description="Answerable `source/method` of the map of images, e.g. `importance/pca`.")
+    tsne_limit: int = Field(description="Images with values, at most, that t-SNE is computed for.")
 
 
 class RunInfo(Wire):
@@ -113,6 +133,10 @@ class RunInfo(Wire):
     metrics: list[MetricInfo]
     modes: list[ModeInfo]
     default_metric: str
+    spread: list[MeasureInfo]
+    hops: int = Field(description="Length of the hop axis of strength: hops 0 to hops - 1.")
+    diagonal: float = Field(description="Of the image, in pixels: what a distance is a share of.")
+    thumbs: ThumbsInfo
     capabilities: Capabilities
     headline: str | None = Field(description="The run's first answer in one sentence; None until there is one.")
     generation: int
@@ -154,3 +178,22 @@ class ImageTable(Wire):
     problem: list[str | None] = Field(description="Why an image was skipped.")
     note: list[str | None] = Field(description="An oddity that was handled.")
     class_names: dict[str, str] = Field(description="Name of every class that occurs in the columns, by its number.")
+
+
+class ClassGuess(Wire):
+    """A class with its probability."""
+
+    number: int
+    name: str
+    probability: float
+
+
+class DroppedImage(Wire):
+    """An image that was dropped on the page, as the live model sees it; it is in no run and is soon forgotten."""
+
+    image: int = Field(description="Its key until it is forgotten, from nImages up: preview, attention and the like.")
+    name: str = Field(description="File name as given.")
+    prediction: int = Field(description="-1: no classifier.")
+    probability: float | None = Field(description="Of the predicted class.")
+    top: list[ClassGuess] = Field(description="The most probable classes, at most 5; empty without a classifier.")
+    note: str | None = Field(description="An oddity of the file that was handled.")
