@@ -1,0 +1,287 @@
+"""The goals of the web app (docs/goals.md), measured in a real Chromium and printed as a table.
+
+`make bench-ui`, or `python benchmarks/ui.py [--run RUN]`. Without --run a seeded, synthetic run of 5,000 images, 144 heads
+and 7 modes is made (once, in .bench/) and served without a model; its numbers mean nothing, its size is the point.
+Latencies are from the input event's own time stamp to the first frame after the page has come to rest, p95 of n.
+"""
+
+import argparse
+import gzip
+import json
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+
+from tests.browser.conftest import ARGUMENTS, serving  # noqa: E402
+from tests.synthetic_run import synthetic_run  # noqa: E402
+
+from vitscope.server.assets import STATIC  # noqa: E402
+from vitscope.store import Run, open_run  # noqa: E402
+
+BENCH = ROOT / ".bench"
+WATCH = """() => {
+  const seen = { start: 0, last: 0, tasks: [] };
+  const painted = () => new Promise(done => requestAnimationFrame(() => {
+    const channel = new MessageChannel();
+    channel.port1.onmessage = () => done(performance.now());
+    channel.port2.postMessage(0);
+  }));
+  const mark = () => painted().then(now => { seen.last = now; });
+  for (const kind of ['mouseover', 'mousemove', 'click', 'change', 'keydown'])
+    document.addEventListener(kind, event => { if (!seen.start) { seen.start = event.timeStamp; mark(); } }, { capture: true });
+  new MutationObserver(changes => { if (changes.some(c => !c.target.parentElement?.closest?.('footer'))) mark(); })
+    .observe(document.body, { subtree: true, childList: true, attributes: true, characterData: true });
+  new PerformanceObserver(list => seen.tasks.push(...list.getEntries().map(e => e.duration))).observe({ type: 'longtask' });
+  window.__seen = seen;
+}"""
+
+
+@dataclass
+class Row:
+    """One goal: what was measured against which limit; `met` None = for information."""
+
+    number: str
+    goal: str
+    limit: str
+    measured: str
+    met: bool | None
+
+
+def p95(times: list[float]) -> float:
+    return float(np.quantile(times, 0.95))
+
+
+class Stopwatch:
+    """Runs gestures on a page and says how long each took until the page was at rest."""
+
+    def __init__(self, page: Any) -> None:
+        self.page = page
+        page.evaluate(WATCH)
+
+    def time(self, gesture: Callable[[], object], *, quiet_ms: int = 120) -> float:
+        """Milliseconds from the first input event of a gesture to the last frame that changed the page."""
+        self.page.evaluate("() => { window.__seen.start = 0; window.__seen.last = 0; }")
+        gesture()
+        self.page.wait_for_timeout(quiet_ms)
+        last = -1.0
+        while True:
+            seen = self.page.evaluate("() => window.__seen")
+            if seen["last"] == last:
+                return seen["last"] - seen["start"] if seen["start"] else float("nan")
+            last = seen["last"]
+            self.page.wait_for_timeout(60)
+
+    def long_tasks(self) -> list[float]:
+        """Durations of tasks over 50 ms since the last call."""
+        tasks = self.page.evaluate("() => window.__seen.tasks.splice(0)")
+        return [float(task) for task in tasks]
+
+
+@contextmanager
+def chromium() -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    executable = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if executable is None:
+        sys.exit("no chromium on this machine: install Debian's package `chromium`")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+def reference_run() -> Run:
+    """The synthetic run, made once."""
+    path = BENCH / "ui-run"
+    if not (path / "run.json").is_file():
+        BENCH.mkdir(exist_ok=True)
+        print("making the synthetic run of 5,000 images (once) ...", flush=True)
+        return synthetic_run(
+            path, n_images=5000, layers=12, heads=12, grid=(14, 14), shard_size=500, partial_images=5000, n_featured=4
+        )
+    return open_run(path)
+
+
+def opened(browser: Any, address: str, **options: Any) -> Any:
+    page = browser.new_context(viewport={"width": 1440, "height": 900}, **options).new_page()
+    page.set_default_timeout(60_000)
+    page.goto(address)
+    page.wait_for_selector("[data-head]")
+    return page
+
+
+def at_rest(page: Any) -> None:
+    page.wait_for_load_state("networkidle")
+    page.wait_for_timeout(800)
+
+
+def first_load(browser: Any, address: str) -> list[Row]:
+    """Goals 9 and 10: bytes of script, seconds to the matrix, bytes until then."""
+    page = browser.new_context(viewport={"width": 1440, "height": 900}).new_page()
+    page.goto(address)
+    page.wait_for_selector('[data-head][data-value]:not([data-value=""])')
+    ready, moved, page_bytes = page.evaluate(
+        """() => [performance.now(), performance.getEntriesByType('resource').reduce((sum, e) => sum + e.encodedBodySize, 0),
+                  performance.getEntriesByType('navigation')[0].encodedBodySize]"""
+    )
+    scripts = {file.name: len(gzip.compress(file.read_bytes(), 9)) for file in (STATIC / "assets").glob("*.js")}
+    entry = page.evaluate("() => performance.getEntriesByType('resource').filter(e => e.name.endsWith('.js')).map(e => e.name)")
+    loaded = sum(size for name, size in scripts.items() if any(url.endswith(name) for url in entry))
+    total = sum(scripts.values())
+    mib = (moved + page_bytes) / 2**20
+    page.context.close()
+    return [
+        Row("9", "script for Explore, gzip", "<= 120 KiB", f"{loaded / 1024:.1f} KiB", loaded <= 120 * 1024),
+        Row("9", "script of all perspectives, gzip", "<= 300 KiB", f"{total / 1024:.1f} KiB", total <= 300 * 1024),
+        Row("10", "navigation to matrix with numbers", "<= 1.5 s", f"{ready / 1000:.2f} s", ready <= 1500),
+        Row("10", "bytes until then", "<= 2.5 MiB", f"{mib:.2f} MiB", mib <= 2.5),
+    ]
+
+
+def explore(browser: Any, address: str) -> list[Row]:
+    """Goals 1, 2, 3 and 8 on Explore with every pane open."""
+    page = opened(browser, address)
+    at_rest(page)
+    watch = Stopwatch(page)
+    cells = page.locator("[data-head]")
+    random = np.random.default_rng(0)
+    boxes = [cells.nth(int(i)).bounding_box() for i in random.integers(0, cells.count(), 120)]
+    canvas = page.locator("[data-pane=images] canvas").first.bounding_box()
+    points = [(canvas["x"] + canvas["width"] * x, canvas["y"] + canvas["height"] * y) for x, y in random.uniform(0.1, 0.9, (80, 2))]
+    targets = [(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2) for box in boxes] + points
+    hovers = [watch.time(lambda x=x, y=y: page.mouse.move(x, y)) for x, y in targets]
+    hovers = [value for value in hovers if np.isfinite(value)]
+    hover_tasks = watch.long_tasks()
+
+    def facet(name: str) -> Callable[[], object]:
+        button = page.locator("[data-pane=filters]").get_by_role("button", name=name).first
+        return lambda: button.evaluate("element => element.click()")
+
+    scopes = [watch.time(facet(name)) for _ in range(15) for name in ("Wrong", "Wrong", "Right", "Right")]
+    scope_tasks = watch.long_tasks()
+    measure = page.get_by_label("Measure")
+    order = ["out_cos", "prob_drop", "cls_cos", "jsd"]
+    cold = [watch.time(lambda m=m: measure.select_option(m)) for m in order[:3]]
+    warm = [watch.time(lambda m=m: measure.select_option(m)) for m in order * 5]
+    metric_tasks = watch.long_tasks()
+    page.context.close()
+    tasks = {"hover": hover_tasks, "scope": scope_tasks, "measure": metric_tasks}
+    worst = {name: max(found, default=0) for name, found in tasks.items()}
+    told = ", ".join(f"{name} {len(tasks[name])} (longest {worst[name]:.0f} ms)" for name in tasks)
+    return [
+        Row("1", f"hover to highlight, p95 of {len(hovers)}", "<= 50 ms", f"{p95(hovers):.0f} ms", p95(hovers) <= 50),
+        Row("2", f"scope to all aggregates, p95 of {len(scopes)}", "<= 100 ms", f"{p95(scopes):.0f} ms", p95(scopes) <= 100),
+        Row("3", f"measure switch, first time, worst of {len(cold)}", "<= 600 ms", f"{max(cold):.0f} ms", max(cold) <= 600),
+        Row("3", f"measure switch, resident, p95 of {len(warm)}", "<= 150 ms", f"{p95(warm):.0f} ms", p95(warm) <= 150),
+        Row("8", "tasks over 50 ms while exploring", "none", told, not any(tasks.values())),
+    ]
+
+
+def one_image(browser: Any, address: str, run: Run) -> list[Row]:
+    """Goals 4 and 5 on the Image perspective, here and over a slow line."""
+    image = run.featured[0]
+    rows = []
+    for name, limit, line in (
+        ("here", 100, None),
+        ("at 20 Mbit/s, 50 ms", 300, {"offline": False, "latency": 50, "downloadThroughput": 20e6 / 8, "uploadThroughput": 20e6 / 8}),
+    ):
+        page = opened(browser, f"{address}#/explore?v=1&i={image}")
+        page.get_by_role("link", name="Image").or_(page.get_by_role("button", name="Image", exact=True)).first.click()
+        page.wait_for_selector("[data-patch]")
+        at_rest(page)
+        if line:
+            page.context.new_cdp_session(page).send("Network.emulateNetworkConditions", line)
+        watch = Stopwatch(page)
+        patches = page.locator("[data-patch]")
+        clicks = [watch.time(lambda i=i: patches.nth(i).click()) for i in range(3, 150, 7)]
+        told = f"{p95(clicks):.0f} ms"
+        rows.append(Row("4", f"patch to all tiles, {name}, p95 of {len(clicks)}", f"<= {limit} ms", told, p95(clicks) <= limit))
+        if not line:
+            tiles = page.locator("[data-tile]")
+            heads = [watch.time(lambda i=i: tiles.nth(i).click()) for i in range(2, 144, 9)]
+            rows.append(Row("5", f"exact matrix of another head, p95 of {len(heads)}", "<= 200 ms", f"{p95(heads):.0f} ms", p95(heads) <= 200))
+        page.context.close()
+    return rows
+
+
+def undo(browser: Any, address: str) -> list[Row]:
+    """Goal 18: a hundred steps, back one by one."""
+    page = opened(browser, address)
+    at_rest(page)
+    watch = Stopwatch(page)
+    cells = page.locator("[data-head]")
+    start = page.url
+    for i in range(100):
+        cells.nth((7 * i) % cells.count()).evaluate("element => element.click()")
+    page.wait_for_timeout(200)
+    times = [watch.time(lambda: page.keyboard.press("Control+z"), quiet_ms=60) for _ in range(100)]
+    back = page.url == start or page.url.split("?")[-1] == start.split("?")[-1] or "h=" not in page.url
+    page.context.close()
+    met = p95(times) <= 100 and back
+    return [Row("18", "undo of 100 steps, p95", "<= 100 ms, at the start again", f"{p95(times):.0f} ms, {'yes' if back else 'no'}", met)]
+
+
+def suites() -> list[Row]:
+    """Goals that are tests: run them and count."""
+    goals = [
+        ("14", "axe, keyboard alone", ["-m", "pytest", "tests/browser", "-q", "-k", "axe or keyboard"]),
+        ("21", "nothing clipped, nothing overlaps", ["-m", "pytest", "tests/browser", "-q", "-k", "clipped or leaves"]),
+        ("23", "units, n, bars, reasons", ["-m", "pytest", "tests/browser", "-q", "-k", "honest"]),
+        ("24", "reduced motion, colour scheme, forced colours", ["-m", "pytest", "tests/browser", "-q", "-k", "motion or forced or theme"]),
+    ]
+    rows = []
+    for number, goal, arguments in goals:
+        result = subprocess.run([sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+        last = next((line for line in reversed(result.stdout.splitlines()) if " in " in line), "no result").strip("= ")
+        rows.append(Row(number, goal, "all tests pass", last, result.returncode == 0))
+    command = ["npx", "--no-install", "vitest", "run", "--reporter=json"]
+    result = subprocess.run(command, cwd=ROOT / "web", capture_output=True, text=True, check=False)
+    report = json.loads(result.stdout[result.stdout.index("{") :])
+    for number, goal, part in (
+        ("15", "contrast of text, marks and focus", "contrast"),
+        ("16", "colours apart for colour-blind eyes", "colour-blind"),
+        ("17", "500 states through the address", "the address"),
+        ("18", "100 steps of history, lasso included", "history"),
+    ):
+        found = [test for file in report["testResults"] for test in file["assertionResults"] if part in test["fullName"]]
+        passed = sum(test["status"] == "passed" for test in found)
+        rows.append(Row(number, goal, "all tests pass", f"{passed} of {len(found)} passed", bool(found) and passed == len(found)))
+    return rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--run", type=Path, help="measure on this run instead of the synthetic one")
+    parser.add_argument("--no-suites", action="store_true", help="leave out the goals that are tests")
+    options = parser.parse_args()
+    run = open_run(options.run) if options.run else reference_run()
+    start = time.perf_counter()
+    rows: list[Row] = []
+    with chromium() as browser, serving(run) as address:
+        for part in (first_load, explore, undo):
+            rows += part(browser, address)
+        rows += one_image(browser, address, run)
+    if not options.no_suites:
+        rows += suites()
+    rows.sort(key=lambda row: float(row.number))
+    size = f"{run.manifest.n_images:,} images x {sum(run.manifest.model.n_heads)} heads"
+    print(f"\nGoals of the web app, {size}, {time.perf_counter() - start:.0f} s\n")
+    widths = [max(len(getattr(row, name)) for row in rows) for name in ("goal", "limit", "measured")]
+    for row in rows:
+        verdict = {True: "met", False: "NOT MET", None: ""}[row.met]
+        print(f"{row.number:>3}  {row.goal:<{widths[0]}}  {row.limit:<{widths[1]}}  {row.measured:<{widths[2]}}  {verdict}")
+
+
+if __name__ == "__main__":
+    main()
