@@ -1,6 +1,9 @@
-// Keys that work wherever the focus is, and the commands of the palette: one list, so that help, palette and keys agree.
-import type { Intent, PaneName, State } from '../core/state';
+// The commands of the palette: everything the page can do, by name, so that help, palette and keys agree.
+import { classCounts, headAt, headName } from '../core/focus';
+import { OPTIONS } from '../core/options';
 import { EVERYTHING } from '../core/scope';
+import type { Intent, PaneName, State } from '../core/state';
+import { count, number } from '../core/words';
 import type { RunInfo } from '../io/wire';
 import type { Session } from './session.svelte';
 import { theme } from './theme.svelte';
@@ -9,25 +12,55 @@ export interface Command {
   readonly name: string;
   /** As printed: `g e`, `Ctrl Z`. */
   readonly keys?: string;
+  /** Beside the name: a value, a number of images. */
+  readonly note?: string;
   readonly group: string;
+  /** Too many to be listed before anything is typed. */
+  readonly searched?: boolean;
   readonly run: () => void;
 }
 
-const PANE_TITLES: Record<PaneName, string> = {
+export interface Windows {
+  readonly help: () => void;
+  readonly tour: () => void;
+  readonly headline: () => void;
+}
+
+export const PANE_TITLES: Record<PaneName, string> = {
   images: 'Images',
   importance: 'Head importance',
   strength: 'Attention strength',
   mean: 'Mean attention',
 };
 
+const onMac = typeof navigator !== 'undefined' && /mac/i.test(navigator.platform);
+
+/** Keys as this system prints them: `Ctrl K` is ⌘K on a Mac. */
+export const printed = (keys: string): string =>
+  onMac ? keys.replace('Ctrl ', '⌘').replace('Shift ', '⇧') : keys;
+
+/** Copy the address of this view; false where the browser does not allow it. */
+export async function copyLink(): Promise<boolean> {
+  try {
+    await navigator.clipboard.writeText(location.href);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** Everything the palette offers for a run and its state. */
-export function commands(session: Session, show: { readonly help: () => void; readonly tour: () => void }): Command[] {
+export function commands(session: Session, show: Windows): Command[] {
   const { run, state } = session;
   const send = (intent: Intent) => () => session.send(intent);
   return [
     { group: 'Go to', name: 'Explore: all images', keys: 'g e', run: send({ kind: 'view', view: 'explore' }) },
     { group: 'Go to', name: 'Image: one in depth', keys: 'g i', run: send({ kind: 'view', view: 'image' }) },
-    ...panes(state).map(({ pane, name }) => ({ group: 'Go to', name, run: send({ kind: 'maximise', pane }) })),
+    ...panes(state).map(({ pane, name }) => ({
+      group: 'Go to',
+      name,
+      run: send({ kind: 'preset', words: name, change: { view: 'explore', maximised: pane } }),
+    })),
     { group: 'History', name: 'Undo', keys: 'Ctrl Z', run: session.undo },
     { group: 'History', name: 'Redo', keys: 'Ctrl Shift Z', run: session.redo },
     { group: 'Images', name: 'Show all images', run: send({ kind: 'scope', scope: EVERYTHING }) },
@@ -36,10 +69,15 @@ export function commands(session: Session, show: { readonly help: () => void; re
     { group: 'Heads', name: 'Back to the top three heads', run: send({ kind: 'heads', heads: null }) },
     ...measures(run).map(({ label, metric }) => ({ group: 'Measure', name: label, run: send({ kind: 'metric', metric }) })),
     ...parts(run).map(({ label, mode }) => ({ group: 'Pruned part', name: label, run: send({ kind: 'mode', mode }) })),
-    { group: 'Page', name: 'Copy a link to this view', run: () => void navigator.clipboard?.writeText(location.href) },
+    ...views(session),
+    { group: 'Page', name: 'Copy a link to this view', run: () => void copyLink() },
     { group: 'Page', name: 'Light or dark theme', run: theme.toggle },
     { group: 'Page', name: 'Keys and glossary', keys: '?', run: show.help },
     { group: 'Page', name: 'Take the tour', run: show.tour },
+    { group: 'Page', name: 'Show the headline and its questions', run: show.headline },
+    ...heads(session),
+    ...classes(session),
+    ...images(session),
   ];
 }
 
@@ -51,3 +89,44 @@ function panes(state: State): { pane: PaneName | null; name: string }[] {
 const measures = (run: RunInfo) =>
   run.metrics.filter((metric) => metric.available).map(({ name, label }) => ({ label, metric: name }));
 const parts = (run: RunInfo) => run.modes.filter((mode) => mode.available).map(({ name, label }) => ({ label, mode: name }));
+
+/** What a pane shows: each value of its option. */
+function views(session: Session): Command[] {
+  const shown = [
+    { key: 'importance', pane: 'Head importance' },
+    { key: 'strength', pane: 'Attention strength' },
+  ] as const;
+  return shown.flatMap(({ key, pane }) =>
+    OPTIONS[key].values.map((value) => ({
+      group: 'View',
+      name: `${pane}: ${value}`,
+      run: () => session.send({ kind: 'preset', words: `${pane}: ${value}`, change: { view: 'explore' }, options: { [key]: value } }),
+    })),
+  );
+}
+
+function heads(session: Session): Command[] {
+  const { run, order, fill, metric } = session;
+  return order.map((index) => {
+    const head = headAt(run, index);
+    const note = fill ? `${number(fill[index])} ${metric.unit}` : '';
+    return { group: 'Heads', name: `Head ${headName(head)}`, note, searched: true, run: () => session.send({ kind: 'head', head }) };
+  });
+}
+
+const classes = (session: Session): Command[] =>
+  classCounts(session.images).map(({ target, name, n }) => ({
+    group: 'Classes',
+    name: `Class ${name}`,
+    note: `n = ${count(n)}`,
+    searched: true,
+    run: () => session.send({ kind: 'scope', scope: { classes: [target] } }),
+  }));
+
+const images = (session: Session): Command[] =>
+  session.images.name.map((name, image) => ({
+    group: 'One image',
+    name: `#${image} ${name.split('/').pop()}`,
+    searched: true,
+    run: () => session.send({ kind: 'image', image, open: true }),
+  }));

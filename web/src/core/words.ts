@@ -76,6 +76,19 @@ export function scopeWords(scope: Scope, images: ImageTable): string {
   return `${which}images${parts.length ? `: ${parts.map((part) => part.text).join(', ')}` : ''}`;
 }
 
+/** `of 800 · 11 wrong`: how many there are besides, and how many of those in scope the model gets wrong. */
+export function countsInScope(rows: Int32Array, images: ImageTable, limited: boolean): string {
+  let wrong = 0;
+  let judged = 0;
+  for (const row of rows) {
+    if (images.correct[row] === null) continue;
+    judged++;
+    if (images.correct[row] === false) wrong++;
+  }
+  const all = limited ? `of ${count(images.done.filter((done, row) => done && images.problem[row] === null).length)}` : '';
+  return [all, judged ? `${count(wrong)} wrong` : ''].filter(Boolean).join(' · ');
+}
+
 export interface ScopePart {
   readonly key: keyof Scope;
   readonly text: string;
@@ -168,6 +181,22 @@ export function headlineParts(text: string): HeadlineParts {
 
 /** `imageColour` as `image colour`. */
 const optionWords = (key: string): string => key.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
+
+export interface ImageProblem {
+  readonly image: number;
+  readonly name: string;
+  readonly text: string;
+  /** It could not be read; otherwise an oddity was handled. */
+  readonly skipped: boolean;
+}
+
+/** The images that were skipped or need a word, in their order. */
+export function imageProblems(images: ImageTable): ImageProblem[] {
+  return images.name.flatMap((name, image) => {
+    const text = images.problem[image] ?? images.note[image];
+    return text ? [{ image, name, text, skipped: images.problem[image] !== null }] : [];
+  });
+}
 
 /** `1 min 20 s`. */
 export function duration(seconds: number): string {

@@ -1,0 +1,47 @@
+// Columns that other panes and other choices will need, read one after the other while nothing else is going on, so
+// that a later choice fetches nothing. The likeliest first, and no more than is small together.
+import type { Loaded } from './cache.svelte';
+import type { Session } from './session.svelte';
+
+const MOST_BYTES = 16 * 2 ** 20;
+const FLOAT32 = 4;
+const FLOAT16 = 2;
+const IDLE_MS = 400;
+
+interface Column {
+  readonly bytes: number;
+  readonly read: () => Loaded<unknown>;
+}
+
+export class Prefetch {
+  #idle = $state(false);
+
+  /** To be called in an effect: asks for the next column, and is called again when it has come. */
+  run(session: Session): (() => void) | undefined {
+    if (session.progress.state !== 'complete' || session.outage || !session.values) return undefined;
+    if (!this.#idle) {
+      const timer = setTimeout(() => (this.#idle = true), IDLE_MS);
+      return () => clearTimeout(timer);
+    }
+    let bytes = 0;
+    for (const column of wanted(session)) {
+      bytes += column.bytes;
+      if (bytes > MOST_BYTES) break;
+      const { value, failure } = column.read();
+      if (!value && !failure) break; // on its way now
+    }
+    return undefined;
+  }
+}
+
+function wanted({ data, run, state, cells }: Session): Column[] {
+  const size = run.nImages * cells;
+  const metrics = run.metrics.filter((metric) => metric.available);
+  const modes = run.modes.filter((mode) => mode.available && mode.name !== 'head');
+  return [
+    ...run.spread.filter((measure) => measure.available).map(({ name }) => ({ bytes: size * FLOAT16, read: () => data.spread(name) })),
+    ...metrics.map(({ name }) => ({ bytes: size * FLOAT32, read: () => data.importance(name, 'head') })),
+    ...(['density', 'mass'] as const).map((kind) => ({ bytes: size * run.hops * FLOAT16, read: () => data.strength(kind) })),
+    ...modes.map(({ name }) => ({ bytes: size * FLOAT32, read: () => data.importance(state.metric, name) })),
+  ];
+}
