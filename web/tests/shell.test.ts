@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { fuzzyFilter, fuzzyScore } from '../src/core/fuzzy';
-import { headlineParts } from '../src/core/words';
+import { EVERYTHING } from '../src/core/scope';
+import { countsInScope, headlineParts, imageProblems } from '../src/core/words';
+import { images } from './fixtures';
 
 describe('fuzzy finding', () => {
   const find = (query: string, items: readonly string[]): string[] => fuzzyFilter(query, items, (item) => item, 10);
@@ -19,7 +21,20 @@ describe('fuzzy finding', () => {
 describe('the headline', () => {
   it('is taken apart into its head and two sentences', () => {
     const { head, answer, more } = headlineParts('L2·H0 matters most (n = 8); its patches give 47 %.');
-    expect([head, answer, more]).toEqual([{ layer: 2, head: 0 }, ' matters most (n = 8).', 'its patches give 47 %.']);
+    expect([head, answer, more]).toEqual([{ layer: 2, head: 0 }, ' matters most (n = 8).', 'Its patches give 47 %.']);
   });
   it('may name no head', () => expect(headlineParts('Nothing yet.')).toEqual({ head: null, answer: 'Nothing yet.', more: '' }));
+});
+
+describe('what the bars count', () => {
+  it('is how many are wrong, and of how many', () => {
+    const rows = Int32Array.of(1, 2);
+    expect(countsInScope(rows, images(), EVERYTHING)).toBe(' · 2 wrong');
+    expect(countsInScope(rows, images(), { ...EVERYTHING, classes: [1] })).toBe('of 4 · 2 wrong');
+    expect(countsInScope(rows, images(), { ...EVERYTHING, correct: 'wrong' })).toBe('of 4');
+  });
+  it('names images that were skipped or need a word', () => {
+    const table = images({ problem: [null, 'cannot be read', null, null], note: [null, null, 'has no colour', null] });
+    expect(imageProblems(table).map(({ image, skipped }) => [image, skipped])).toEqual([[1, true], [2, false]]);
+  });
 });

@@ -34,7 +34,7 @@ export function questions({ run, images }: Session): Question[] {
 }
 
 function onAnImage(someWrong: boolean): Question {
-  const text = someWrong ? 'Why is an image misclassified?' : 'What is it on one image?';
+  const text = someWrong ? 'Why is an image wrong?' : 'And on one image?';
   const scope = { ...EVERYTHING, correct: someWrong ? ('wrong' as const) : ('all' as const) };
   return {
     text,

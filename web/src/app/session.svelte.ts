@@ -54,6 +54,7 @@ export class Session {
   #settled = $state.raw<{ scope: State['scope']; image: number } | null>(null);
   #shownRows = $state.raw<Rows | null>(null);
   #kept: Restored['kept'] = [];
+  #openedBy = '';
 
   private constructor(source: DataSource, run: RunInfo, progress: ProgressInfo, images: ImageTable) {
     [this.source, this.run, this.progress, this.images] = [source, run, progress, images];
@@ -187,7 +188,8 @@ export class Session {
   /** The browser went back or forth. */
   popped(at: unknown, hash: string): void {
     const step = typeof at === 'number' ? this.history.steps[at] : undefined;
-    if (step && encode(step.state, this.run, this.#kept) === hash) {
+    // The first step may have been opened by an address that says the same in other words: none, for example.
+    if (step && (encode(step.state, this.run, this.#kept) === hash || (at === 0 && hash === this.#openedBy))) {
       this.history = go(this.history, at as number);
       this.notice = null;
     } else this.restore(hash);
@@ -197,6 +199,7 @@ export class Session {
   restore(hash: string): void {
     const restored = decode(hash, this.run);
     this.#kept = restored.kept;
+    this.#openedBy = hash;
     this.history = begin(restored.state, 'Open the run');
     history.replaceState({ at: 0 }, '');
     this.notice = restored.lost.length ? `This run does not have what the link asks for: ${restored.lost.join(', ')}.` : null;

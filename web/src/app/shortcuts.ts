@@ -1,5 +1,5 @@
 // The commands of the palette: everything the page can do, by name, so that help, palette and keys agree.
-import { classCounts, headAt, headName } from '../core/focus';
+import { classCounts, headAt, headIndex, headName } from '../core/focus';
 import { OPTIONS } from '../core/options';
 import { EVERYTHING } from '../core/scope';
 import type { Intent, PaneName, State } from '../core/state';
@@ -107,12 +107,15 @@ function views(session: Session): Command[] {
 
 function heads(session: Session): Command[] {
   const { run, order, fill, metric } = session;
-  return order.map((index) => {
-    const head = headAt(run, index);
-    const note = fill ? `${number(fill[index])} ${metric.unit}` : '';
+  const ranked = order.length ? order.map((index) => headAt(run, index)) : run.model.nHeads.flatMap(headsOf);
+  return ranked.map((head) => {
+    const value = fill?.[headIndex(run, head)] ?? NaN;
+    const note = Number.isFinite(value) ? `${number(value)} ${metric.unit}` : '';
     return { group: 'Heads', name: `Head ${headName(head)}`, note, searched: true, run: () => session.send({ kind: 'head', head }) };
   });
 }
+
+const headsOf = (n: number, layer: number) => Array.from({ length: n }, (_, head) => ({ layer, head }));
 
 const classes = (session: Session): Command[] =>
   classCounts(session.images).map(({ target, name, n }) => ({

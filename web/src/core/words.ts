@@ -76,8 +76,8 @@ export function scopeWords(scope: Scope, images: ImageTable): string {
   return `${which}images${parts.length ? `: ${parts.map((part) => part.text).join(', ')}` : ''}`;
 }
 
-/** `of 800 · 11 wrong`: how many there are besides, and how many of those in scope the model gets wrong. */
-export function countsInScope(rows: Int32Array, images: ImageTable, limited: boolean): string {
+/** `of 800 · 11 wrong`, to follow `n = 52`: how many there are besides, and how many of those in scope the model gets wrong. */
+export function countsInScope(rows: Int32Array, images: ImageTable, scope: Scope): string {
   let wrong = 0;
   let judged = 0;
   for (const row of rows) {
@@ -85,8 +85,9 @@ export function countsInScope(rows: Int32Array, images: ImageTable, limited: boo
     judged++;
     if (images.correct[row] === false) wrong++;
   }
-  const all = limited ? `of ${count(images.done.filter((done, row) => done && images.problem[row] === null).length)}` : '';
-  return [all, judged ? `${count(wrong)} wrong` : ''].filter(Boolean).join(' · ');
+  const readable = images.done.filter((done, row) => done && images.problem[row] === null).length;
+  const all = isEverything(scope) ? '' : `of ${count(readable)}`;
+  return judged && scope.correct === 'all' ? `${all} · ${count(wrong)} wrong` : all;
 }
 
 export interface ScopePart {
@@ -175,7 +176,7 @@ export function headlineParts(text: string): HeadlineParts {
   return {
     head: found ? { layer: Number(found[1]), head: Number(found[2]) } : null,
     answer: cut < 0 ? rest : `${rest.slice(0, cut)}.`,
-    more: cut < 0 ? '' : rest.slice(cut + 2),
+    more: cut < 0 ? '' : rest.charAt(cut + 2).toUpperCase() + rest.slice(cut + 3),
   };
 }
 
