@@ -1,0 +1,134 @@
+// The numbers behind the sentence why a head matters (why.ts), over the images in scope. Values are [image, layer, head],
+// `cells` heads an image; NaN = not computed.
+import type { ImageTable } from '../io/wire';
+import type { Summary } from './kernels';
+import type { Key, Loss, RegionEffect, Standing } from './why';
+
+export function standing(values: Float32Array, summary: Summary, cells: number, rows: Int32Array, index: number, metric: string): Standing {
+  const mean = summary.mean[index]!;
+  const better = summary.mean.reduce((count, other) => count + (other > mean ? 1 : 0), 0);
+  const top = better === 0 && summary.mean.indexOf(mean) === index;
+  return {
+    metric,
+    rank: better + 1,
+    top,
+    clear: top && clearlyFirst(values, cells, rows, index),
+    mean,
+    n: summary.n[index]!,
+    leads: topShare(values, cells, rows, index),
+    consistency: summary.consistency[index]!,
+  };
+}
+
+/** Share of the images in which no other head has a larger value; ties count, images all 0 for none. */
+export function topShare(values: Float32Array, cells: number, rows: Int32Array, index: number): number {
+  let [measured, first] = [0, 0];
+  for (const row of rows) {
+    let most = -Infinity;
+    let something = false;
+    for (let i = row * cells; i < (row + 1) * cells; i++) {
+      const value = values[i]!;
+      if (value > most) most = value;
+      if (value !== 0 && Number.isFinite(value)) something = true;
+    }
+    if (most > -Infinity) measured++;
+    if (something && values[row * cells + index] === most) first++;
+  }
+  return measured ? first / measured : NaN;
+}
+
+/**
+ * Whether no other head has a larger mean in 97.5 % of resamples of the images. Paired differences, normal
+ * approximation of the bootstrap that the report runs: at its limit the two may differ.
+ */
+export function clearlyFirst(values: Float32Array, cells: number, rows: Int32Array, index: number): boolean {
+  for (let other = 0; other < cells; other++) {
+    if (other === index) continue;
+    let [n, sum, squares] = [0, 0, 0];
+    for (const row of rows) {
+      const difference = values[row * cells + index]! - values[row * cells + other]!;
+      if (difference !== difference) continue;
+      n++;
+      sum += difference;
+      squares += difference * difference;
+    }
+    if (n === 0) continue;
+    if (n < 2) return false;
+    const variance = Math.max(0, squares - (sum * sum) / n) / n;
+    if (!(sum / n > 1.96 * Math.sqrt(variance / n))) return false;
+  }
+  return true;
+}
+
+/** Effects [image, layer, head] of the whole head and of a part, compared on the images that have both. */
+export function regionEffect(
+  mode: string,
+  part: Float32Array,
+  whole: Float32Array,
+  cells: number,
+  rows: Int32Array,
+  index: number,
+): RegionEffect | null {
+  let [n, sum, all] = [0, 0, 0];
+  for (const row of rows) {
+    const value = part[row * cells + index]!;
+    if (!Number.isFinite(value)) continue;
+    n++;
+    sum += value;
+    all += whole[row * cells + index]!;
+  }
+  return n ? { mode, mean: sum / n, whole: all / n, n } : null;
+}
+
+export function lossOf(
+  drop: Float32Array | null,
+  flip: Float32Array | null,
+  images: ImageTable,
+  cells: number,
+  rows: Int32Array,
+  index: number,
+): Loss {
+  let [n, flips, drops, known] = [0, 0, 0, 0];
+  let [labelled, right, kept, perhaps] = [0, 0, 0, 0];
+  for (const row of rows) {
+    const fall = drop?.[row * cells + index] ?? NaN;
+    if (Number.isFinite(fall)) [drops, known] = [drops + fall, known + 1];
+    const flipped = flip?.[row * cells + index] ?? NaN;
+    if (!Number.isFinite(flipped)) continue;
+    n++;
+    flips += flipped;
+    if (!(images.label[row]! >= 0)) continue;
+    labelled++;
+    const correct = images.prediction[row] === images.label[row];
+    if (correct) right++;
+    if (correct && flipped === 0) kept++;
+    if (!correct && flipped > 0) perhaps++;
+  }
+  const share = (part: number): number => (labelled ? part / labelled : NaN);
+  return {
+    n,
+    probDrop: known ? drops / known : NaN,
+    flip: n ? flips / n : NaN,
+    labelled,
+    accuracy: share(right),
+    accuracyLow: share(kept),
+    accuracyHigh: share(kept) + share(perhaps),
+  };
+}
+
+/** Median of one head's values over images, infinite ones included. */
+export function medianOver(values: Float32Array, cells: number, rows: Int32Array, index: number): number {
+  const known = Float64Array.from([...rows].map((row) => values[row * cells + index]!).filter((value) => value === value)).sort();
+  if (!known.length) return NaN;
+  const [low, high] = [known[(known.length - 1) >> 1]!, known[known.length >> 1]!];
+  return low === high ? low : (low + high) / 2; // not inf - inf
+}
+
+/** The token with the largest mean over queries of a mean matrix [query, key]; null where it is not complete. */
+export function keyToken(matrix: Float32Array, size: number): Key | null {
+  const sums = new Float64Array(size);
+  for (let i = 0; i < size * size; i++) sums[i % size]! += matrix[i]!;
+  if (!sums.every(Number.isFinite)) return null;
+  const token = sums.indexOf(Math.max(...sums));
+  return { token, share: sums[token]! / size };
+}
