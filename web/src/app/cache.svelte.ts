@@ -40,6 +40,12 @@ export class Cache<T> {
     return entry.loaded;
   }
 
+  /** The value if it is here; never starts a fetch. */
+  peek(key: string): T | null {
+    void this.#arrivals;
+    return this.#entries.get(key)?.loaded.value ?? null;
+  }
+
   /** Forget failures, so that whoever reads them asks again. */
   retry(): void {
     for (const [key, entry] of this.#entries) if (entry.loaded.failure) this.#entries.delete(key);

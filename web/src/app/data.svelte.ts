@@ -49,6 +49,11 @@ export class Data {
     return this.#means.read(String(layer), this.generation, (signal) => this.source.meanMatrices(layer, signal));
   }
 
+  /** The same if another view has them already: choosing a head fetches nothing. */
+  peekMeanMatrices(layer: number): MeanMatrices | null {
+    return this.#means.peek(String(layer));
+  }
+
   /** Attention of every head for one token; a newer question gives up the one before. */
   rows(image: number, query: number, direction: Direction): Loaded<Float32Array> {
     const key = `${image}/${query}/${direction}`;

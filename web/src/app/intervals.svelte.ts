@@ -5,12 +5,15 @@ import { ask, onAnswer } from './worker';
 export class Intervals {
   /** By head place; heads whose interval is not made yet are missing. */
   current = $state.raw<ReadonlyMap<number, Interval>>(new Map());
+  readonly #lane: string;
   #id = 0;
   #heads: readonly number[] = [];
 
-  constructor() {
+  /** Questions of different lanes do not give each other up. */
+  constructor(lane: string) {
+    this.#lane = lane;
     onAnswer((answer) => {
-      if (answer.kind !== 'intervals' || answer.id !== this.#id) return;
+      if (answer.kind !== 'intervals' || answer.lane !== lane || answer.id !== this.#id) return;
       this.current = new Map(answer.found.map((interval, i) => [this.#heads[i]!, interval]));
     });
   }
@@ -22,6 +25,6 @@ export class Intervals {
     this.current = new Map();
     const asked = new Float32Array(rows.length * heads.length);
     rows.forEach((row, i) => heads.forEach((head, h) => (asked[i * heads.length + h] = values[row * width + head]!)));
-    ask({ kind: 'intervals', id: this.#id, values: asked, heads: heads.length, statistic }, [asked.buffer]);
+    ask({ kind: 'intervals', lane: this.#lane, id: this.#id, values: asked, heads: heads.length, statistic }, [asked.buffer]);
   }
 }

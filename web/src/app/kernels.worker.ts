@@ -17,6 +17,7 @@ export type Question =
 
 export interface IntervalQuestion {
   readonly kind: 'intervals';
+  readonly lane: string;
   readonly id: number;
   /** [image, head], only the images and heads that are asked about. */
   readonly values: Float32Array;
@@ -26,11 +27,11 @@ export interface IntervalQuestion {
 
 export type Answer =
   | { readonly kind: 'kernel'; readonly id: number; readonly kernel: KernelName; readonly key: string; readonly result: unknown }
-  | { readonly kind: 'intervals'; readonly id: number; readonly found: readonly Interval[] };
+  | { readonly kind: 'intervals'; readonly lane: string; readonly id: number; readonly found: readonly Interval[] };
 
 const AT_ONCE = 6;
 const held = new Map<string, Float32Array>();
-let newest = -1;
+const newest = new Map<string, number>();
 
 self.onmessage = ({ data }: MessageEvent<Question>): void => {
   if (data.kind === 'hold') held.set(data.key, data.values);
@@ -38,18 +39,18 @@ self.onmessage = ({ data }: MessageEvent<Question>): void => {
     const { id, kernel, key, width, rows } = data;
     answer({ kind: 'kernel', id, kernel, key, result: KERNELS[kernel].run(held.get(key)!, width, rows) });
   } else {
-    newest = data.id;
+    newest.set(data.lane, data.id);
     step(data, []);
   }
 };
 
 function step(question: IntervalQuestion, before: readonly Interval[]): void {
-  if (question.id !== newest) return;
-  const { id, values, heads, statistic } = question;
+  if (question.id !== newest.get(question.lane)) return;
+  const { id, lane, values, heads, statistic } = question;
   const rows = Int32Array.from({ length: heads ? values.length / heads : 0 }, (_, row) => row);
   const next = Array.from({ length: Math.min(AT_ONCE, heads - before.length) }, (_, i) => before.length + i);
   const found = [...before, ...bootstrap(values, heads, rows, next, statistic)];
-  answer({ kind: 'intervals', id, found });
+  answer({ kind: 'intervals', lane, id, found });
   if (found.length < heads) setTimeout(() => step(question, found));
 }
 

@@ -48,7 +48,9 @@ export class Session {
   outage = $state.raw<Failure | null>(null);
   /** How often the server came back: pictures that failed meanwhile are asked for again. */
   recoveries = $state(0);
-  readonly intervals = new Intervals();
+  readonly intervals = new Intervals('ranking');
+  /** Of the focus head alone, whatever the other ones are asked for. */
+  readonly focusInterval = new Intervals('focus');
   readonly overScope = new OverScope();
   /** The image the app chose by itself; it stays while the run grows. */
   #settled = $state.raw<{ scope: State['scope']; image: number } | null>(null);
