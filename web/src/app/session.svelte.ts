@@ -160,6 +160,15 @@ export class Session {
     return found && this.#memo.get(map, [found], () => boxed(axis(0), axis(1)));
   }
 
+  /** A number for each image along an axis of a map of two numbers; null while it is on its way. */
+  axisNumbers(axis: string): Float32Array | null {
+    return axisValues(axis, this.#axisData());
+  }
+
+  /** Rows that would be in scope with some of its conditions changed. */
+  rowsOf = (change: Partial<State['scope']>): Int32Array =>
+    rowsInScope(this.images, { ...this.scope, ...change }, this.#scopeData()).rows;
+
   /** Do what an intent says; `replace` for a gesture that goes on. */
   send = (intent: Intent, replace = false): void => {
     const next = reduce(this.state, intent, this.run.tokens);

@@ -33,12 +33,14 @@ export const OPTIONS = {
   statistic: choice('a', ['mean', 'median']),
   scale: choice('c', ['linear', 'log']),
 
-  /** Images: where an image stands, what colours it, dots or pictures. */
-  layout: choice('il', ['importance/pca', 'importance/tsne', 'embedding/pca', 'embedding/tsne', 'scalars', 'sheet']),
+  /** Images: where an image stands, what colours it, dots or pictures; how the list of them is sorted. */
+  layout: choice('il', ['importance/pca', 'importance/tsne', 'embedding/pca', 'embedding/tsne', 'scalars', 'sheet', 'list']),
   imageColour: choice('ic', ['correct', 'confidence', 'head']),
   marks: choice('im', ['auto', 'dots', 'pictures']),
   xAxis: choice('ix', ['confidence', 'total', 'head', 'distance']),
   yAxis: choice('iy', ['total', 'confidence', 'head', 'distance']),
+  listSort: choice('ls', ['number', 'name', 'true', 'predicted', 'confidence', 'correct', 'total']),
+  listOrder: choice('lo', ['up', 'down']),
 
   /** Head importance: what the pane shows, and whether heads are sorted inside each layer. */
   importance: choice('t', ['matrix', 'distributions', 'metrics', 'scatter', 'classes', 'difference']),

@@ -16,10 +16,10 @@ export interface AxisData {
   readonly keep: Memo['get'];
 }
 
-/** The name of the map that the options ask for; null for the contact sheet, which is no map. */
+/** The name of the map that the options ask for; null for the contact sheet and the list, which are no maps. */
 export function mapName(options: Options, metric: string, mode: string, head: HeadRef): string | null {
   const axis = (option: AxisOption): string => axisName(option, metric, mode, head);
-  if (options.layout === 'sheet') return null;
+  if (options.layout === 'sheet' || options.layout === 'list') return null;
   if (options.layout === 'scalars') return `scalars/${axis(options.xAxis)}/${axis(options.yAxis)}`;
   return options.layout.startsWith('importance') ? `${options.layout}/${metric}/${mode}` : options.layout;
 }

@@ -9,7 +9,7 @@ export interface Tip {
 class TipHolder {
   current = $state.raw<Tip | null>(null);
 
-  show(lines: readonly string[], target: Element): void {
+  show(lines: readonly string[], target: { getBoundingClientRect(): DOMRect }): void {
     this.current = { lines, box: target.getBoundingClientRect() };
   }
 

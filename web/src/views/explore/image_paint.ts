@@ -1,0 +1,188 @@
+// The map of images onto canvases: marks below; what is pointed at, focussed or being outlined on a layer above.
+import type { Theme } from '../../core/colour';
+import type { Placed } from '../../core/scatter';
+import type { Place } from '../parts/thumbs.svelte';
+
+interface Inks {
+  readonly right: string;
+  readonly wrong: string;
+  readonly neither: string;
+  readonly out: string;
+  readonly rim: string;
+  readonly lasso: string;
+}
+export const INKS: Record<Theme, Inks> = {
+  light: { right: '#0072b2', wrong: '#d55e00', neither: '#6b7683', out: '#c3cad2', rim: '#55606c', lasso: '#14171c' },
+  dark: { right: '#6cb4e4', wrong: '#f08a4b', neither: '#98a3ae', out: '#3c454f', rim: '#aab4be', lasso: '#e8ebef' },
+};
+
+/** Radius of a mark, px. */
+export const RADIUS = 2.75;
+const OUT_RADIUS = 2;
+const RAISED = 72;
+
+export interface Marks {
+  readonly placed: Placed;
+  readonly correct: readonly (boolean | null)[];
+  /** Rows in scope that are drawn as marks, and rows outside the scope. */
+  readonly rows: Iterable<number>;
+  readonly out: Iterable<number>;
+  /** A colour for each image and which of them; null = by right and wrong. */
+  readonly colours: { readonly of: Uint8Array; readonly list: readonly string[] } | null;
+}
+
+/** A context whose unit is a CSS pixel, cleared. */
+export function fresh(canvas: HTMLCanvasElement, width: number, height: number): CanvasRenderingContext2D {
+  const ratio = devicePixelRatio;
+  const [across, down] = [Math.max(1, Math.round(width * ratio)), Math.max(1, Math.round(height * ratio))];
+  if (canvas.width !== across) canvas.width = across;
+  if (canvas.height !== down) canvas.height = down;
+  const context = canvas.getContext('2d')!;
+  context.setTransform(ratio, 0, 0, ratio, 0, 0);
+  context.clearRect(0, 0, width, height);
+  return context;
+}
+
+export function paintMarks(context: CanvasRenderingContext2D, marks: Marks, theme: Theme): void {
+  const ink = INKS[theme];
+  const { placed, correct, colours } = marks;
+  context.lineCap = 'round';
+  const outside = new Path2D();
+  for (const row of marks.out) circle(outside, placed, row, OUT_RADIUS);
+  context.fillStyle = ink.out;
+  context.fill(outside);
+
+  // One path a colour and shape: thousands of marks are a few strokes of the brush.
+  const names = colours ? colours.list : [ink.right, ink.wrong, ink.neither];
+  const [discs, crosses, rings] = [paths(names.length), paths(names.length), paths(names.length)];
+  for (const row of marks.rows) {
+    const kind = correct[row] === true ? 0 : correct[row] === false ? 1 : 2;
+    const at = colours ? colours.of[row]! : kind;
+    if (kind === 0) circle(discs[at]!, placed, row, RADIUS);
+    else if (kind === 1) cross(crosses[at]!, placed, row);
+    else circle(rings[at]!, placed, row, RADIUS);
+  }
+  names.forEach((name, at) => {
+    context.fillStyle = context.strokeStyle = name;
+    if (colours) rim(context, ink.rim, [discs[at]!, rings[at]!]);
+    context.fill(discs[at]!);
+    if (colours) context.fill(rings[at]!);
+    else stroke(context, rings[at]!, name, 1.4);
+  });
+  names.forEach((name, at) => {
+    if (colours) stroke(context, crosses[at]!, ink.rim, 3.4);
+    stroke(context, crosses[at]!, name, colours ? 2.2 : 1.7);
+  });
+}
+
+const paths = (n: number): Path2D[] => Array.from({ length: n }, () => new Path2D());
+
+function rim(context: CanvasRenderingContext2D, colour: string, around: Path2D[]): void {
+  for (const path of around) stroke(context, path, colour, 1.2);
+}
+
+function stroke(context: CanvasRenderingContext2D, path: Path2D, colour: string, width: number): void {
+  context.strokeStyle = colour;
+  context.lineWidth = width;
+  context.stroke(path);
+}
+
+function circle(path: Path2D, { x, y }: Placed, row: number, radius: number): void {
+  const [px, py] = [x[row]!, y[row]!];
+  if (px !== px || py !== py) return;
+  path.moveTo(px + radius, py);
+  path.arc(px, py, radius, 0, 2 * Math.PI);
+}
+
+function cross(path: Path2D, { x, y }: Placed, row: number): void {
+  const [px, py, arm] = [x[row]!, y[row]!, RADIUS];
+  if (px !== px || py !== py) return;
+  path.moveTo(px - arm, py - arm);
+  path.lineTo(px + arm, py + arm);
+  path.moveTo(px + arm, py - arm);
+  path.lineTo(px - arm, py + arm);
+}
+
+/** A small picture around a place, framed in the colour of its mark; a corner crossed where it is wrong. */
+export function paintPicture(
+  context: CanvasRenderingContext2D,
+  place: Place,
+  at: readonly [x: number, y: number],
+  size: number,
+  correct: boolean | null | undefined,
+  theme: Theme,
+  frame: string | null = null,
+): void {
+  const ink = INKS[theme];
+  const [left, top] = [at[0] - size / 2, at[1] - size / 2];
+  context.drawImage(place.atlas, place.left, place.top, place.size, place.size, left, top, size, size);
+  context.lineWidth = 1.5;
+  context.strokeStyle = frame ?? (correct === true ? ink.right : correct === false ? ink.wrong : ink.neither);
+  context.strokeRect(left + 0.75, top + 0.75, size - 1.5, size - 1.5);
+  if (correct !== false) return;
+  const corner = new Path2D();
+  cross(corner, { x: Float32Array.of(left + size - 6), y: Float32Array.of(top + 6) }, 0);
+  stroke(context, corner, '#fff', 4.5);
+  stroke(context, corner, INKS.light.wrong, 2);
+}
+
+/** The ring of the focus: dark and light, to be seen on every ground. `side` > 0 = around a picture. */
+export function paintFocus(context: CanvasRenderingContext2D, x: number, y: number, side: number): void {
+  const path = new Path2D();
+  if (side) path.rect(x - side / 2 - 1, y - side / 2 - 1, side + 2, side + 2);
+  else path.arc(x, y, RADIUS + 4, 0, 2 * Math.PI);
+  stroke(context, path, '#fff', 6);
+  stroke(context, path, '#000', 2.2);
+}
+
+/** The image pointed at, enlarged and in front; a large mark where there is no picture. Its box inside the map. */
+export function paintRaised(
+  context: CanvasRenderingContext2D,
+  x: number,
+  y: number,
+  box: { readonly width: number; readonly height: number },
+  picture: Place | null,
+  correct: boolean | null | undefined,
+  theme: Theme,
+): void {
+  if (!picture) {
+    const mark = new Path2D();
+    mark.arc(x, y, RADIUS + 3, 0, 2 * Math.PI);
+    stroke(context, mark, INKS[theme].lasso, 2);
+    return;
+  }
+  const { left, top } = raisedBox(x, y, box);
+  const middle = [left + RAISED / 2, top + RAISED / 2] as const;
+  context.save();
+  context.shadowColor = 'rgb(0 0 0 / 0.4)';
+  context.shadowBlur = 10;
+  context.fillStyle = '#888';
+  context.fillRect(left, top, RAISED, RAISED);
+  context.restore();
+  paintPicture(context, picture, middle, RAISED, correct, theme);
+}
+
+export interface Raised {
+  readonly left: number;
+  readonly top: number;
+  readonly side: number;
+}
+
+/** Where the enlarged picture lies: around its place, moved into the map. */
+export function raisedBox(x: number, y: number, box: { readonly width: number; readonly height: number }): Raised {
+  const inside = (middle: number, room: number): number => Math.max(1, Math.min(room - RAISED - 1, middle - RAISED / 2));
+  return { left: inside(x, box.width), top: inside(y, box.height), side: RAISED };
+}
+
+/** An outline, closed once it is done. */
+export function paintLasso(context: CanvasRenderingContext2D, points: readonly (readonly [number, number])[], theme: Theme): void {
+  if (points.length < 2) return;
+  const path = new Path2D();
+  points.forEach(([x, y], at) => (at ? path.lineTo(x, y) : path.moveTo(x, y)));
+  path.closePath();
+  context.fillStyle = theme === 'dark' ? 'rgb(232 235 239 / 0.07)' : 'rgb(20 23 28 / 0.05)';
+  context.fill(path);
+  context.setLineDash([4, 3]);
+  stroke(context, path, INKS[theme].lasso, 1.3);
+  context.setLineDash([]);
+}
