@@ -154,7 +154,7 @@ describe('words of an image', () => {
     expect(imageTooltip(facts, 1)).toEqual([
       '#1 tabby_2.png',
       '✕ true tabby · predicted tiger cat 60.0 %',
-      'most by pruning L1·H1: −0.500 bits (Jensen-Shannon divergence)',
+      'top head L1·H1: −0.500 bits',
     ]);
     expect(imageTooltip(facts, 5)).toEqual(['#5 skipped.png', 'true tabby']);
   });

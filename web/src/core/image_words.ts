@@ -25,7 +25,7 @@ export interface ImageFacts {
   readonly metric: MetricInfo;
 }
 
-/** `#1234 n0212.JPEG`, `✕ true tabby, predicted tiger cat 61.2 %`, `most from L9·H3: 0.31 bits`. */
+/** `#1234 n0212.JPEG`, `✕ true tabby, predicted tiger cat 61.2 %`, `top head L9·H3: 0.31 bits`. */
 export function imageTooltip({ run, images, values, cells, metric }: ImageFacts, row: number): string[] {
   const lines = [`#${row} ${fileName(images.name[row] ?? '')}`];
   const [label, prediction] = [images.label[row] ?? -1, images.prediction[row] ?? -1];
@@ -34,7 +34,7 @@ export function imageTooltip({ run, images, values, cells, metric }: ImageFacts,
   if (prediction >= 0) parts.push(`predicted ${shortName(images, prediction)} ${percent(images.probability[row])}`);
   if (parts.length) lines.push(`${sign(images.correct[row])}${parts.join(' · ')}`);
   const top = topHead(run, values, cells, row);
-  if (top) lines.push(`most by pruning ${headName(top.head)}: ${quantity(top.value, metric)} (${metric.label})`);
+  if (top) lines.push(`top head ${headName(top.head)}: ${quantity(top.value, metric)}`);
   return lines;
 }
 

@@ -11,8 +11,12 @@ export interface Place {
   readonly size: number;
 }
 
+/** Outside of any derived: a state made within one would not tell that one of its changes. */
+const arrivals = new (class {
+  n = $state(0);
+})();
+
 class Atlases {
-  #arrivals = $state(0);
   readonly #entries = new Map<number, Entry>();
   readonly #session: Session;
 
@@ -32,7 +36,7 @@ class Atlases {
   }
 
   #read(page: number): Entry {
-    void this.#arrivals;
+    void arrivals.n;
     const generation = this.#session.data.generation;
     const recoveries = this.#session.recoveries;
     const held = this.#entries.get(page);
@@ -42,7 +46,7 @@ class Atlases {
     const settle = (state: Entry['state']): void => {
       entry.state = state;
       this.#entries.set(page, entry);
-      this.#arrivals++;
+      arrivals.n++;
     };
     element.onload = () => settle('here');
     element.onerror = () => settle('failed');
