@@ -29,7 +29,8 @@ const TOP_HEADS = 3;
 export type Hover =
   | { readonly kind: 'head'; readonly head: HeadRef }
   | { readonly kind: 'image'; readonly image: number }
-  | { readonly kind: 'token'; readonly token: number }
+  /** A token; over a matrix it is the key, and the query it is looked at from is known as well. */
+  | { readonly kind: 'token'; readonly token: number; readonly query?: number }
   | { readonly kind: 'hop'; readonly hop: number };
 
 /** A run that is loaded: the parts that are there from the first paint on. */

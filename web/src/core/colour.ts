@@ -66,6 +66,11 @@ export function overlayAt(position: number): readonly [...Rgb, number] {
   return [...mix(OVER_PHOTO, position), 0.86 * Math.sqrt(Math.max(0, Math.min(1, position)))];
 }
 
+/** Darkness over a photograph: strong at 0, none at 1, for a spotlight. */
+export function shadeAt(position: number): readonly [...Rgb, number] {
+  return [8, 10, 14, 0.84 * (1 - Math.sqrt(Math.max(0, Math.min(1, position))))];
+}
+
 /** Black or white, whichever is easier to see on a colour. */
 export function inkOn(colour: Rgb): string {
   return luminance(colour) > 0.18 ? '#000' : '#fff';

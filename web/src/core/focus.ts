@@ -81,9 +81,8 @@ const YES: Answer = { kind: 'yes' };
 /** Whether the attention of a token of an image can be shown, or why not and what would make it so. */
 export function attentionAnswer(run: RunInfo, images: ImageTable, image: number, query: number, direction: Direction): Answer {
   const { capabilities, tokens } = run;
-  const problem = images.problem[image];
-  if (problem) return { kind: 'no', reason: `This image was skipped: ${problem}.`, command: null };
-  if (!images.done[image]) return { kind: 'no', reason: 'This image has not been analysed yet.', command: null };
+  const stuck = notAnalysed(run, images, image);
+  if (stuck) return stuck;
   if (capabilities.live || capabilities.featured.includes(image)) return YES;
   if (capabilities.clsRows && query === tokens.cls && direction === 'from') return YES;
   const asked = `Attention ${direction} ${tokenName(tokens, query)}`;
@@ -93,6 +92,30 @@ export function attentionAnswer(run: RunInfo, images: ImageTable, image: number,
   const reason = `${asked} is not stored for this image: ${stored}. With the model loaded, any token of any image can be asked for.`;
   return { kind: 'no', reason, command: capabilities.liveCommand };
 }
+
+/** Whether whole matrices of an image can be had, for its exact matrix and for rollout; `what` begins a sentence. */
+export function matrixAnswer(run: RunInfo, images: ImageTable, image: number, what: string): Answer {
+  const { capabilities } = run;
+  const stuck = notAnalysed(run, images, image);
+  if (stuck) return stuck;
+  if (capabilities.live || capabilities.featured.includes(image)) return YES;
+  const reason = `${what} needs whole matrices: stored only for the featured images (★). With the model loaded, any image can be asked for.`;
+  return { kind: 'no', reason, command: capabilities.liveCommand };
+}
+
+/** Why there is no attention of an image at all; null where there is. An image of the user's own needs the model. */
+function notAnalysed(run: RunInfo, images: ImageTable, image: number): Answer | null {
+  if (isOwn(run, image)) {
+    const { live, liveCommand } = run.capabilities;
+    return live ? null : { kind: 'no', reason: 'An image that is not in the run needs the model.', command: liveCommand };
+  }
+  const problem = images.problem[image];
+  if (problem) return { kind: 'no', reason: `This image was skipped: ${problem}.`, command: null };
+  return images.done[image] ? null : { kind: 'no', reason: 'This image has not been analysed yet.', command: null };
+}
+
+/** Images of the user's own follow those of the run. */
+export const isOwn = (run: RunInfo, image: number): boolean => image >= run.nImages;
 
 /** The query in force: the chosen one or the layout's default. */
 export const queryOf = (state: State, run: RunInfo): number => state.query ?? defaultQuery(run.tokens);

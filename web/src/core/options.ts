@@ -67,6 +67,7 @@ export const OPTIONS = {
   discard: range('rd', 0, 0, 0.99),
   startLayer: range('rs', 0, 0, 1023, true),
   tileOrder: choice('to', ['index', 'importance']),
+  spreadMeasure: choice('sm', ['entropy', 'focus', 'coverage']),
 } as const;
 
 export type OptionKey = keyof typeof OPTIONS;

@@ -1,6 +1,8 @@
 // Maps onto canvases: one image pixel a patch, enlarged without smoothing, so that a map shows its own values only.
 import { patchMap, type Rows } from '../../core/attention';
-import { colourAt, overlayAt, type Theme } from '../../core/colour';
+import { colourAt, overlayAt, shadeAt, type Theme } from '../../core/colour';
+import { upsample, type Upsampling } from '../../core/maps';
+import type { TokenInfo } from '../../io/wire';
 
 /** A map as an image of cols x rows pixels; `NaN` stays transparent. */
 export function mapImage(
@@ -18,13 +20,26 @@ export function mapImage(
   return image;
 }
 
-/** One head's map in the overlay's hue, to be laid over the picture. */
-export function paintOverlay(canvas: HTMLCanvasElement, rows: Rows, layer: number, head: number, top: number): void {
-  const { rows: height, cols } = rows.tokens;
-  canvas.width = cols;
-  canvas.height = height;
-  const image = mapImage(patchMap(rows, layer, head), cols, (value) => overlayAt(value / top));
-  canvas.getContext('2d')!.putImageData(image, 0, 0);
+interface MapStyle {
+  /** Value at the end of the colours. */
+  readonly top: number;
+  /** Darken what gets little instead of colouring what gets much. */
+  readonly spotlight: boolean;
+  readonly upsampling: Upsampling;
+  /** Of the picture: interpolated maps have one value a pixel. */
+  readonly size: { readonly width: number; readonly height: number };
+}
+
+/** A map of patches to be laid over the picture. */
+export function paintMap(canvas: HTMLCanvasElement, patches: Float32Array, grid: TokenInfo, style: MapStyle): void {
+  const { top, spotlight, upsampling, size } = style;
+  const exact = upsampling === 'nearest';
+  const fine = { rows: exact ? grid.rows : size.height, cols: exact ? grid.cols : size.width };
+  const values = exact ? patches : upsample(patches, grid, fine, upsampling);
+  canvas.width = fine.cols;
+  canvas.height = fine.rows;
+  const colour = spotlight ? shadeAt : overlayAt;
+  canvas.getContext('2d')!.putImageData(mapImage(values, fine.cols, (value) => colour(value / top)), 0, 0);
 }
 
 export interface TilePlace {

@@ -1,0 +1,97 @@
+// Which map lies over the picture, in words and numbers: of the focus head, fused, or rolled out; and how it is scaled.
+import type { TokenInfo } from '../io/wire';
+import { maximum, uniformWeight, type Rows } from './attention';
+import { headName } from './focus';
+import { clipped, fuse, headRow, layerRow } from './maps';
+import type { Options } from './options';
+import type { Direction, HeadRef } from './state';
+import { tokenCount, tokenName } from './tokens';
+import { number } from './words';
+
+export interface MapChoice {
+  readonly map: Options['map'];
+  readonly head: HeadRef;
+  readonly headFusion: Options['headFusion'];
+  readonly layerFusion: Options['layerFusion'];
+  readonly residual: number;
+  readonly discard: number;
+  readonly startLayer: number;
+}
+
+/** The row over all tokens that is shown, out of one token's attention over all heads. */
+export function fusedRow(rows: Rows, heads: readonly number[], choice: MapChoice): Float32Array {
+  const { map, head, headFusion, layerFusion } = choice;
+  if (map === 'head') return headRow(rows, head.layer, head.head);
+  if (map === 'layer') return layerRow(rows, head.layer, heads[head.layer]!, headFusion);
+  return fuse(layerRows(rows, heads, headFusion), layerFusion);
+}
+
+/** Every layer's row, its heads fused. */
+export function layerRows(rows: Rows, heads: readonly number[], fusion: Options['headFusion']): Float32Array[] {
+  return heads.map((count, layer) => layerRow(rows, layer, count, fusion));
+}
+
+/** Rows of an array [layer, key]. */
+export function rowsOf(values: Float32Array, layers: number): Float32Array[] {
+  const size = values.length / layers;
+  return Array.from({ length: layers }, (_, layer) => values.subarray(layer * size, (layer + 1) * size));
+}
+
+/** The patch part of a row over all tokens. */
+export const patchesOf = (row: Float32Array, tokens: TokenInfo): Float32Array => row.subarray(tokens.prefix.length);
+
+/** What the map is made of: `L9·H3`, `L9, max over heads`, or all parameters of a rollout. */
+export function mapName(choice: MapChoice): string {
+  const { map, head, headFusion, layerFusion } = choice;
+  if (map === 'head') return headName(head);
+  if (map === 'layer') return `L${head.layer}, ${headFusion} over heads`;
+  if (map === 'layers') return `${headFusion} over heads, ${layerFusion} over layers`;
+  return 'rollout';
+}
+
+/** `L9·H3 attends from CLS to each patch`; `rollout from CLS, mean over heads, residual 0.5, discard 0, from layer 0`. */
+export function mapCaption(choice: MapChoice, tokens: TokenInfo, query: number, direction: Direction): string {
+  const token = `${direction} ${tokenName(tokens, query)}`;
+  if (choice.map === 'rollout') {
+    const { headFusion, residual, discard, startLayer } = choice;
+    return `rollout ${token}, ${headFusion} over heads, residual ${plain(residual)}, discard ${plain(discard)}, from layer ${startLayer}`;
+  }
+  const way = direction === 'from' ? `${token} to each patch` : `${token} from each patch`;
+  return choice.map === 'head' ? `${mapName(choice)} attends ${way}` : `${mapName(choice)}: attention ${way}`;
+}
+
+const plain = (value: number): string => String(Math.round(value * 1000) / 1000);
+
+export interface MapScale {
+  /** Value at the end of the colours. */
+  readonly top: number;
+  /** Patches beyond it. */
+  readonly above: number;
+  readonly most: number;
+}
+
+/** Where the colours of a map end; never below uniform attention, or nothing would look like much. */
+export function scaleOf(patches: Float32Array, kind: Options['mapScale'], tokens: TokenInfo, shared: number): MapScale {
+  const most = maximum(patches);
+  const floor = uniformWeight(tokens);
+  if (kind === 'absolute') return { top: 1, above: 0, most };
+  if (kind === 'shared') return { top: Math.max(shared, most, floor), above: 0, most };
+  if (kind === 'map') return { top: Math.max(most, floor), above: 0, most };
+  const { top } = clipped(patches);
+  const end = Math.max(top || 0, floor);
+  return { top: end, above: patches.reduce((n, value) => n + Number(value > end), 0), most };
+}
+
+/** A row as a table: token, attention. */
+export function rowAsTsv(row: Float32Array, tokens: TokenInfo): string {
+  const lines = Array.from({ length: tokenCount(tokens) }, (_, token) => {
+    const value = row[token]!;
+    return `${tokenName(tokens, token)}\t${value === value ? value : ''}`;
+  });
+  return ['token\tattention', ...lines].join('\n');
+}
+
+/** `0.0131 (2.6 × uniform 1/197)`. */
+export function weightWords(value: number, count: number): string {
+  return `${number(value)} (${number(value * count)} × uniform 1/${count})`;
+}
