@@ -50,7 +50,7 @@ export function sequence(size: number, tokens: TokenInfo | null): Arrangement {
   };
 }
 
-const LABEL = 12;
+const LABEL = 14;
 
 /**
  * The image's own two dimensions: each query patch at its place, as a small map of the keys it looks at. To the left, for
