@@ -11,20 +11,18 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from vitscope.errors import InvalidArgument, NotAvailable, RunError
+from vitscope.errors import InvalidArgument, NotAvailable
 from vitscope.store.arrays import POOLED, ArraySpec, planned_arrays, read_region
 from vitscope.store.commits import GROUPS, Unit, committed, read_commit
+from vitscope.store.image_table import PLAN_TABLE, read_image_table
 from vitscope.store.manifest import FILE, Manifest, State, read_manifest
-from vitscope.store.tables import COMPUTED, PLANNED, read_tables, without_results
+from vitscope.store.tables import PLANNED, read_tables
 from vitscope.tokens import HEAD, TokenLayout
 
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
-PLAN_TABLE: Final = "plan.parquet"
-IMAGE_TABLE: Final = "images.parquet"
-SHARD_TABLES: Final = "images"
 PREVIEWS: Final = "previews"
 
 
@@ -264,29 +262,8 @@ class Run:
         return int(image)
 
     def _read_images(self) -> "pd.DataFrame":
-        manifest = self.manifest
-        if manifest.state == "complete":
-            frame = read_tables([self.path / IMAGE_TABLE], {**PLANNED, **COMPUTED})
-            frame["done"] = True
-            return self._checked(frame)
-        frame = without_results(self.planned_images.copy())
-        frame["done"] = False
         shards = sorted(unit.shard for unit in committed(self.path) if unit.group == "head")
-        if shards:
-            results = read_tables([shard_table(self.path, shard) for shard in shards], COMPUTED)
-            results.index = np.concatenate([np.array(manifest.shard_rows(shard)) for shard in shards])
-            frame.loc[results.index, list(COMPUTED)] = results
-            frame.loc[results.index, "done"] = True
-        return self._checked(frame)
-
-    def _checked(self, frame: "pd.DataFrame") -> "pd.DataFrame":
-        if len(frame) != self.manifest.n_images:
-            raise RunError(
-                f"cannot open {self.path}: its image table has {len(frame)} rows, {FILE} says {self.manifest.n_images}",
-                "The folder is damaged: restore it from a copy, or analyse again into another folder.",
-            )
-        frame.index.name = "image"
-        return frame
+        return read_image_table(self.path, self.manifest, lambda: self.planned_images.copy(), shards)
 
     def _dataset(self, folder: str, coordinates: dict[str, list[str]]) -> "xr.Dataset":
         import xarray as xr
@@ -332,11 +309,6 @@ def _stretches(shards: list[int]) -> list[tuple[int, int]]:
         else:
             stretches.append((shard, shard))
     return stretches
-
-
-def shard_table(run: Path, shard: int) -> Path:
-    """Where the image rows of a shard are until they are merged."""
-    return run / SHARD_TABLES / f"{shard:06d}.parquet"
 
 
 def open_run(path: str | Path) -> Run:

@@ -44,8 +44,9 @@ from vitscope.store.durable import (
     storage_errors,
     write_atomically,
 )
+from vitscope.store.image_table import IMAGE_TABLE, PLAN_TABLE, shard_table
 from vitscope.store.manifest import FILE, Manifest, Source, State, write_manifest
-from vitscope.store.run import IMAGE_TABLE, PLAN_TABLE, PREVIEWS, Run, shard_table
+from vitscope.store.run import PREVIEWS, Run
 from vitscope.store.tables import COMPUTED, PLANNED, read_tables, write_table
 
 _LOCK: Final = ".lock"
