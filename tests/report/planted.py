@@ -46,6 +46,7 @@ def manifest_of(n, n_heads, tokens, classes):
         n_layers=len(n_heads),
         n_heads=tuple(n_heads),
         n_classes=None if classes is None else len(classes),
+        n_features=None,
         classes=classes,
         input_size=(3, tokens.rows * tokens.patch[0], tokens.cols * tokens.patch[1]),
         device="cpu",
