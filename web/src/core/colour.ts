@@ -1,6 +1,9 @@
 // Colour maps and the scales that lead to them. Cividis (Nuñez et al. 2018) for unsigned values; blue-orange with 0 at
 // the neutral colour for signed ones; one hue with rising opacity over photographs.
 
+import { bisectLeft, bisectRight, ticks as roundValues } from 'd3-array';
+import { quantile } from './kernels';
+
 export type Rgb = readonly [red: number, green: number, blue: number];
 export type Theme = 'light' | 'dark';
 
@@ -30,30 +33,73 @@ export interface Scale {
   readonly low: number;
   readonly high: number;
   readonly signed: boolean;
-  readonly kind: 'linear' | 'log';
+  readonly kind: 'linear' | 'log' | 'rank';
+  /** For `rank`: the sizes of the values, ascending. */
+  readonly ranked?: Float64Array;
 }
 
 /** Scale over finite values: 0 to the largest, or minus to plus the largest size. */
 export function scaleFor(values: Iterable<number>, signed: boolean, kind: Scale['kind']): Scale {
   let high = 0;
   for (const value of values) if (Number.isFinite(value)) high = Math.max(high, signed ? Math.abs(value) : value);
-  return { low: signed ? -high : 0, high, signed, kind };
+  const low = signed ? -high : 0;
+  if (kind !== 'rank') return { low, high, signed, kind };
+  const sizes = Float64Array.from(values).filter(Number.isFinite).map((value) => (signed ? Math.abs(value) : value));
+  return { low, high, signed, kind, ranked: sizes.sort() };
 }
 
-/** Place of a value on the scale, in [0, 1]. `log` is linear below 1/100 of the largest value, so 0 has its place. */
+/**
+ * Place of a value on the scale, in [0, 1]. `log` is linear below 1/100 of the largest value, so 0 has its place; `rank`
+ * is the share of the values up to this one, by size on either side of 0 where values are signed.
+ */
 export function place(scale: Scale, value: number): number {
   if (scale.high === 0) return scale.signed ? 0.5 : 0;
   const share = Math.max(-1, Math.min(1, value / scale.high));
-  const bent = scale.kind === 'log' ? (Math.sign(share) * Math.log1p(Math.abs(share) * 100)) / Math.log1p(100) : share;
+  const bent = Math.sign(share) * bend(scale, Math.abs(share), Math.abs(value));
   return scale.signed ? (bent + 1) / 2 : Math.max(bent, 0);
+}
+
+function bend(scale: Scale, share: number, size: number): number {
+  if (scale.kind === 'linear') return share;
+  return scale.kind === 'log' ? Math.log1p(share * 100) / Math.log1p(100) : rankShare(scale.ranked!, size);
+}
+
+/** Share of the values below a size, half of those equal to it; the largest is at 1. */
+function rankShare(ranked: Float64Array, size: number): number {
+  const [below, upTo] = [bisectLeft(ranked, size), bisectRight(ranked, size)];
+  if (below === ranked.length) return 1;
+  const middle = upTo > below ? (below + upTo - 1) / 2 : below - 0.5;
+  return ranked.length > 1 ? Math.max(0, middle) / (ranked.length - 1) : 1;
+}
+
+/** The value at a place: the inverse of `place`. */
+export function valueAt(scale: Scale, position: number): number {
+  const bent = scale.signed ? 2 * position - 1 : position;
+  const size = Math.min(1, Math.abs(bent));
+  if (scale.kind === 'rank') return Math.sign(bent) * (scale.ranked!.length ? quantile(scale.ranked!, size) : 0);
+  return Math.sign(bent) * scale.high * (scale.kind === 'log' ? Math.expm1(size * Math.log1p(100)) / 100 : size);
 }
 
 /** Values to print beside the colour bar. */
 export function ticks(scale: Scale): number[] {
-  const { high } = scale;
+  const { high, ranked } = scale;
   if (high === 0) return [0];
+  if (ranked) {
+    const [least, middle] = [ranked[0]!, quantile(ranked, 0.5)];
+    return scale.signed ? [-high, -middle, 0, middle, high] : [least, middle, high];
+  }
   const positive = scale.kind === 'linear' ? [high / 2, high] : scale.signed ? [high / 10, high] : [high / 100, high / 10, high];
   return scale.signed ? [...positive.map((v) => -v).reverse(), 0, ...positive] : [0, ...positive];
+}
+
+/** Round values to mark an axis by: the powers of ten where it is logarithmic, the ends and the middle of ranks. */
+export function axisTicks(scale: Scale, many = 4): number[] {
+  const { high, low } = scale;
+  if (high === 0 || scale.kind === 'rank') return ticks(scale);
+  if (scale.kind === 'linear') return roundValues(low, high, many);
+  const first = Math.floor(Math.log10(high));
+  const positive = [first - 1, first].map((power) => 10 ** power);
+  return scale.signed ? [...positive.map((value) => -value).reverse(), 0, ...positive] : [0, ...positive];
 }
 
 /** Colour of a place in [0, 1] on the map for unsigned or signed values. */

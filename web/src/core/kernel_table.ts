@@ -1,5 +1,6 @@
 // The kernels over the images in scope, by name: all take values [image, column] and rows of images, so that the page's
 // own thread and its worker can run any of them.
+import { bands } from './bands';
 import { means, summarise } from './kernels';
 
 interface Kernel<R> {
@@ -13,6 +14,7 @@ const kernel = <R>(nanoseconds: number, run: Kernel<R>['run']): Kernel<R> => ({ 
 export const KERNELS = {
   summarise: kernel(32, summarise),
   means: kernel(3, means),
+  bands: kernel(32, bands),
 } as const;
 
 export type KernelName = keyof typeof KERNELS;

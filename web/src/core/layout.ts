@@ -7,13 +7,15 @@ export interface CellSize {
   readonly height: number;
 }
 
-/** Cells of the layer x head matrix: as large as fits, at most 56 x 44 px, at least 22 px where that fits at all. */
-export function cellSize(layers: number, heads: number, width: number, height: number): CellSize {
+/** Cells of the layer x head matrix: as large as fits, at most 56 x 44 px, never less than `least`. */
+export function cellSize(layers: number, heads: number, width: number, height: number, least: CellSize = LEAST_CELL): CellSize {
   return {
-    width: clamp(Math.floor(width / heads), 22, 56),
-    height: clamp(Math.floor(height / layers), 22, 44),
+    width: clamp(Math.floor(width / heads), least.width, 56),
+    height: clamp(Math.floor(height / layers), least.height, 44),
   };
 }
+
+const LEAST_CELL: CellSize = { width: 22, height: 22 };
 
 export interface TileLayout {
   /** Pixels of a patch: a whole number, so that every patch of every tile has the same size. */

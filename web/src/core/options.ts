@@ -31,7 +31,7 @@ const range = (address: string, initial: number, low: number, high: number, whol
 export const OPTIONS = {
   /** The statistic over the images in scope, and the colour scale of the head matrix. */
   statistic: choice('a', ['mean', 'median']),
-  scale: choice('c', ['linear', 'log']),
+  scale: choice('c', ['linear', 'log', 'rank']),
 
   /** Images: where an image stands, what colours it, dots or pictures; how the list of them is sorted. */
   layout: choice('il', ['importance/pca', 'importance/tsne', 'embedding/pca', 'embedding/tsne', 'scalars', 'sheet', 'list']),
@@ -45,6 +45,8 @@ export const OPTIONS = {
   /** Head importance: what the pane shows, and whether heads are sorted inside each layer. */
   importance: choice('t', ['matrix', 'distributions', 'metrics', 'scatter', 'classes', 'difference']),
   headOrder: choice('o', ['index', 'value']),
+  /** The layer metric that the scatter sets against the output. */
+  layerMetric: choice('y', ['cls_cos', 'patch_cos']),
 
   /** Attention strength. */
   strength: choice('st', ['curves', 'table', 'trend']),

@@ -24,12 +24,31 @@ export function number(value: number | null | undefined): string {
   return value < 0 ? MINUS + text : text;
 }
 
+/** A number beside an axis: without the zeros that say nothing there. */
+export const tickNumber = (value: number): string => {
+  const text = number(value);
+  return text.includes('.') && !text.includes('·') ? text.replace(/\.?0+$/, '') : text;
+};
+
 /** A share as `61.2 %`, below one percent as `0.32 %`; what is not 0 never reads 0. */
 export function percent(share: number | null | undefined): string {
   if (share === null || share === undefined || !Number.isFinite(share)) return '–';
   if (share > 0 && share < 5e-5) return '< 0.01 %';
   return `${(100 * share).toFixed(share > 0 && share < 0.01 ? 2 : 1)} %`;
 }
+
+const SHORT_METRICS: Record<string, string> = {
+  prob_drop: 'Prob. drop',
+  logit_drop: 'Logit drop',
+  jsd: 'JSD',
+  flip: 'Flips',
+  out_cos: 'Output cos.',
+  cls_cos: 'CLS cosine',
+  patch_cos: 'Patch cosine',
+};
+
+/** A metric's name where there is little room. */
+export const shortMetric = (metric: MetricInfo): string => SHORT_METRICS[metric.name] ?? metric.label;
 
 export const count = (n: number): string => n.toLocaleString('en-US');
 

@@ -1,0 +1,63 @@
+// Heads that stop before the output: low on an output metric, high on a layer metric. The rule of `hidden_heads` in
+// src/vitscope/report/findings.py, on the statistic that is shown.
+import { descending } from './kernels';
+
+export interface Quadrant {
+  /** Head places, the highest on layer first. */
+  readonly heads: readonly number[];
+  /** Values between the halves by output, and between the top quarter by layer and the rest; NaN without heads. */
+  readonly outputLine: number;
+  readonly layerLine: number;
+}
+
+/** The heads in the bottom half by output and in the top quarter by layer. */
+export function hiddenQuadrant(output: Float64Array, layer: Float64Array): Quadrant {
+  const [byOutput, byLayer] = [descending(output), descending(layer)];
+  const larger = (head: number): number => byOutput.filter((other) => output[other]! > output[head]!).length;
+  const quarter = Math.ceil(byLayer.length / 4);
+  // Equal values share the better rank, as in Python.
+  const heads = byLayer.slice(0, quarter).filter((head) => output[head] === output[head] && larger(head) + 1 > byOutput.length / 2);
+  return {
+    heads,
+    outputLine: between(output, byOutput, Math.floor(byOutput.length / 2)),
+    layerLine: between(layer, byLayer, quarter),
+  };
+}
+
+/** Half way between the last of the first `count` values and the next one. */
+function between(values: Float64Array, order: readonly number[], count: number): number {
+  const [above, below] = [order[count - 1], order[count]];
+  if (above === undefined) return below === undefined ? NaN : values[below]!;
+  return below === undefined ? values[above]! : (values[above]! + values[below]!) / 2;
+}
+
+export interface LabelBox {
+  readonly x: number;
+  readonly y: number;
+  readonly width: number;
+}
+
+/** Where the labels of points go so that none covers another or leaves the box: [left, baseline], or null for no room. */
+export function labelPlaces(
+  labels: readonly LabelBox[],
+  box: { readonly width: number; readonly height: number },
+  height = 12,
+): (readonly [left: number, baseline: number] | null)[] {
+  const taken: (readonly [left: number, top: number, right: number, bottom: number])[] = labels.map(({ x, y }) => [x - 4, y - 4, x + 4, y + 4]);
+  return labels.map(({ x, y, width }) => {
+    const sides = [
+      [x + 7, y + 4],
+      [x - 7 - width, y + 4],
+      [x - width / 2, y - 8],
+      [x - width / 2, y + 8 + height * 0.75],
+    ] as const;
+    for (const [left, baseline] of sides) {
+      const own = [left - 2, baseline - height * 0.8, left + width + 2, baseline + height * 0.2] as const;
+      if (own[0] < 0 || own[1] < 0 || own[2] > box.width || own[3] > box.height) continue;
+      if (taken.some((other) => own[0] < other[2] && other[0] < own[2] && own[1] < other[3] && other[1] < own[3])) continue;
+      taken.push(own);
+      return [left, baseline];
+    }
+    return null;
+  });
+}

@@ -1,0 +1,53 @@
+// What pointer and keys do with a head, the same in every drawing of the heads.
+import type { Session } from '../../app/session.svelte';
+import { headAt, headIndex, headName } from '../../core/focus';
+import type { HeadRef } from '../../core/state';
+import { headTooltip } from '../../core/words';
+
+export interface HeadGestures {
+  readonly pick: (head: HeadRef) => void;
+  readonly toggle: (head: HeadRef) => void;
+  readonly open: (head: HeadRef) => void;
+  /** These heads too, after those chosen already. */
+  readonly extend: (heads: readonly HeadRef[]) => void;
+  readonly onhover: (head: HeadRef | null) => void;
+  readonly describe: (head: HeadRef) => string[];
+}
+
+export function headGestures(session: Session): HeadGestures {
+  return {
+    pick: (head) => session.send({ kind: 'head', head }),
+    toggle: (head) => session.send({ kind: 'toggle-head', head, shown: session.heads }),
+    open: (head) => session.send({ kind: 'head', head, open: true }),
+    extend: (heads) => session.send({ kind: 'heads', heads: distinct(session, heads) }),
+    onhover: (head) => {
+      session.hover = head && { kind: 'head', head };
+    },
+    describe: (head) => describe(session, head),
+  };
+}
+
+function distinct(session: Session, heads: readonly HeadRef[]): HeadRef[] {
+  return [...new Set(heads.map((head) => headIndex(session.run, head)))].map((index) => headAt(session.run, index));
+}
+
+function describe(session: Session, head: HeadRef): string[] {
+  const index = headIndex(session.run, head);
+  if (!session.summary || !session.ranks) return [headName(head)];
+  return headTooltip({
+    name: headName(head),
+    metric: session.metric,
+    mode: session.mode,
+    summary: session.summary,
+    index,
+    rank: session.ranks[index]!,
+    heads: session.order.length,
+    statistic: session.statistic,
+    onImage: session.onImage(index),
+  });
+}
+
+/** Place of each head in the set, by head place: its colour, dash and order. */
+export function placesInSet(session: Session): ReadonlyMap<number, number> {
+  return new Map(session.heads.map((head, at) => [headIndex(session.run, head), at]));
+}
