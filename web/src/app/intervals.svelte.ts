@@ -18,6 +18,12 @@ export class Intervals {
     });
   }
 
+  /** Nobody shows them any more: they must not be taken for those of another question. */
+  clear(): void {
+    this.#id++;
+    this.current = new Map();
+  }
+
   /** Ask for the intervals of these heads over these images; `values` is [image, head] with `width` heads an image. */
   ask(values: Float32Array, width: number, rows: Int32Array, heads: readonly number[], statistic: 'mean' | 'median'): void {
     this.#id++;
