@@ -120,7 +120,7 @@ def open_page(chromium):
         watch = Watch(page)
         opened.append((context, watch, address))
         page.goto(address)
-        page.wait_for_selector("[data-head]")
+        page.wait_for_selector("main .pane")
         page.wait_for_load_state("networkidle")
         return page, watch
 

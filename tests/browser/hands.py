@@ -1,0 +1,44 @@
+"""What a user does, and what is then on the page, in the words of the tests."""
+
+import numpy as np
+
+STILL = """() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done())))"""
+
+
+def settled(page):
+    page.wait_for_load_state("networkidle")
+    page.evaluate(STILL)
+
+
+def painted(page):
+    page.evaluate(STILL)
+
+
+def command(page, words):
+    """Run the palette's best answer to some words."""
+    page.keyboard.press("Control+k")
+    page.keyboard.type(words)
+    page.keyboard.press("Enter")
+    painted(page)
+
+
+def shown(page, layers, heads):
+    """The values behind the cells of the matrix, [layer, head]."""
+    grid = page.locator('[data-pane="importance"] [data-head]')
+    values = grid.evaluate_all("cells => cells.map(cell => parseFloat(cell.dataset.value))")
+    return np.array(values, dtype=float).reshape(layers, heads)
+
+
+def focus_head(page):
+    """The focus head as the matrix marks it: `layer.head`."""
+    return page.locator('[data-pane="importance"] [data-head][aria-selected="true"]').get_attribute("data-head")
+
+
+def steps(page):
+    """The list of steps: its labels, and the place of the one in force."""
+    page.get_by_role("button", name="Steps taken").click()
+    items = page.locator(".history button")
+    labels = items.all_inner_texts()
+    current = items.evaluate_all("all => all.findIndex(one => one.ariaCurrent === 'step')")
+    page.keyboard.press("Escape")
+    return labels, current

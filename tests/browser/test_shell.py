@@ -1,0 +1,346 @@
+"""The frame around the views: history, palette, help, tour, questions, keys, narrow windows, what is open to everyone."""
+
+import pytest
+from tests.browser.hands import command, focus_head, painted, settled, steps
+from tests.synthetic_run import STRONG
+
+HEAD = "{}.{}".format(*STRONG)
+SIZES = [(1440, 900), (1366, 768)]
+VIEWS = ["explore", "image"]
+
+
+def test_undo_and_redo_by_keys_buttons_list_and_browser(open_page, address):
+    page, _ = open_page(address)
+    assert page.get_by_role("button", name="Undo", exact=True).is_disabled()
+    page.click('[data-pane="importance"] [data-head="3.2"]')
+    page.get_by_label("Measure").select_option("out_cos")
+    command(page, "show wrong")
+    page.keyboard.press("Control+z")
+    page.wait_for_function("!location.hash.includes('s=wrong')")
+    page.get_by_role("button", name="Undo", exact=True).click()
+    page.wait_for_function("!location.hash.includes('m=out_cos')")
+    assert focus_head(page) == "3.2"
+    page.keyboard.press("Control+Shift+z")
+    page.wait_for_function("location.hash.includes('m=out_cos')")
+    page.keyboard.press("Control+y")
+    page.wait_for_function("location.hash.includes('s=wrong')")
+    labels, at = steps(page)
+    assert labels == ["Open the run", "Head L3·H2", "Measure: Output cosine distance", "Images: ✕ wrong"]
+    assert at == 3
+    page.get_by_role("button", name="Steps taken").click()
+    page.get_by_role("button", name="Head L3·H2").click()
+    page.wait_for_function("location.hash.endsWith('h=3.2')")
+    page.go_back()
+    painted(page)
+    assert focus_head(page) == HEAD
+    page.click('[data-pane="importance"] [data-head="5.1"]')
+    assert page.get_by_role("button", name="Redo").is_disabled(), "a new step forgets what was undone"
+
+
+def test_escape_gives_up_the_last_level_of_selection(open_page, address):
+    page, _ = open_page(f"{address}#/explore?v=1&s=wrong&h=3.2&hs=1.1,2.2")
+    for gone in ("hs=", "h=3.2", "s=wrong"):
+        assert gone in page.url
+        page.keyboard.press("Escape")
+        painted(page)
+        assert gone not in page.url
+
+
+def test_the_palette_finds_heads_images_classes_and_settings(open_page, address):
+    page, _ = open_page(address)
+    page.focus('[data-pane="importance"]')
+    page.keyboard.press("Control+k")
+    box = page.get_by_role("combobox", name="Search heads")
+    assert page.evaluate("document.activeElement.getAttribute('role')") == "combobox"
+    assert page.get_by_role("option", name="Undo").locator("kbd").inner_text() == "Ctrl Z"
+    page.keyboard.type("l3h2")
+    options = page.get_by_role("dialog").get_by_role("option")
+    assert options.all_inner_texts()[0].split("\n")[:2] == ["Heads", "Head L3·H2"]
+    page.keyboard.type(" ")
+    for key, place in (("ArrowUp", options.count() - 1), ("ArrowDown", 0)):
+        page.keyboard.press(key)
+        painted(page)
+        assert box.get_attribute("aria-activedescendant") == f"command-{place}"
+    page.keyboard.press("Enter")
+    painted(page)
+    assert focus_head(page) == "3.2"
+    assert page.evaluate("document.activeElement.dataset.pane") == "importance", "the focus returns"
+    command(page, "class bee")
+    assert page.locator(".scope").get_by_role("button", name="Remove: class bee").count() == 1
+    command(page, "median nothing of that name")
+    assert "Nothing is called" in page.get_by_role("dialog").inner_text()
+    page.keyboard.press("Escape")
+    painted(page)
+    assert page.get_by_role("dialog").count() == 0
+    assert "s=class:1" in page.url, "Escape closed the palette and nothing else"
+    command(page, "#17")
+    assert page.url.split("#")[1].startswith("/image?v=1&s=class:1&i=17")
+
+
+def test_f6_goes_round_the_parts_of_the_page(open_page, address):
+    page, _ = open_page(address)
+    where = "(e => e.dataset.region ?? e.dataset.pane ?? e.tagName)(document.activeElement)"
+    seen = []
+    for _ in range(20):
+        page.keyboard.press("F6")
+        seen.append(page.evaluate(where))
+        if len(seen) > 1 and seen[-1] == seen[0]:
+            break
+    assert {"top bar", "scope", "images", "importance", "strength", "mean", "status"} <= set(seen)
+    assert len(seen) >= 10, "the filters and the inspector are stops, too"
+    page.keyboard.press("Shift+F6")
+    assert page.evaluate(where) == seen[-2]
+
+
+def test_perspectives_by_tabs_and_keys(open_page, address):
+    page, _ = open_page(address)
+    for keys, view in (("gi", "Image"), ("ge", "Explore")):
+        page.keyboard.type(keys)
+        painted(page)
+        assert page.locator('nav [aria-current="page"]').inner_text() == view
+    page.get_by_role("button", name="Image", exact=True).click()
+    assert "#/image" in page.url
+
+
+def test_help_explains_and_switches_single_letters_off(open_page, address):
+    page, _ = open_page(address)
+    page.keyboard.press("?")
+    text = page.get_by_role("dialog").inner_text()
+    for word in ("Consistency", "Mass, density", "JSD", "Query, key", "Ctrl Shift Z", "Caveat"):
+        assert word in text
+    page.get_by_role("checkbox").uncheck()
+    page.keyboard.press("Escape")
+    for _ in range(2):
+        page.focus('[data-pane="importance"]')
+        for key in ("?", "f", "g", "i"):
+            page.keyboard.press(key)
+        painted(page)
+        assert page.get_by_role("dialog").count() == 0
+        assert page.locator("[data-pane='strength']").count() == 1
+        assert "#/image" not in page.url
+        page.reload()
+        page.wait_for_selector("main .pane")
+    page.get_by_role("button", name="Help: keys and glossary").click()
+    page.get_by_role("checkbox").check()
+    page.keyboard.press("Escape")
+    page.focus('[data-pane="importance"]')
+    page.keyboard.press("f")
+    page.wait_for_selector("[data-pane='strength']", state="detached")
+
+
+def test_questions_are_one_step_each_and_say_where_to_look(open_page, address):
+    page, _ = open_page(f"{address}#/explore?v=1&m=out_cos&r=pp&h=2.2&t=scatter&f=mean")
+    group = page.get_by_role("group", name="Questions")
+    group.get_by_role("button", name="Which heads matter?").click()
+    painted(page)
+    assert focus_head(page) == HEAD
+    assert "inner square" in page.locator(".first .hint").inner_text()
+    assert page.evaluate("document.activeElement.dataset.pane") == "importance"
+    group.get_by_role("button", name="Where do they attend?").click()
+    painted(page)
+    assert page.evaluate("document.activeElement.dataset.pane") == "strength"
+    group.get_by_role("button", name="Why is an image wrong?").click()
+    painted(page)
+    assert page.url.endswith("#/image?v=1&s=wrong")
+    assert "most confident wrong" in page.locator(".first .hint").inner_text()
+    labels, at = steps(page)
+    assert labels[1:] == ["Which heads matter?", "Why is an image wrong?"]
+    assert at == 2
+    page.keyboard.press("Control+z")
+    page.wait_for_selector('[data-pane="importance"]')
+
+
+def test_the_headline_names_its_head_and_can_be_hidden(open_page, address):
+    page, watch = open_page(f"{address}#/explore?v=1&h=4.1")
+    before = len(watch.data)
+    assert page.locator(".headline").inner_text().startswith("L0·H1 matters most")
+    page.locator("[data-headline-head]").click()
+    painted(page)
+    assert focus_head(page) == HEAD
+    assert watch.data[before:] == []
+    page.get_by_role("button", name="Hide the headline").click()
+    page.reload()
+    page.wait_for_selector("main .pane")
+    assert page.locator(".headline").count() == 0
+    command(page, "show the headline")
+    assert page.locator(".headline").count() == 1
+
+
+def test_the_tour_never_blocks_and_goes_on_where_it_was_left(open_page, address):
+    page, _ = open_page(address)
+    card = page.locator("[data-tour]")
+    assert card.count() == 0, "it never opens by itself"
+    start = page.get_by_role("button", name="Tour", exact=True)
+    start.click()
+    for title in ("Every head at a glance", "Choose a head"):
+        assert title in card.inner_text()
+        page.get_by_role("button", name="Next", exact=True).click()
+    page.get_by_role("button", name="Back").click()
+    page.click('[data-pane="importance"] [data-head="5.3"]', force=True)
+    page.wait_for_selector("[data-tour] .done")
+    assert "h=5.3" in page.url, "the page stays usable"
+    card.focus()
+    page.keyboard.press("ArrowRight")
+    painted(page)
+    assert "Where it attends" in card.inner_text()
+    page.keyboard.press("Escape")
+    painted(page)
+    assert card.count() == 0
+    assert "h=5.3" in page.url, "Escape closed the tour and nothing else"
+    assert start.evaluate("button => button === document.activeElement")
+    page.keyboard.press("Enter")
+    assert "Where it attends" in card.inner_text()
+    for _ in range(2):
+        page.get_by_role("button", name="Next", exact=True).click()
+    page.get_by_role("button", name="Image", exact=True).click()
+    page.wait_for_selector("[data-tour] .done")
+    page.get_by_role("button", name="Next", exact=True).click()
+    page.wait_for_selector('[data-pane="importance"]')
+    page.get_by_role("button", name="Done").click()
+    assert card.count() == 0
+
+
+def test_skipped_and_noted_images_are_told_with_the_reason(open_page, address, run):
+    page, _ = open_page(address)
+    page.locator("footer").get_by_role("button", name="Images: 1 skipped, 1 with a note").click()
+    text = page.locator("footer ul").inner_text()
+    assert run.images["problem"].dropna().iloc[0] in text
+    assert run.images["note"].dropna().iloc[0] in text
+
+
+def test_a_recorded_run_says_how_to_load_the_model(open_page, address, run):
+    page, _ = open_page(address)
+    page.get_by_role("button", name="Recorded: the model is not loaded").click()
+    assert f"vitscope serve {run.path} --live" in page.locator("header.top").inner_text()
+
+
+def test_the_address_brings_everything_back(open_page, address):
+    page, _ = open_page(address)
+    page.click('[data-pane="importance"] [data-head="3.2"]')
+    page.click('[data-pane="importance"] [data-head="4.1"]', modifiers=["Control"])
+    page.get_by_label("Measure").select_option("out_cos")
+    for words in ("show wrong", "class bee", "attention strength: table", "image: one in depth"):
+        command(page, words)
+    url = page.url
+    other, _ = open_page(url)
+    assert other.url == url
+    told = ".scope, nav"
+    assert other.locator(told).all_inner_texts() == page.locator(told).all_inner_texts()
+    assert other.get_by_label("Measure").input_value() == "out_cos"
+    view = "#/explore?v=1&s=wrong&h=4.0&m=out_cos&r=pp&a=median&c=log&later=1"
+    page, _ = open_page(address + view)
+    page.click('[data-pane="importance"] [data-head="4.1"]')
+    assert page.url.endswith(view.replace("h=4.0", "h=4.1"))
+    page, _ = open_page(address + "#/explore?v=1&m=nonsense")
+    assert "metric “nonsense”" in page.locator(".notice").inner_text()
+
+
+def test_the_link_is_copied(open_page, address):
+    page, _ = open_page(address, permissions=["clipboard-read", "clipboard-write"])
+    page.click('[data-pane="importance"] [data-head="4.1"]')
+    page.get_by_role("button", name="Share").click()
+    page.wait_for_selector("header.top >> text=Copied")
+    assert page.evaluate("navigator.clipboard.readText()") == page.url
+
+
+def test_opening_that_fails_can_be_tried_again(open_page, address):
+    page, watch = open_page(address)
+    page.route("**/api/run", lambda route: route.abort())
+    page.reload()
+    page.wait_for_selector("[role=alert]:has-text('does not answer')")
+    page.unroute("**/api/run")
+    page.get_by_role("button", name="Retry").click()
+    page.wait_for_selector("main .pane")
+    watch.complaints[:] = [line for line in watch.complaints if "Failed to load resource" not in line]
+
+
+def test_a_slow_opening_shows_the_page_to_come(open_page, address):
+    page, _ = open_page(address)
+    page.route("**/api/run", lambda route: None)
+    page.evaluate("location.reload()")
+    page.wait_for_selector(".opening .work")
+    assert page.locator(".opening [role=status]").inner_text() == "", "words only after a second"
+    page.wait_for_selector(".opening >> text=Opening the run")
+    page.unroute_all(behavior="ignoreErrors")
+
+
+def test_a_narrow_window_shows_one_pane_and_a_phone_one_column(open_page, address):
+    page, _ = open_page(address, 1000, 800)
+    page.get_by_role("group", name="Pane").get_by_role("button", name="Strength").click()
+    assert page.locator('[data-pane="strength"]').count() == 1
+    assert page.locator('[data-pane="importance"]').count() == 0
+    page.set_viewport_size({"width": 360, "height": 800})
+    page.wait_for_selector(".reader")
+    for name in ("importance", "strength", "mean", "images"):
+        assert page.locator(f'[data-pane="{name}"]').count() == 1
+    for view in VIEWS:
+        page.click(f'[data-tab="{view}"]')
+        settled(page)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360, view
+
+
+def test_the_theme_can_be_chosen_and_is_remembered(open_page, address):
+    page, _ = open_page(address, color_scheme="light")
+    page.get_by_role("button", name="Dark theme").click()
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+    page.reload()
+    page.wait_for_selector("main .pane")
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+
+
+def test_little_motion_and_few_colours_are_respected(open_page, address):
+    page, _ = open_page(address, reduced_motion="reduce", forced_colors="active")
+    page.get_by_role("button", name="Tour", exact=True).click()
+    moving = page.evaluate("""[...document.querySelectorAll('*')].filter(e => {
+      const style = getComputedStyle(e);
+      return style.transitionDuration.split(',').some(d => parseFloat(d) > 0) || style.animationName !== 'none';
+    }).map(e => e.className)""")
+    assert moving == []
+    pressed = page.locator('[aria-pressed="true"]').first
+    other = page.locator('[aria-pressed="false"]').first
+    colour = "e => getComputedStyle(e).backgroundColor"
+    assert pressed.evaluate(colour) != other.evaluate(colour)
+
+
+@pytest.fixture
+def everywhere():
+    """Walk a page through sizes, themes and perspectives; yields what each is called."""
+
+    def walk(page, sizes=SIZES, views=VIEWS):
+        for width, height in sizes:
+            page.set_viewport_size({"width": width, "height": height})
+            for view in views:
+                page.click(f'[data-tab="{view}"]')
+                settled(page)
+                for theme in ("light", "dark"):
+                    page.evaluate("theme => document.documentElement.dataset.theme = theme", theme)
+                    painted(page)
+                    yield f"{view} {theme} {width}x{height}"
+
+    return walk
+
+
+def test_axe_finds_no_serious_fault(open_page, address, axe, everywhere):
+    page, _ = open_page(address)
+    page.evaluate(axe)
+    for name in everywhere(page):
+        faults = page.evaluate("axe.run({ resultTypes: ['violations'] }).then(result => result.violations)")
+        assert [(fault["id"], fault["nodes"][0]["html"]) for fault in faults] == [], name
+
+
+def test_axe_finds_no_serious_fault_in_what_opens(open_page, address, axe):
+    page, _ = open_page(address)
+    page.evaluate(axe)
+    for opening, closing in (
+        ("Control+k", "Escape"),
+        ("?", "Escape"),
+    ):
+        page.keyboard.press(opening)
+        page.wait_for_selector("dialog[open]")
+        faults = page.evaluate("axe.run('dialog').then(result => result.violations)")
+        assert [(fault["id"], fault["nodes"][0]["html"]) for fault in faults] == [], opening
+        page.keyboard.press(closing)
+        painted(page)
+    page.get_by_role("button", name="Tour", exact=True).click()
+    faults = page.evaluate("axe.run('[data-tour]').then(result => result.violations)")
+    assert [(fault["id"], fault["nodes"][0]["html"]) for fault in faults] == []
