@@ -1,7 +1,8 @@
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { defineConfig } from 'vitest/config';
 
-// Relative addresses: the built page works under any path. One bundle: the page is small and has one route.
+// Relative addresses: the built page works under any path. What the first
+// paint does not need is split off: see app/later.ts.
 export default defineConfig({
   base: './',
   plugins: [svelte()],

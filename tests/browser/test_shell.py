@@ -13,7 +13,7 @@ def test_undo_and_redo_by_keys_buttons_list_and_browser(open_page, address):
     page, _ = open_page(address)
     assert page.get_by_role("button", name="Undo", exact=True).is_disabled()
     page.click('[data-pane="importance"] [data-head="3.2"]')
-    page.get_by_label("Measure").select_option("out_cos")
+    page.get_by_label("Measure", exact=True).select_option("out_cos")
     command(page, "show wrong")
     page.keyboard.press("Control+z")
     page.wait_for_function("!location.hash.includes('s=wrong')")
@@ -218,7 +218,7 @@ def test_the_address_brings_everything_back(open_page, address):
     page, _ = open_page(address)
     page.click('[data-pane="importance"] [data-head="3.2"]')
     page.click('[data-pane="importance"] [data-head="4.1"]', modifiers=["Control"])
-    page.get_by_label("Measure").select_option("out_cos")
+    page.get_by_label("Measure", exact=True).select_option("out_cos")
     for words in ("show wrong", "class bee", "attention strength: table", "image: one in depth"):
         command(page, words)
     url = page.url
@@ -226,7 +226,7 @@ def test_the_address_brings_everything_back(open_page, address):
     assert other.url == url
     told = ".scope, nav"
     assert other.locator(told).all_inner_texts() == page.locator(told).all_inner_texts()
-    assert other.get_by_label("Measure").input_value() == "out_cos"
+    assert other.get_by_label("Measure", exact=True).input_value() == "out_cos"
     view = "#/explore?v=1&s=wrong&h=4.0&m=out_cos&r=pp&a=median&c=log&later=1"
     page, _ = open_page(address + view)
     page.click('[data-pane="importance"] [data-head="4.1"]')
@@ -342,5 +342,6 @@ def test_axe_finds_no_serious_fault_in_what_opens(open_page, address, axe):
         page.keyboard.press(closing)
         painted(page)
     page.get_by_role("button", name="Tour", exact=True).click()
+    page.wait_for_selector("[data-tour]")
     faults = page.evaluate("axe.run('[data-tour]').then(result => result.violations)")
     assert [(fault["id"], fault["nodes"][0]["html"]) for fault in faults] == []
