@@ -54,18 +54,19 @@ const LABEL = 14;
 
 /**
  * The image's own two dimensions: each query patch at its place, as a small map of the keys it looks at. To the left, for
- * each prefix token, where it looks and who looks at it, enlarged as far as there is room.
+ * each prefix token, where it looks and who looks at it, enlarged at most `most` times.
  */
-export function imageGrid(tokens: TokenInfo): Arrangement {
+export function imageGrid(tokens: TokenInfo, most = 3): Arrangement {
   const { rows, cols, prefix } = tokens;
   const [stepX, stepY] = [cols + 1, rows + 1];
   const [gridWidth, gridHeight] = [cols * stepX - 1, rows * stepY - 1];
   const maps = 2 * prefix.length;
   const room = maps ? gridHeight / maps - LABEL : 0;
-  const enlarged = Math.max(1, Math.min(3, Math.floor(room / rows)));
+  const enlarged = Math.max(1, Math.min(most, Math.floor(room / rows)));
   const left = maps ? cols * enlarged + 6 : 0;
   const step = rows * enlarged + LABEL;
-  const apart = prefix.flatMap((_, token) =>
+  // names need more room than a map of one cell a key
+  const apart = (enlarged > 1 ? prefix : []).flatMap((_, token) =>
     [`${tokenName(tokens, token)} →`, `→ ${tokenName(tokens, token)}`].map((text, i) => ({ x: 0, y: (2 * token + i) * step, text })),
   );
   const apartCell = (map: number, { row, col }: Patch): Box => ({
