@@ -41,7 +41,15 @@ describe('the image grid', () => {
     const pairs = everyPair(cells);
     const patches = 15;
     expect(pairs.size).toBe(patches * patches + 2 * 2 * patches);
+    expect(cells.apart).toEqual([]); // no room for names
+  });
+  it('names the maps that stand apart where they are large enough', () => {
+    const photo = { ...tokens, rows: 14, cols: 14 };
+    const cells = imageGrid(photo);
     expect(cells.apart.map(({ text }) => text)).toEqual(['CLS →', '→ CLS', 'reg1 →', '→ reg1']);
+    expect(cells.cellOf({ query: 0, key: 2 })).toMatchObject({ width: 2, height: 2 });
+    expect(imageGrid({ ...photo, prefix: ['cls'] }).cellOf({ query: 0, key: 1 })).toMatchObject({ x: 0, y: 14, width: 3 });
+    everyPair(cells);
   });
   it('stands at the left without prefix tokens', () => {
     const cells = imageGrid(bare);
