@@ -50,7 +50,8 @@ const SHORT_METRICS: Record<string, string> = {
 /** A metric's name where there is little room. */
 export const shortMetric = (metric: MetricInfo): string => SHORT_METRICS[metric.name] ?? metric.label;
 
-export const count = (n: number): string => n.toLocaleString('en-US');
+const GROUPED = new Intl.NumberFormat('en-US'); // made once: toLocaleString makes one each time
+export const count = (n: number): string => GROUPED.format(n);
 
 /** A value with its unit. */
 export function quantity(value: number, metric: MetricInfo): string {

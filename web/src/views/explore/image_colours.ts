@@ -24,11 +24,11 @@ export function colouringOf(session: Session): Colouring | null {
   if (!values) return null;
   if (confidence) {
     const scale: Scale = { low: 0, high: 1, signed: false, kind: 'linear' };
-    return { values, scale, caption: 'Confidence of the prediction', text: (value) => percent(value).replace('.0 %', ' %') };
+    return { values, scale, caption: 'Confidence', text: (value) => percent(value).replace('.0 %', ' %') };
   }
   const scale = scaleFor(values, metric.signed, options.scale);
-  const unit = metric.unit ? ` (${metric.unit})` : '';
-  const caption = `${headName(head)} · ${metric.label}${unit}${options.scale === 'log' ? ' · log' : ''}`;
+  const what = metric.unit ? `(${metric.unit})` : `· ${metric.label}`;
+  const caption = `${headName(head)} ${what}${options.scale === 'log' ? ' · log' : ''}`;
   return { values, scale, caption, text: (value) => number(value).replace(/(\.\d*?)0+$/, '$1').replace(/\.$/, '') };
 }
 

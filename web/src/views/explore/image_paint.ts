@@ -19,17 +19,22 @@ export const INKS: Record<Theme, Inks> = {
 /** Radius of a mark, px. */
 export const RADIUS = 2.75;
 const OUT_RADIUS = 2;
+/** Of so many marks each is smaller. */
+const CROWD = 2000;
+const CROWD_RADIUS = 2;
 const RAISED = 72;
 
 export interface Marks {
   readonly placed: Placed;
   readonly correct: readonly (boolean | null)[];
   /** Rows in scope that are drawn as marks, and rows outside the scope. */
-  readonly rows: Iterable<number>;
+  readonly rows: ArrayLike<number> & Iterable<number>;
   readonly out: Iterable<number>;
   /** A colour for each image and which of them; null = by right and wrong. */
   readonly colours: { readonly of: Uint8Array; readonly list: readonly string[] } | null;
 }
+
+type Layer = Pick<Marks, 'placed' | 'correct' | 'rows' | 'colours'>;
 
 /** A context whose unit is a CSS pixel, cleared. */
 export function fresh(canvas: HTMLCanvasElement, width: number, height: number): CanvasRenderingContext2D {
@@ -43,42 +48,46 @@ export function fresh(canvas: HTMLCanvasElement, width: number, height: number):
   return context;
 }
 
+/** Marks are drawn in so many layers, each of right and wrong ones: where they crowd, both stay to be seen. */
+const LAYERS = 16;
+
 export function paintMarks(context: CanvasRenderingContext2D, marks: Marks, theme: Theme): void {
   const ink = INKS[theme];
-  const { placed, correct, colours } = marks;
   context.lineCap = 'round';
   const outside = new Path2D();
-  for (const row of marks.out) circle(outside, placed, row, OUT_RADIUS);
+  for (const row of marks.out) circle(outside, marks.placed, row, OUT_RADIUS);
   context.fillStyle = ink.out;
   context.fill(outside);
 
-  // One path a colour and shape: thousands of marks are a few strokes of the brush.
-  const names = colours ? colours.list : [ink.right, ink.wrong, ink.neither];
-  const [discs, crosses, rings] = [paths(names.length), paths(names.length), paths(names.length)];
-  for (const row of marks.rows) {
-    const kind = correct[row] === true ? 0 : correct[row] === false ? 1 : 2;
-    const at = colours ? colours.of[row]! : kind;
-    if (kind === 0) circle(discs[at]!, placed, row, RADIUS);
-    else if (kind === 1) cross(crosses[at]!, placed, row);
-    else circle(rings[at]!, placed, row, RADIUS);
-  }
-  names.forEach((name, at) => {
-    context.fillStyle = context.strokeStyle = name;
-    if (colours) rim(context, ink.rim, [discs[at]!, rings[at]!]);
-    context.fill(discs[at]!);
-    if (colours) context.fill(rings[at]!);
-    else stroke(context, rings[at]!, name, 1.4);
-  });
-  names.forEach((name, at) => {
-    if (colours) stroke(context, crosses[at]!, ink.rim, 3.4);
-    stroke(context, crosses[at]!, name, colours ? 2.2 : 1.7);
-  });
+  const layers: number[][] = Array.from({ length: LAYERS }, () => []);
+  for (const row of marks.rows) layers[row % LAYERS]!.push(row);
+  const radius = marks.rows.length > CROWD ? CROWD_RADIUS : RADIUS;
+  for (const rows of layers) if (rows.length) paintLayer(context, { ...marks, rows }, radius, ink);
 }
 
-const paths = (n: number): Path2D[] => Array.from({ length: n }, () => new Path2D());
-
-function rim(context: CanvasRenderingContext2D, colour: string, around: Path2D[]): void {
-  for (const path of around) stroke(context, path, colour, 1.2);
+/** One path a colour and shape: thousands of marks are a few strokes of the brush. */
+function paintLayer(context: CanvasRenderingContext2D, { placed, correct, rows, colours }: Layer, radius: number, ink: Inks): void {
+  const names = colours ? colours.list : [ink.right, ink.wrong, ink.neither];
+  const shapes = new Map<number, { at: number; kind: number; path: Path2D }>();
+  for (const row of rows) {
+    const kind = correct[row] === true ? 0 : correct[row] === false ? 1 : 2;
+    const at = colours ? colours.of[row]! : kind;
+    const shape = shapes.get(3 * at + kind) ?? { at, kind, path: new Path2D() };
+    shapes.set(3 * at + kind, shape);
+    if (kind === 1) cross(shape.path, placed, row, radius);
+    else circle(shape.path, placed, row, radius);
+  }
+  for (const { at, kind, path } of shapes.values()) {
+    const name = names[at]!;
+    // A rim, so that a colour near the ground's is seen too.
+    if (colours) stroke(context, path, ink.rim, kind === 1 ? 3.4 : 1.2);
+    if (kind === 1) stroke(context, path, name, colours ? 2.2 : 1.7);
+    else if (kind === 2 && !colours) stroke(context, path, name, 1.4);
+    else {
+      context.fillStyle = name;
+      context.fill(path);
+    }
+  }
 }
 
 function stroke(context: CanvasRenderingContext2D, path: Path2D, colour: string, width: number): void {
@@ -94,8 +103,8 @@ function circle(path: Path2D, { x, y }: Placed, row: number, radius: number): vo
   path.arc(px, py, radius, 0, 2 * Math.PI);
 }
 
-function cross(path: Path2D, { x, y }: Placed, row: number): void {
-  const [px, py, arm] = [x[row]!, y[row]!, RADIUS];
+function cross(path: Path2D, { x, y }: Placed, row: number, arm: number): void {
+  const [px, py] = [x[row]!, y[row]!];
   if (px !== px || py !== py) return;
   path.moveTo(px - arm, py - arm);
   path.lineTo(px + arm, py + arm);
@@ -121,7 +130,7 @@ export function paintPicture(
   context.strokeRect(left + 0.75, top + 0.75, size - 1.5, size - 1.5);
   if (correct !== false) return;
   const corner = new Path2D();
-  cross(corner, { x: Float32Array.of(left + size - 6), y: Float32Array.of(top + 6) }, 0);
+  cross(corner, { x: Float32Array.of(left + size - 6), y: Float32Array.of(top + 6) }, 0, RADIUS);
   stroke(context, corner, '#fff', 4.5);
   stroke(context, corner, INKS.light.wrong, 2);
 }
