@@ -3,7 +3,7 @@ import type { Session } from '../../app/session.svelte';
 import { colourAt, css, place, scaleFor, type Scale, type Theme } from '../../core/colour';
 import { headName } from '../../core/focus';
 import { shadesOf } from '../../core/scatter';
-import { number, percent } from '../../core/words';
+import { number, percent, shortMetric } from '../../core/words';
 import { INKS, type Marks } from './image_paint';
 
 export interface Colouring {
@@ -27,8 +27,8 @@ export function colouringOf(session: Session): Colouring | null {
     return { values, scale, caption: 'Confidence', text: (value) => percent(value).replace('.0 %', ' %') };
   }
   const scale = scaleFor(values, metric.signed, options.scale);
-  const what = metric.unit ? `(${metric.unit})` : `· ${metric.label}`;
-  const caption = `${headName(head)} ${what}${options.scale === 'log' ? ' · log' : ''}`;
+  const unit = metric.unit ? ` (${metric.unit})` : '';
+  const caption = `${headName(head)} · ${shortMetric(metric)}${unit}${options.scale === 'log' ? ' · log' : ''}`;
   return { values, scale, caption, text: (value) => number(value).replace(/(\.\d*?)0+$/, '$1').replace(/\.$/, '') };
 }
 
