@@ -32,6 +32,12 @@ export function markedHeads(session: Session, theme: Theme): Marked[] {
   return [...marked, { index: session.headIndex, name: headName(focus), colour: 'var(--ink)', dash: '', focus: true, inSet }];
 }
 
+/** The heads of the set beyond those that have a colour: drawn stronger than the rest, without a name. */
+export function unnamedOfSet(session: Session, marked: readonly Marked[]): number[] {
+  const named = new Set(marked.map((head) => head.index));
+  return session.heads.map((head) => headIndex(session.run, head)).filter((index) => !named.has(index));
+}
+
 /** Click, Ctrl-click, Shift-click: focus, toggle, extend. */
 export function choose(session: Session, index: number, event: MouseEvent | KeyboardEvent): void {
   const head = headAt(session.run, index);

@@ -2,6 +2,7 @@
 import type { Session } from '../../../app/session.svelte';
 import { headAt, headName } from '../../../core/focus';
 import { ringMembers, type Profile } from '../../../core/strength';
+import { fixed, reportedShare } from '../../../core/form';
 import { count, number, percent } from '../../../core/words';
 
 export interface StrengthData {
@@ -20,7 +21,7 @@ export interface StrengthData {
 export function distanceWords(session: Session, distance: number): string {
   const { tokens, diagonal } = session.run;
   const patch = (tokens.patch.height + tokens.patch.width) / 2;
-  return `${number(distance)} px (${number(distance / patch)} patches, ${percent(distance / diagonal)} of the diagonal)`;
+  return `${number(distance)} px (${fixed(distance / patch, 1)} patches, ${reportedShare(distance / diagonal)} of the diagonal)`;
 }
 
 /** Images in scope that the head has a profile on. */
@@ -41,11 +42,14 @@ export function strengthTooltip(session: Session, data: StrengthData, index: num
   const density = exact ?? mass / ringMembers(tokens, hops)[hop]!;
   const lines = [`${name}: ${number(mass)} mass (${percent(mass)}), ${exact === undefined ? '≈ ' : ''}${percent(density)} / patch`];
   if (data.distance) lines.push(`mean distance ${distanceWords(session, data.distance[index]!)}`);
-  if (tokens.cls !== null && data.toCls) lines.push(`to CLS ${percent(data.toCls[index])}, to the patch itself ${percent(data.mass[index * hops])}`);
+  const rest: string[] = [];
+  if (tokens.cls !== null && data.toCls) rest.push(`to CLS ${percent(data.toCls[index])}`);
+  if (hop !== 0) rest.push(`to itself ${percent(data.mass[index * hops])}`);
+  if (rest.length) lines.push(rest.join(' · '));
   const { image } = session;
   const own = image !== null && image < session.run.nImages ? onImage(session, image, index, hop) : NaN;
-  if (Number.isFinite(own)) lines.push(`image #${image}: ${percent(own)}`);
-  lines.push(`n = ${count(measured(session, index))} images`);
+  const n = `n = ${count(measured(session, index))} images`;
+  lines.push(Number.isFinite(own) ? `${n} · image #${image}: ${percent(own)}` : n);
   return lines;
 }
 
