@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { clearlyFirst, keyToken, lossOf, medianOver, regionEffect, standing, topShare } from '../src/core/evidence';
+import { clearlyFirst, keyToken, lossOf, meanOf, medianOver, regionEffect, standing, topShare } from '../src/core/evidence';
 import { fixed, nameList, reported, reportedShare } from '../src/core/form';
-import { summarise } from '../src/core/kernels';
 import * as why from '../src/core/why';
 import { images } from './fixtures';
 
@@ -131,7 +130,10 @@ describe('evidence', () => {
   });
   it('gives a head its standing in the scope', () => {
     const rows = Int32Array.from([0, 1]);
-    const stands = standing(values, summarise(values, 3, rows), 3, rows, 0, 'jsd');
+    const stands = standing(values, 3, rows, 0, 'jsd')!;
+    expect(standing(values, 3, rows, 2, 'jsd')).toBeNull();
+    expect(meanOf(values, 3, ALL, 1)).toBe(1.75);
+    expect(meanOf(values, 3, ALL, 2)).toBeNaN();
     expect([stands.rank, stands.top, stands.mean, stands.n, stands.leads]).toEqual([2, false, 1, 2, 0]);
   });
   it('compares a part with the whole on the same images', () => {

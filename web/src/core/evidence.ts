@@ -1,40 +1,73 @@
 // The numbers behind the sentence why a head matters (why.ts), over the images in scope. Values are [image, layer, head],
 // `cells` heads an image; NaN = not computed.
 import type { ImageTable } from '../io/wire';
-import type { Summary } from './kernels';
+import { means, summarise } from './kernels';
 import type { Key, Loss, RegionEffect, Standing } from './why';
 
-export function standing(values: Float32Array, summary: Summary, cells: number, rows: Int32Array, index: number, metric: string): Standing {
-  const mean = summary.mean[index]!;
-  const better = summary.mean.reduce((count, other) => count + (other > mean ? 1 : 0), 0);
-  const top = better === 0 && summary.mean.indexOf(mean) === index;
+/** How a head stands by a metric; null where it has no value in scope. */
+export function standing(values: Float32Array, cells: number, rows: Int32Array, index: number, metric: string): Standing | null {
+  const all = means(values, cells, rows);
+  const own = summarise(Float32Array.from(rows, (row) => values[row * cells + index]!), 1, Int32Array.from(rows.keys()));
+  const mean = all[index]!;
+  if (!own.n[0]) return null;
+  const better = all.reduce((count, other) => count + (other > mean ? 1 : 0), 0);
+  const top = better === 0 && all.indexOf(mean) === index;
   return {
     metric,
     rank: better + 1,
     top,
     clear: top && clearlyFirst(values, cells, rows, index),
     mean,
-    n: summary.n[index]!,
+    n: own.n[0]!,
     leads: topShare(values, cells, rows, index),
-    consistency: summary.consistency[index]!,
+    consistency: own.consistency[0]!,
   };
+}
+
+/** Mean of one column over images, NaN where there is none: one head of many is cheap, whatever is in scope. */
+export function meanOf(values: Float32Array, width: number, rows: Int32Array, column: number): number {
+  let [n, sum] = [0, 0];
+  for (const row of rows) {
+    const value = values[row * width + column]!;
+    if (value !== value) continue;
+    n++;
+    sum += value;
+  }
+  return n ? sum / n : NaN;
 }
 
 /** Share of the images in which no other head has a larger value; ties count, images all 0 for none. */
 export function topShare(values: Float32Array, cells: number, rows: Int32Array, index: number): number {
+  const largest = largestOf(values, cells);
   let [measured, first] = [0, 0];
   for (const row of rows) {
-    let most = -Infinity;
+    if (largest[row] !== largest[row]) continue;
+    measured++;
+    if (values[row * cells + index] === largest[row]) first++;
+  }
+  return measured ? first / measured : NaN;
+}
+
+const largestHeld = new WeakMap<Float32Array, Float32Array>();
+
+/** The largest value of each image, the same whatever is in scope; NaN = none, infinite where all are 0: none leads. */
+function largestOf(values: Float32Array, cells: number): Float32Array {
+  const held = largestHeld.get(values);
+  if (held) return held;
+  const largest = new Float32Array(values.length / cells).fill(NaN);
+  for (let row = 0; row < largest.length; row++) {
+    let most = NaN;
     let something = false;
     for (let i = row * cells; i < (row + 1) * cells; i++) {
       const value = values[i]!;
-      if (value > most) most = value;
-      if (value !== 0 && Number.isFinite(value)) something = true;
+      if (value !== value) continue;
+      if (!(value <= most)) most = value;
+      if (value !== 0) something = true;
     }
-    if (most > -Infinity) measured++;
-    if (something && values[row * cells + index] === most) first++;
+    largest[row] = most === most && !something ? Infinity : most;
   }
-  return measured ? first / measured : NaN;
+  largestHeld.set(values, largest);
+  return largest;
 }
 
 /**
@@ -42,22 +75,23 @@ export function topShare(values: Float32Array, cells: number, rows: Int32Array, 
  * approximation of the bootstrap that the report runs: at its limit the two may differ.
  */
 export function clearlyFirst(values: Float32Array, cells: number, rows: Int32Array, index: number): boolean {
-  for (let other = 0; other < cells; other++) {
-    if (other === index) continue;
-    let [n, sum, squares] = [0, 0, 0];
-    for (const row of rows) {
-      const difference = values[row * cells + index]! - values[row * cells + other]!;
+  const [n, sums, squares] = [new Int32Array(cells), new Float64Array(cells), new Float64Array(cells)];
+  for (const row of rows) {
+    const first = values[row * cells + index]!;
+    for (let other = 0; other < cells; other++) {
+      const difference = first - values[row * cells + other]!;
       if (difference !== difference) continue;
-      n++;
-      sum += difference;
-      squares += difference * difference;
+      n[other]!++;
+      sums[other]! += difference;
+      squares[other]! += difference * difference;
     }
-    if (n === 0) continue;
-    if (n < 2) return false;
-    const variance = Math.max(0, squares - (sum * sum) / n) / n;
-    if (!(sum / n > 1.96 * Math.sqrt(variance / n))) return false;
   }
-  return true;
+  return n.every((count, other) => {
+    if (other === index || count === 0) return true;
+    const mean = sums[other]! / count;
+    const variance = Math.max(0, squares[other]! / count - mean * mean);
+    return count > 1 && mean > 1.96 * Math.sqrt(variance / count);
+  });
 }
 
 /** Effects [image, layer, head] of the whole head and of a part, compared on the images that have both. */
