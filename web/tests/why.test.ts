@@ -62,7 +62,7 @@ describe('clauses', () => {
   it('are the report’s, word for word', () => {
     expect(why.patchesClause(GAZE)).toBe('its patches give 47 % to patches further away, 33 % to themselves and 20 % to their neighbours (1 hop)');
     expect(why.clsClause(GAZE)).toBe('its CLS gives 11 % to patches and 89 % to itself');
-    expect(why.keyClause(GAZE, null)).toBe('in the median image the most attended token gets 1.74 times the median one');
+    expect(why.keyClause(GAZE, null, true)).toBe('in the median image the most attended token gets 1.74 times the median one');
     expect(why.distanceClause(GAZE)).toBe(
       'mean distance 40.9 px (13 % of the diagonal; uniform attention 116 px) with 53 % within 1 hop, 12.8 times uniform',
     );
@@ -79,7 +79,7 @@ describe('clauses', () => {
     expect(why.standingWords(stands)).toBe('0.595 bits, n = 800; first in 82 % of the images, consistency 0.51');
   });
   it('are left out where there are no numbers', () => {
-    for (const clause of [why.clsClause(NONE), why.keyClause(NONE, null), why.distanceClause(NONE), why.shapeClause(NONE)]) expect(clause).toBe('');
+    for (const clause of [why.clsClause(NONE), why.keyClause(NONE, null, true), why.distanceClause(NONE), why.shapeClause(NONE)]) expect(clause).toBe('');
     expect(why.patchesClause({ ...NONE, mass: [0.01] })).toBe('');
     expect(why.throughClause([])).toBe('');
     expect(why.throughClause([{ mode: 'pp', mean: 0, whole: 0, n: 3 }])).toBe('');
@@ -100,9 +100,11 @@ describe('clauses', () => {
     expect(why.pruningClause(stands, none)).toBe('pruning it moves out_cos by 0.0123 cosine distance (the model has no classifier, so no answers to count)');
     expect(why.pruningClause(stands, { ...none, n: 4, flip: 0.5, probDrop: -0.1 })).toBe("pruning it raises the target's probability by 0.100, changes 50 % of 4 predictions");
   });
-  it('tell a sink from none, over all images', () => {
-    expect(why.keyClause(GAZE, { token: 0, share: 0.4 })).toBe('one key token, CLS, is a sink over all images (40 % of all attention, 78.8 times uniform)');
-    expect(why.keyClause(GAZE, { token: 196, share: 0.00598 })).toBe(
+  it('tell a sink from none, and over which images', () => {
+    expect(why.keyClause(GAZE, { token: 0, share: 0.4 }, true)).toBe('one key token, CLS, is a sink (40 % of all attention, 78.8 times uniform)');
+    expect(why.keyClause(GAZE, { token: 196, share: 0.00598 }, true)).toContain('no key token is a sink over the images (most: patch 13,13,');
+    expect(why.keyClause(GAZE, { token: 0, share: 0.4 }, false)).toBe('one key token, CLS, is a sink over all images (40 % of all attention, 78.8 times uniform)');
+    expect(why.keyClause(GAZE, { token: 196, share: 0.00598 }, false)).toBe(
       'no key token is a sink over all images (most: patch 13,13, 0.6 % of all attention, 1.18 times uniform; in the median image the most attended token gets 1.74 times the median one)',
     );
   });

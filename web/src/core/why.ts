@@ -120,15 +120,15 @@ export function clsClause({ clsToPatches, clsToCls }: Gaze): string {
   return `its CLS gives ${reportedShare(clsToPatches)} to patches and ${reportedShare(clsToCls)} to itself`;
 }
 
-/** Whether one key token draws all: the mean matrix is one over all images, which the words say. */
-export function keyClause({ tokens, concentration }: Gaze, key: Key | null): string {
+/** Whether one key token draws all: the mean matrix is one over all images, which the words say where fewer are in scope. */
+export function keyClause({ tokens, concentration }: Gaze, key: Key | null, everything: boolean): string {
   const within = `in the median image the most attended token gets ${reported(concentration)} times the median one`;
   if (!key) return Number.isFinite(concentration) ? within : '';
   const times = key.share * tokenCount(tokens);
   const share = `${reportedShare(key.share)} of all attention, ${reported(times)} times uniform`;
   const name = keyName(tokens, key.token);
-  if (key.share >= SINK_SHARE && times >= SINK_TIMES) return `one key token, ${name}, is a sink over all images (${share})`;
-  const told = `no key token is a sink over all images (most: ${name}, ${share}`;
+  if (key.share >= SINK_SHARE && times >= SINK_TIMES) return `one key token, ${name}, is a sink ${everything ? '' : 'over all images '}(${share})`;
+  const told = `no key token is a sink over ${everything ? 'the' : 'all'} images (most: ${name}, ${share}`;
   return Number.isFinite(concentration) ? `${told}; ${within})` : `${told})`;
 }
 

@@ -3,6 +3,7 @@
 import type { Loaded } from '../../../app/cache.svelte';
 import type { Session } from '../../../app/session.svelte';
 import { keyToken, lossOf, meanOf, medianOver, regionEffect, standing } from '../../../core/evidence';
+import { isEverything } from '../../../core/scope';
 import { tokenCount } from '../../../core/tokens';
 import { clsClause, distanceClause, keyClause, patchesClause, pruningClause, REGION_MODES, shapeClause, throughClause } from '../../../core/why';
 import type { Gaze, Standing } from '../../../core/why';
@@ -61,7 +62,7 @@ export function reasonFor(session: Session, { arrays }: Columns): Reason | null 
   const told = {
     patches: seen ? patchesClause(seen) : '',
     cls: seen ? clsClause(seen) : '',
-    key: seen ? keyClause(seen, keyOf(session)) : '',
+    key: seen ? keyClause(seen, keyOf(session), isEverything(session.scope)) : '',
     distance: seen ? distanceClause(seen) : '',
     shape: seen ? shapeClause(seen) : '',
     through: throughClause(regions),
