@@ -101,11 +101,11 @@ describe('clauses', () => {
     expect(why.pruningClause(stands, { ...none, n: 4, flip: 0.5, probDrop: -0.1 })).toBe("pruning it raises the target's probability by 0.100, changes 50 % of 4 predictions");
   });
   it('tell a sink from none, and over which images', () => {
-    expect(why.keyClause(GAZE, { token: 0, share: 0.4 }, true)).toBe('one key token, CLS, is a sink (40 % of all attention, 78.8 times uniform)');
+    expect(why.keyClause(GAZE, { token: 0, share: 0.4 }, true)).toBe('one key token, CLS, is a sink (≈ 40 % of all attention, 79 times uniform)');
     expect(why.keyClause(GAZE, { token: 196, share: 0.00598 }, true)).toContain('no key token is a sink over the images (most: patch 13,13,');
-    expect(why.keyClause(GAZE, { token: 0, share: 0.4 }, false)).toBe('one key token, CLS, is a sink over all images (40 % of all attention, 78.8 times uniform)');
+    expect(why.keyClause(GAZE, { token: 0, share: 0.4 }, false)).toBe('one key token, CLS, is a sink over all images (≈ 40 % of all attention, 79 times uniform)');
     expect(why.keyClause(GAZE, { token: 196, share: 0.00598 }, false)).toBe(
-      'no key token is a sink over all images (most: patch 13,13, 0.6 % of all attention, 1.18 times uniform; in the median image the most attended token gets 1.74 times the median one)',
+      'no key token is a sink over all images (most: patch 13,13, ≈ 0.6 % of all attention, 1.2 times uniform; in the median image the most attended token gets 1.74 times the median one)',
     );
   });
   it('print their numbers bold', () => {

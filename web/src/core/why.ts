@@ -125,7 +125,8 @@ export function keyClause({ tokens, concentration }: Gaze, key: Key | null, ever
   const within = `in the median image the most attended token gets ${reported(concentration)} times the median one`;
   if (!key) return Number.isFinite(concentration) ? within : '';
   const times = key.share * tokenCount(tokens);
-  const share = `${reportedShare(key.share)} of all attention, ${reported(times)} times uniform`;
+  // ≈ and two digits: the page's mean matrices are coded in 8 bits
+  const share = `≈ ${reportedShare(key.share)} of all attention, ${+times.toPrecision(2)} times uniform`;
   const name = keyName(tokens, key.token);
   if (key.share >= SINK_SHARE && times >= SINK_TIMES) return `one key token, ${name}, is a sink ${everything ? '' : 'over all images '}(${share})`;
   const told = `no key token is a sink over ${everything ? 'the' : 'all'} images (most: ${name}, ${share}`;
