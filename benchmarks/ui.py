@@ -1,8 +1,8 @@
 """The goals of the web app (docs/goals.md), measured in a real Chromium and printed as a table.
 
-`make bench-ui`, or `python benchmarks/ui.py [--run RUN]`. Without --run a seeded, synthetic run of 5,000 images, 144 heads
-and 7 modes is made (once, in .bench/) and served without a model; its numbers mean nothing, its size is the point.
-Latencies are from the input event's own time stamp to the first frame after the page has come to rest, p95 of n.
+`make bench-ui`, or `python benchmarks/ui.py [--run RUN]`. Without --run a seeded, synthetic run of 5,000 images,
+144 heads and 7 modes is made (once, in .bench/) and served without a model; its numbers mean nothing, its size is the
+point. Latencies are from the input event's own time stamp to the first frame after the page has come to rest, p95 of n.
 """
 
 import argparse
@@ -16,9 +16,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
@@ -39,10 +42,14 @@ WATCH = """() => {
   }));
   const mark = () => painted().then(now => { seen.last = now; });
   for (const kind of ['mouseover', 'mousemove', 'click', 'change', 'keydown'])
-    document.addEventListener(kind, event => { if (!seen.start) { seen.start = event.timeStamp; mark(); } }, { capture: true });
-  new MutationObserver(changes => { if (changes.some(c => !c.target.parentElement?.closest?.('footer'))) mark(); })
+    document.addEventListener(kind, event => {
+      if (!seen.start) { seen.start = event.timeStamp; mark(); }
+    }, { capture: true });
+  const ours = change => !change.target.parentElement?.closest?.('footer');
+  new MutationObserver(changes => { if (changes.some(ours)) mark(); })
     .observe(document.body, { subtree: true, childList: true, attributes: true, characterData: true });
-  new PerformanceObserver(list => seen.tasks.push(...list.getEntries().map(e => e.duration))).observe({ type: 'longtask' });
+  new PerformanceObserver(list => seen.tasks.push(...list.getEntries().map(e => e.duration)))
+    .observe({ type: 'longtask' });
   window.__seen = seen;
 }"""
 
@@ -59,13 +66,14 @@ class Row:
 
 
 def p95(times: list[float]) -> float:
+    """The 95th percentile."""
     return float(np.quantile(times, 0.95))
 
 
 class Stopwatch:
     """Runs gestures on a page and says how long each took until the page was at rest."""
 
-    def __init__(self, page: Any) -> None:
+    def __init__(self, page: "Page") -> None:
         self.page = page
         page.evaluate(WATCH)
 
@@ -89,7 +97,8 @@ class Stopwatch:
 
 
 @contextmanager
-def chromium() -> Iterator[Any]:
+def chromium() -> Iterator["Browser"]:
+    """The machine's Chromium, headless."""
     from playwright.sync_api import sync_playwright
 
     executable = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -113,7 +122,8 @@ def reference_run() -> Run:
     return open_run(path)
 
 
-def opened(browser: Any, address: str, **options: Any) -> Any:
+def opened(browser: "Browser", address: str, **options: object) -> "Page":
+    """A page with its matrix."""
     page = browser.new_context(viewport={"width": 1440, "height": 900}, **options).new_page()
     page.set_default_timeout(60_000)
     page.goto(address)
@@ -121,22 +131,26 @@ def opened(browser: Any, address: str, **options: Any) -> Any:
     return page
 
 
-def at_rest(page: Any) -> None:
+def at_rest(page: "Page") -> None:
+    """Wait until what is loaded in the background is there."""
     page.wait_for_load_state("networkidle")
     page.wait_for_timeout(800)
 
 
-def first_load(browser: Any, address: str) -> list[Row]:
+def first_load(browser: "Browser", address: str) -> list[Row]:
     """Goals 9 and 10: bytes of script, seconds to the matrix, bytes until then."""
     page = browser.new_context(viewport={"width": 1440, "height": 900}).new_page()
     page.goto(address)
     page.wait_for_selector('[data-head][data-value]:not([data-value=""])')
     ready, moved, page_bytes = page.evaluate(
-        """() => [performance.now(), performance.getEntriesByType('resource').reduce((sum, e) => sum + e.encodedBodySize, 0),
+        """() => [performance.now(),
+                  performance.getEntriesByType('resource').reduce((sum, e) => sum + e.encodedBodySize, 0),
                   performance.getEntriesByType('navigation')[0].encodedBodySize]"""
     )
     scripts = {file.name: len(gzip.compress(file.read_bytes(), 9)) for file in (STATIC / "assets").glob("*.js")}
-    entry = page.evaluate("() => performance.getEntriesByType('resource').filter(e => e.name.endsWith('.js')).map(e => e.name)")
+    entry = page.evaluate(
+        "() => performance.getEntriesByType('resource').filter(e => e.name.endsWith('.js')).map(e => e.name)"
+    )
     loaded = sum(size for name, size in scripts.items() if any(url.endswith(name) for url in entry))
     total = sum(scripts.values())
     mib = (moved + page_bytes) / 2**20
@@ -149,7 +163,7 @@ def first_load(browser: Any, address: str) -> list[Row]:
     ]
 
 
-def explore(browser: Any, address: str) -> list[Row]:
+def explore(browser: "Browser", address: str) -> list[Row]:
     """Goals 1, 2, 3 and 8 on Explore with every pane open."""
     page = opened(browser, address)
     at_rest(page)
@@ -158,7 +172,10 @@ def explore(browser: Any, address: str) -> list[Row]:
     random = np.random.default_rng(0)
     boxes = [cells.nth(int(i)).bounding_box() for i in random.integers(0, cells.count(), 120)]
     canvas = page.locator("[data-pane=images] canvas").first.bounding_box()
-    points = [(canvas["x"] + canvas["width"] * x, canvas["y"] + canvas["height"] * y) for x, y in random.uniform(0.1, 0.9, (80, 2))]
+    points = [
+        (canvas["x"] + canvas["width"] * x, canvas["y"] + canvas["height"] * y)
+        for x, y in random.uniform(0.1, 0.9, (80, 2))
+    ]
     targets = [(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2) for box in boxes] + points
     hovers = [watch.time(lambda x=x, y=y: page.mouse.move(x, y)) for x, y in targets]
     hovers = [value for value in hovers if np.isfinite(value)]
@@ -181,20 +198,36 @@ def explore(browser: Any, address: str) -> list[Row]:
     told = ", ".join(f"{name} {len(tasks[name])} (longest {worst[name]:.0f} ms)" for name in tasks)
     return [
         Row("1", f"hover to highlight, p95 of {len(hovers)}", "<= 50 ms", f"{p95(hovers):.0f} ms", p95(hovers) <= 50),
-        Row("2", f"scope to all aggregates, p95 of {len(scopes)}", "<= 100 ms", f"{p95(scopes):.0f} ms", p95(scopes) <= 100),
-        Row("3", f"measure switch, first time, worst of {len(cold)}", "<= 600 ms", f"{max(cold):.0f} ms", max(cold) <= 600),
+        Row(
+            "2",
+            f"scope to all aggregates, p95 of {len(scopes)}",
+            "<= 100 ms",
+            f"{p95(scopes):.0f} ms",
+            p95(scopes) <= 100,
+        ),
+        Row(
+            "3",
+            f"measure switch, first time, worst of {len(cold)}",
+            "<= 600 ms",
+            f"{max(cold):.0f} ms",
+            max(cold) <= 600,
+        ),
         Row("3", f"measure switch, resident, p95 of {len(warm)}", "<= 150 ms", f"{p95(warm):.0f} ms", p95(warm) <= 150),
         Row("8", "tasks over 50 ms while exploring", "none", told, not any(tasks.values())),
     ]
 
 
-def one_image(browser: Any, address: str, run: Run) -> list[Row]:
+def one_image(browser: "Browser", address: str, run: Run) -> list[Row]:
     """Goals 4 and 5 on the Image perspective, here and over a slow line."""
     image = run.featured[0]
     rows = []
     for name, limit, line in (
         ("here", 100, None),
-        ("at 20 Mbit/s, 50 ms", 300, {"offline": False, "latency": 50, "downloadThroughput": 20e6 / 8, "uploadThroughput": 20e6 / 8}),
+        (
+            "at 20 Mbit/s, 50 ms",
+            300,
+            {"offline": False, "latency": 50, "downloadThroughput": 20e6 / 8, "uploadThroughput": 20e6 / 8},
+        ),
     ):
         page = opened(browser, f"{address}#/explore?v=1&i={image}")
         page.get_by_role("link", name="Image").or_(page.get_by_role("button", name="Image", exact=True)).first.click()
@@ -204,18 +237,28 @@ def one_image(browser: Any, address: str, run: Run) -> list[Row]:
             page.context.new_cdp_session(page).send("Network.emulateNetworkConditions", line)
         watch = Stopwatch(page)
         patches = page.locator("[data-patch]")
-        clicks = [watch.time(lambda i=i: patches.nth(i).click()) for i in range(3, 150, 7)]
+        clicks = [watch.time(patches.nth(i).click) for i in range(3, 150, 7)]
         told = f"{p95(clicks):.0f} ms"
-        rows.append(Row("4", f"patch to all tiles, {name}, p95 of {len(clicks)}", f"<= {limit} ms", told, p95(clicks) <= limit))
+        rows.append(
+            Row("4", f"patch to all tiles, {name}, p95 of {len(clicks)}", f"<= {limit} ms", told, p95(clicks) <= limit)
+        )
         if not line:
             tiles = page.locator("[data-tile]")
-            heads = [watch.time(lambda i=i: tiles.nth(i).click()) for i in range(2, 144, 9)]
-            rows.append(Row("5", f"exact matrix of another head, p95 of {len(heads)}", "<= 200 ms", f"{p95(heads):.0f} ms", p95(heads) <= 200))
+            heads = [watch.time(tiles.nth(i).click) for i in range(2, 144, 9)]
+            rows.append(
+                Row(
+                    "5",
+                    f"exact matrix of another head, p95 of {len(heads)}",
+                    "<= 200 ms",
+                    f"{p95(heads):.0f} ms",
+                    p95(heads) <= 200,
+                )
+            )
         page.context.close()
     return rows
 
 
-def undo(browser: Any, address: str) -> list[Row]:
+def undo(browser: "Browser", address: str) -> list[Row]:
     """Goal 18: a hundred steps, back one by one."""
     page = opened(browser, address)
     at_rest(page)
@@ -229,7 +272,15 @@ def undo(browser: Any, address: str) -> list[Row]:
     back = page.url == start or page.url.split("?")[-1] == start.split("?")[-1] or "h=" not in page.url
     page.context.close()
     met = p95(times) <= 100 and back
-    return [Row("18", "undo of 100 steps, p95", "<= 100 ms, at the start again", f"{p95(times):.0f} ms, {'yes' if back else 'no'}", met)]
+    return [
+        Row(
+            "18",
+            "undo of 100 steps, p95",
+            "<= 100 ms, at the start again",
+            f"{p95(times):.0f} ms, {'yes' if back else 'no'}",
+            met,
+        )
+    ]
 
 
 def suites() -> list[Row]:
@@ -238,7 +289,11 @@ def suites() -> list[Row]:
         ("14", "axe, keyboard alone", ["-m", "pytest", "tests/browser", "-q", "-k", "axe or keyboard"]),
         ("21", "nothing clipped, nothing overlaps", ["-m", "pytest", "tests/browser", "-q", "-k", "clipped or leaves"]),
         ("23", "units, n, bars, reasons", ["-m", "pytest", "tests/browser", "-q", "-k", "honest"]),
-        ("24", "reduced motion, colour scheme, forced colours", ["-m", "pytest", "tests/browser", "-q", "-k", "motion or forced or theme"]),
+        (
+            "24",
+            "reduced motion, colour scheme, forced colours",
+            ["-m", "pytest", "tests/browser", "-q", "-k", "motion or forced or theme"],
+        ),
     ]
     rows = []
     for number, goal, arguments in goals:
@@ -254,13 +309,20 @@ def suites() -> list[Row]:
         ("17", "500 states through the address", "the address"),
         ("18", "100 steps of history, lasso included", "history"),
     ):
-        found = [test for file in report["testResults"] for test in file["assertionResults"] if part in test["fullName"]]
+        found = [
+            test for file in report["testResults"] for test in file["assertionResults"] if part in test["fullName"]
+        ]
         passed = sum(test["status"] == "passed" for test in found)
-        rows.append(Row(number, goal, "all tests pass", f"{passed} of {len(found)} passed", bool(found) and passed == len(found)))
+        rows.append(
+            Row(
+                number, goal, "all tests pass", f"{passed} of {len(found)} passed", bool(found) and passed == len(found)
+            )
+        )
     return rows
 
 
 def main() -> None:
+    """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--run", type=Path, help="measure on this run instead of the synthetic one")
     parser.add_argument("--no-suites", action="store_true", help="leave out the goals that are tests")
@@ -280,7 +342,10 @@ def main() -> None:
     widths = [max(len(getattr(row, name)) for row in rows) for name in ("goal", "limit", "measured")]
     for row in rows:
         verdict = {True: "met", False: "NOT MET", None: ""}[row.met]
-        print(f"{row.number:>3}  {row.goal:<{widths[0]}}  {row.limit:<{widths[1]}}  {row.measured:<{widths[2]}}  {verdict}")
+        print(
+            f"{row.number:>3}  {row.goal:<{widths[0]}}  {row.limit:<{widths[1]}}  "
+            f"{row.measured:<{widths[2]}}  {verdict}"
+        )
 
 
 if __name__ == "__main__":

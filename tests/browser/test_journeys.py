@@ -1,0 +1,240 @@
+"""The journeys of the design on runs of real models, by mouse and by keyboard alone; every number is the Python API's.
+
+J1: which heads matter, and why? J2: why is this image misclassified? Runs: the bundled demo, the real ViT-Tiny on a few
+photos, and any whole run that VITSCOPE_JOURNEY_RUN names (with its model, where it is found).
+"""
+
+import os
+import re
+from functools import partial
+
+import numpy as np
+import pytest
+from tests.browser.hands import settled, shown
+from tests.browser.journeys import HANDS, VIEW
+
+import vitscope
+from vitscope import measures, report
+from vitscope.models.loading import DEMO
+from vitscope.pipeline.live import load_live
+from vitscope.report.statistics import spearman
+
+WRONG_PHOTOS = (
+    "n01978287_Dungeness_crab",
+    "n02128925_jaguar",
+    "n02526121_eel",
+    "n02892201_brass",
+    "n02107908_Appenzeller",
+)
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("journey") / "demo"
+    return vitscope.analyze(
+        vitscope.load_model("demo"), DEMO / "images" / "labels.csv", folder, limit=48, modes="all", partial_images=16
+    )
+
+
+@pytest.fixture(scope="session")
+def vit_tiny(tmp_path_factory, data_dir):
+    """Some photos that the model gets wrong with confidence, and some that it gets right."""
+    folder = tmp_path_factory.mktemp("journey")
+    weights = next((data_dir / "weights").rglob("model.safetensors"))
+    header, *lines = (data_dir / "images" / "labels.csv").read_text("utf-8").splitlines()
+    wrong = [line for line in lines if any(name in line for name in WRONG_PHOTOS)]
+    chosen = [f"{data_dir}/images/{line}" if '"' not in line[:1] else line for line in (*wrong, *lines[:7])]
+    table = folder / "photos.csv"
+    table.write_text("\n".join([header, *chosen]), "utf-8")
+    model = vitscope.load_model("timm:vit_tiny_patch16_224", weights=weights)
+    return vitscope.analyze(model, table, folder / "run", weights_file=weights, modes="all", partial_images=4)
+
+
+@pytest.fixture(scope="session")
+def whole_run():
+    path = os.environ.get("VITSCOPE_JOURNEY_RUN")
+    if not path:
+        pytest.skip("no run named: set VITSCOPE_JOURNEY_RUN to go through one that is there already")
+    return vitscope.open_run(path)
+
+
+RUNS = ["demo", pytest.param("vit_tiny", marks=pytest.mark.model), "whole_run"]
+
+
+@pytest.fixture(scope="session")
+def journey_address(request, chromium):
+    """The address of a run by its name, served live; servers live as long as the session."""
+    from contextlib import ExitStack
+
+    from tests.browser.conftest import serving
+
+    with ExitStack() as open_servers:
+        addresses = {}
+
+        def of(run):
+            if run.path not in addresses:
+                addresses[run.path] = open_servers.enter_context(serving(run, load_live(run)))
+            return addresses[run.path]
+
+        yield of
+
+
+@pytest.fixture(params=RUNS)
+def run(request):
+    return request.getfixturevalue(request.param)
+
+
+@pytest.fixture(params=["mouse", "keyboard"])
+def hands(request):
+    return HANDS[request.param]
+
+
+def means(run, metric="jsd", mode="head", rows=slice(None)):
+    with np.errstate(invalid="ignore"):
+        return np.nanmean(run.effect(metric, mode)[rows].astype(np.float64), axis=0)
+
+
+def three_digits(value):
+    """As the page prints it: three significant digits, a real minus sign."""
+    if abs(value) < 1e-4:
+        digits, exponent = f"{abs(value):.1e}".split("e")
+        text = f"{digits}·10" + "".join("⁻" if c == "-" else "⁰¹²³⁴⁵⁶⁷⁸⁹"[int(c)] for c in str(int(exponent)))
+    else:
+        text = f"{abs(value):#.3g}"
+    return ("−" if value < 0 else "") + text
+
+
+def test_j1_which_heads_matter_and_why(open_page, journey_address, run, hands):
+    page, _ = open_page(journey_address(run))
+    hand = hands(page)
+    model = run.manifest.model
+    heads = partial(shown, page, model.n_layers, max(model.n_heads))
+
+    # 1. The matrix is there at once; headline and inspector name the top head.
+    jsd = means(run)
+    np.testing.assert_allclose(heads(), jsd, rtol=1e-6)
+    layer, head = np.unravel_index(np.nanargmax(jsd), jsd.shape)
+    assert page.locator("[data-headline-head]").inner_text() == f"L{layer}·H{head}"
+    assert three_digits(jsd[layer, head]) in page.get_by_test_id("head-value").inner_text()
+
+    # 2. Four measures: is it the same heads by each? The rank correlations say so.
+    hand.choose(VIEW, "metrics")
+    settled(page)
+    page.wait_for_function("!document.querySelector('[data-pane=importance]').innerText.includes('Loading')")
+    told = [
+        float(rho.replace("−", "-"))
+        for rho in re.findall(r"ρ = (−?\d\.\d\d)", page.locator('[data-pane="importance"]').inner_text())
+    ]
+    metrics = [means(run, metric).ravel() for metric in ("jsd", "prob_drop", "cls_cos", "patch_cos")]
+    expected = [spearman(a, b) for i, a in enumerate(metrics) for b in metrics[i + 1 :]]
+    np.testing.assert_allclose(told, expected, atol=0.0051)
+
+    # 3. Distributions: for all images, or for some? Quartiles and consistency of the head.
+    hand.choose(VIEW, "distributions")
+    strip = page.locator(f'[data-strip="{layer}.{head}"]')
+    low, median, high = np.nanquantile(run.effect("jsd", "head")[:, layer, head].astype(np.float64), [0.25, 0.5, 0.75])
+    words = strip.get_attribute("aria-label") or strip.inner_text()
+    for value in (low, high):
+        assert three_digits(value) in words
+    steady = 1 - (high - low) / (high - low + abs(median))
+    assert f"{steady:.3f}"[:5].rstrip("0") in page.get_by_label("Focus head").inner_text()
+
+    # 4. Why: where the head looks, over these images, in the words of `vitscope show`.
+    hand.choose(VIEW, "matrix")
+    hand.pick_head(layer, head)
+    page.wait_for_selector('[data-testid="why"][aria-busy="false"]')
+    why = report.summary(run)["why"]["sentence"]
+    clauses = page.locator('[data-testid="why"] li').all_inner_texts()
+    assert len(clauses) >= 4
+    for clause in clauses:
+        assert clause.removesuffix(".") in why.replace("over the images", "over all images"), clause
+    mass = np.nanmean(run.strength["mass"].values[:, layer, head].astype(np.float64), axis=0)
+    curve = page.locator('[data-plot="strength"]').get_attribute("aria-valuetext")
+    name, hop, value = re.search(r"(L\d+·H\d+) · k = (\d+): ([\d.]+) mass", curve).groups()
+    if name == f"L{layer}·H{head}":
+        assert float(value) == pytest.approx(mass[int(hop)], rel=0.01, abs=2e-3)
+
+    # 5. Through which part of its matrix does it act?
+    hand.prune_only("Between CLS and patches")
+    np.testing.assert_allclose(heads(), means(run, mode="cp+pc"), rtol=1e-6)
+    assert "r=cp+pc" in page.url
+    n = int(np.isfinite(run.effect("jsd", "cp+pc")[:, 0, 0]).sum())
+    assert f"n = {n}" in page.locator('[data-pane="importance"]').inner_text()
+
+
+def test_j2_why_is_this_image_misclassified(open_page, journey_address, run, hands):
+    page, _ = open_page(f"{journey_address(run)}#/explore?v=1&im=dots")
+    hand = hands(page)
+    images, values = run.images, run.effect("jsd", "head").astype(np.float64)
+    model = run.manifest.model
+
+    # 1. Wrong images that the model is sure of.
+    hand.press("wrong", '[data-filter="correct"]')
+    hand.confidence_from(0.6)
+    sure = images[(images["correct"] == False) & (images["probability"] >= 0.6)]  # noqa: E712 - None must not count
+    assert len(sure) > 0, "the run has no confident mistakes to look at"
+    assert f"n = {len(sure)}" in page.locator('[data-region="scope"]').inner_text()
+    np.testing.assert_allclose(
+        shown(page, model.n_layers, max(model.n_heads)), np.nanmean(values[sure.index], axis=0), rtol=1e-6
+    )
+
+    # 2. One of them on the map, and those that lose alike.
+    row = int(sure.index[len(sure) // 2])
+    page.wait_for_selector("[data-map]")
+    settled(page)
+    hand.pick_image(row, map_place(page, run, row))
+    assert f"i={row}" in page.url
+    vectors = values.reshape(len(values), -1)
+    distance = np.sqrt(np.nansum((vectors[sure.index] - vectors[row]) ** 2, axis=1))
+    nearest = [int(other) for other in sure.index[np.argsort(distance, kind="stable")] if other != row]
+    alike = page.locator("[data-alike]").evaluate_all("all => all.map(e => Number(e.dataset.alike))")
+    assert alike[: min(6, len(nearest))] == nearest[: min(6, len(nearest), len(alike))]
+
+    # 3. In depth: where does CLS look in the last layer?
+    hand.open_image()
+    last = model.n_layers - 1
+    hand.pick_tile(last, 1)
+    hand.choose("Draw", "spotlight")
+    attention = live_attention(run, row)[last, 1]
+    entropy = float(measures.entropy(attention)[0])
+    numbers = page.locator('[data-pane="Numbers"]').inner_text()
+    assert f"{three_digits(entropy)} of" in numbers
+    top = attention[0, run.tokens.n_prefix :].max()
+    assert (
+        f"max {100 * float(top):.{2 if top < 0.01 else 1}f} %"
+        in page.locator('[data-pane="One image"] .ticks').first.inner_text()
+    )
+
+    # 5. Against its class: which heads do something else here than on most images of the class?
+    hand.back_to_explore()
+    label = int(images.at[row, "label"])
+    page.keyboard.press("Escape")
+    page.goto(f"{page.url.split('#')[0]}#/explore?v=1&i={row}&s=class:{label}")
+    settled(page)
+    members = images.index[images["target"] == label]
+    low, high = np.nanquantile(values[members], [0.25, 0.75], axis=0)
+    outside = int(((values[row] < low - 1e-9) | (values[row] > high + 1e-9)).sum())
+    assert page.get_by_test_id("differ").inner_text().split("differ")[0].split()[-2] == str(outside)
+
+
+def map_place(page, run, row):
+    """Where an image is on the map by importance vectors: shares of the box, by the layout that the server gives."""
+    from vitscope.report.layout import importance_vectors, layout
+
+    positions = layout(importance_vectors(run.effect("jsd", "head")), "pca").positions
+    box = page.locator("[data-map]").bounding_box()
+    across, up = (
+        float((axis[row] - np.nanmin(axis)) / (np.nanmax(axis) - np.nanmin(axis))) for axis in positions.T
+    )
+    rim = 10
+    return (
+        (rim + across * (box["width"] - 2 * rim)) / box["width"],
+        (box["height"] - rim - up * (box["height"] - 2 * rim)) / box["height"],
+    )
+
+
+def live_attention(run, row):
+    """Attention [layer, head, query, key] of an image by the Python API."""
+    import torch
+
+    return torch.from_numpy(load_live(run).matrices(row).astype(np.float32))
