@@ -14,7 +14,7 @@ const kernel = <R>(nanoseconds: number, run: Kernel<R>['run']): Kernel<R> => ({ 
 export const KERNELS = {
   summarise: kernel(32, summarise),
   means: kernel(3, means),
-  bands: kernel(32, bands),
+  bands: kernel(80, bands),
 } as const;
 
 export type KernelName = keyof typeof KERNELS;

@@ -42,8 +42,9 @@ export function paintStrips(
   axis: Axis,
   inks: Inks,
   colours: ReadonlyMap<number, string>,
+  widest = 10,
 ): void {
-  const bar = Math.max(1, Math.min(10, places.width * 0.7));
+  const bar = Math.max(1, Math.min(widest, places.width * 0.7));
   for (let index = 0; index < places.left.length; index++) {
     const left = places.left[index]!;
     if (!(left >= 0) || bands.n[index] === 0) continue;
