@@ -237,4 +237,4 @@ def live_attention(run, row):
     """Attention [layer, head, query, key] of an image by the Python API."""
     import torch
 
-    return torch.from_numpy(load_live(run).matrices(row).astype(np.float32))
+    return torch.from_numpy(load_live(run).matrices(row))  # half precision, as it crosses the wire
