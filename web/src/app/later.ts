@@ -1,4 +1,6 @@
 // Parts of the page that its first paint does not need: each a file of its own, loaded once nothing else is going on.
+import { drawings } from '../views/explore/drawings';
+
 const IDLE_MS = 300;
 
 export const later = {
@@ -11,7 +13,7 @@ export const later = {
 /** To be called after the first paint. */
 export function loadLater(): () => void {
   const timer = setTimeout(() => {
-    for (const load of Object.values(later)) load().catch(() => undefined); // whoever opens it asks again, and is told
+    for (const load of [...Object.values(later), ...Object.values(drawings)]) load().catch(() => undefined); // whoever opens it asks again, and is told
   }, IDLE_MS);
   return () => clearTimeout(timer);
 }
