@@ -1,11 +1,9 @@
 """The frame around the views: history, palette, help, tour, questions, keys, narrow windows, what is open to everyone."""
 
-import pytest
 from tests.browser.hands import command, focus_head, painted, settled, steps
 from tests.synthetic_run import STRONG
 
 HEAD = "{}.{}".format(*STRONG)
-SIZES = [(1440, 900), (1366, 768)]
 VIEWS = ["explore", "image"]
 
 
@@ -300,48 +298,3 @@ def test_little_motion_and_few_colours_are_respected(open_page, address):
     other = page.locator('[aria-pressed="false"]').first
     colour = "e => getComputedStyle(e).backgroundColor"
     assert pressed.evaluate(colour) != other.evaluate(colour)
-
-
-@pytest.fixture
-def everywhere():
-    """Walk a page through sizes, themes and perspectives; yields what each is called."""
-
-    def walk(page, sizes=SIZES, views=VIEWS):
-        for width, height in sizes:
-            page.set_viewport_size({"width": width, "height": height})
-            for view in views:
-                page.click(f'[data-tab="{view}"]')
-                settled(page)
-                for theme in ("light", "dark"):
-                    page.evaluate("theme => document.documentElement.dataset.theme = theme", theme)
-                    painted(page)
-                    yield f"{view} {theme} {width}x{height}"
-
-    return walk
-
-
-def test_axe_finds_no_serious_fault(open_page, address, axe, everywhere):
-    page, _ = open_page(address)
-    page.evaluate(axe)
-    for name in everywhere(page):
-        faults = page.evaluate("axe.run({ resultTypes: ['violations'] }).then(result => result.violations)")
-        assert [(fault["id"], fault["nodes"][0]["html"]) for fault in faults] == [], name
-
-
-def test_axe_finds_no_serious_fault_in_what_opens(open_page, address, axe):
-    page, _ = open_page(address)
-    page.evaluate(axe)
-    for opening, closing in (
-        ("Control+k", "Escape"),
-        ("?", "Escape"),
-    ):
-        page.keyboard.press(opening)
-        page.wait_for_selector("dialog[open]")
-        faults = page.evaluate("axe.run('dialog').then(result => result.violations)")
-        assert [(fault["id"], fault["nodes"][0]["html"]) for fault in faults] == [], opening
-        page.keyboard.press(closing)
-        painted(page)
-    page.get_by_role("button", name="Tour", exact=True).click()
-    page.wait_for_selector("[data-tour]")
-    faults = page.evaluate("axe.run('[data-tour]').then(result => result.violations)")
-    assert [(fault["id"], fault["nodes"][0]["html"]) for fault in faults] == []

@@ -1,0 +1,191 @@
+"""Explore in a real browser: its numbers are the run's, one selection drives every pane, nothing is asked for in vain."""
+
+import numpy as np
+from tests.browser.hands import command, focus_head, painted, settled, shown
+from tests.synthetic_run import STRONG, head_unit, synthetic_run
+
+HEAD = "{}.{}".format(*STRONG)
+HUB = '[data-pane="importance"]'
+
+
+def effects(run, metric="jsd", mode="head"):
+    return run.effect(metric, mode).astype(np.float64)
+
+
+def test_the_matrix_shows_the_means_and_medians_of_the_run(open_page, address, run):
+    page, _ = open_page(address)
+    np.testing.assert_allclose(shown(page, 6, 4), np.nanmean(effects(run), axis=0), rtol=1e-6)
+    assert focus_head(page) == HEAD
+    assert page.locator(".headline").inner_text().startswith("L0·H1 matters most")
+    page.locator(HUB).get_by_role("button", name="Median").click()
+    np.testing.assert_allclose(shown(page, 6, 4), np.nanmedian(effects(run), axis=0), rtol=1e-6)
+
+
+def test_measure_part_and_scope_show_the_same_numbers_as_numpy(open_page, address, run):
+    page, _ = open_page(address)
+    page.get_by_label("Measure", exact=True).select_option("prob_drop")
+    page.get_by_role("button", name="Pruned part: Whole head").click()
+    page.get_by_role("button", name="Patches→patches only").click()
+    page.locator('[data-filter="correct"]').get_by_role("button", name="wrong").click()
+    settled(page)
+    wrong = (run.images["correct"] == False).to_numpy()  # noqa: E712 - None must not count
+    np.testing.assert_allclose(shown(page, 6, 4), np.nanmean(effects(run, "prob_drop", "pp")[wrong], axis=0), rtol=1e-6)
+    assert f"n = {wrong.sum()} of 23" in page.locator(".scope").inner_text()
+    assert "r=pp" in page.url
+    assert "s=wrong" in page.url
+
+
+def test_hovering_and_choosing_heads_and_images_asks_for_nothing(open_page, address, run):
+    page, watch = open_page(address)
+    page.wait_for_timeout(1000)  # the columns that later choices need are read ahead
+    settled(page)
+    before = len(watch.data)
+    for place in ("1.1", "3.2", "5.3"):
+        page.hover(f'{HUB} [data-head="{place}"]')
+    page.click(f'{HUB} [data-head="3.2"]')
+    page.click(f'{HUB} [data-head="4.1"]', modifiers=["Control"])
+    page.click(f"{HUB} .ranked li:nth-child(3) button")
+    for words in ("show wrong", "class bee", "show all images", "cosine distance CLS", "median", "image map: sheet"):
+        command(page, words)
+    page.wait_for_timeout(200)
+    assert watch.data[before:] == []
+    for _ in range(3):
+        page.keyboard.press("Control+z")
+        page.wait_for_timeout(60)
+    assert watch.data[before:] == []
+
+
+def test_a_cell_and_a_ranked_head_choose_the_head(open_page, address, run):
+    page, _ = open_page(address)
+    means = np.nanmean(effects(run), axis=0)
+    layer, head = np.unravel_index(np.argsort(-means.ravel())[2], means.shape)
+    page.click(f'{HUB} [data-head="3.2"]')
+    assert focus_head(page) == "3.2"
+    page.click(f"{HUB} .ranked li:nth-child(3) button")
+    assert focus_head(page) == f"{layer}.{head}"
+    assert f"h={layer}.{head}" in page.url
+    assert page.locator(f'.scope [data-chip="{layer}.{head}"]').get_attribute("aria-pressed") == "true"
+    for _ in range(2):
+        page.go_back()
+    painted(page)
+    assert focus_head(page) == HEAD
+
+
+def test_heads_in_the_set_have_chips_that_take_them_out(open_page, address):
+    page, _ = open_page(address)
+    page.click(f'{HUB} [data-head="3.2"]', modifiers=["Control"])
+    chips = page.locator(".scope [data-chip]")
+    assert chips.count() == 3
+    page.get_by_role("button", name="All 4 heads of the set").click()
+    page.get_by_role("button", name="Take L3·H2 out of the set").last.click()
+    painted(page)
+    assert "hs=" in page.url
+    assert "3.2" not in page.url
+
+
+def test_tooltip_says_value_unit_spread_rank_and_n(open_page, address, run):
+    page, _ = open_page(address)
+    page.hover(f'{HUB} [data-head="{HEAD}"]')
+    text = page.get_by_role("tooltip").inner_text()
+    for part in ("L0·H1", f"{np.nanmean(effects(run)[:, *STRONG]):.3f} bits", "rank 1 of 24", "n = 23 images", "middle half"):
+        assert part in text
+
+
+def test_heads_by_keyboard(open_page, address):
+    page, _ = open_page(address)
+    page.focus(f'{HUB} [data-head="{HEAD}"]')
+    for key in ("ArrowDown", "ArrowRight", "End", "Home", "ArrowRight", "Enter"):
+        page.keyboard.press(key)
+    assert focus_head(page) == "1.1"
+    assert page.evaluate("document.activeElement.dataset.head") == "1.1"
+    page.keyboard.press("Control+End")
+    assert page.evaluate("document.activeElement.dataset.head") == "5.3"
+    page.keyboard.press(" ")
+    assert "5.3" in page.url.split("hs=")[1]
+    page.keyboard.press("o")
+    page.wait_for_selector("[data-tile]")
+    assert "#/image" in page.url
+
+
+def test_the_ranked_heads_are_all_there_with_intervals_and_keys(open_page, address):
+    page, _ = open_page(address, height=700)
+    page.wait_for_function("document.querySelectorAll('.ranked .interval').length === 24")
+    assert page.evaluate("(list => list.scrollHeight > list.clientHeight)(document.querySelector('.ranked ol'))")
+    page.focus(".ranked li:first-child button")
+    for key in ("End", "Enter"):
+        page.keyboard.press(key)
+    last = page.locator(".ranked li:last-child button")
+    assert last.get_attribute("aria-pressed") == "true"
+    name = last.locator(".name").inner_text()
+    assert page.locator(f'{HUB} [data-head][aria-selected="true"]').get_attribute("aria-label").startswith(name)
+
+
+def test_a_lasso_sets_the_scope_and_undo_and_redo_bring_it_back(open_page, address):
+    page, watch = open_page(address)
+    page.wait_for_timeout(1000)
+    box = page.locator("[data-map]").bounding_box()
+    before = len(watch.data)
+    corners = [(0.02, 0.02), (0.6, 0.02), (0.6, 0.98), (0.02, 0.98), (0.02, 0.1)]
+    places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in corners]
+    page.mouse.move(*places[0])
+    page.mouse.down()
+    for place in places[1:]:
+        page.mouse.move(*place, steps=4)
+    page.mouse.up()
+    painted(page)
+    scope = page.locator(".scope")
+    assert "lasso" in page.url
+    assert scope.get_by_role("button", name="Remove: inside the lasso").count() == 1
+    lassoed, url = scope.locator(".n").inner_text(), page.url
+    means = shown(page, 6, 4)
+    page.keyboard.press("Control+z")
+    page.wait_for_function("!location.hash.includes('lasso')")
+    assert "n = 23" in scope.inner_text()
+    page.keyboard.press("Control+Shift+z")
+    page.wait_for_function("location.hash.includes('lasso')")
+    assert (page.url, scope.locator(".n").inner_text()) == (url, lassoed)
+    np.testing.assert_array_equal(shown(page, 6, 4), means)
+    assert watch.data[before:] == []
+    page.get_by_role("button", name="Remove: inside the lasso").click()
+    assert "n = 23" in scope.inner_text()
+
+
+def test_the_page_fills_while_shards_land(open_page, chromium, serve, tmp_path):
+    from vitscope.store import RunWriter
+
+    run = synthetic_run(tmp_path / "run", complete=False, head_shards=0, layers=3, heads=3)
+    with serve(run) as address:
+        page, _ = open_page(address)
+        assert "n = 0" in page.locator(".scope").inner_text()
+        labels = run.images["label"].to_numpy()
+        with RunWriter.opened(run.path) as writer:
+            writer.write_head(0, head_unit(run.manifest, 0, labels, np.random.default_rng(1)))
+        page.wait_for_selector(".scope >> text=n = 3")
+        page.wait_for_function(f"parseFloat(document.querySelector('{HUB} [data-head]').dataset.value) > 0")
+        np.testing.assert_allclose(shown(page, 3, 3), np.nanmean(effects(run), axis=0), rtol=1e-6)
+        assert "n = 4 of 10" in page.locator("header.top").inner_text()
+        assert page.locator(".headline").inner_text().startswith("L0·H1")
+
+
+def test_without_cls_and_classifier(open_page, chromium, serve, tmp_path):
+    run = synthetic_run(tmp_path / "run", prefix=(), classifier=False, layers=6, heads=4)
+    with serve(run) as address:
+        page, _ = open_page(address)
+        assert page.get_by_label("Measure", exact=True).input_value() == "out_cos"
+        assert page.locator('[data-filter="correct"] button:not(:disabled)', has_text="wrong").count() == 0
+        page.get_by_role("button", name="And on one image?").click()
+        page.wait_for_selector("[data-tile]")
+        assert page.locator("[data-tile]").count() == 24
+        assert page.get_by_role("button", name="CLS", exact=True).is_disabled()
+        assert "patch (1, 2)" in page.locator("section", has_text="One image").first.inner_text()
+
+
+def test_a_server_that_is_away_is_said_and_the_page_recovers(open_page, address):
+    page, watch = open_page(address)
+    page.route("**/api/**", lambda route: route.abort())
+    page.wait_for_selector(".notice:has-text('Is vitscope serve still running?')")
+    page.unroute("**/api/**")
+    page.wait_for_selector(".notice", state="detached")
+    assert page.locator("header.top").inner_text().count("no connection") == 0
+    assert page.locator(f"{HUB} [data-head]").count() == 24
+    watch.complaints[:] = [line for line in watch.complaints if "Failed to load resource" not in line]
