@@ -1,5 +1,7 @@
 """What a user does, and what is then on the page, in the words of the tests."""
 
+import time
+
 import numpy as np
 
 STILL = """() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done())))"""
@@ -12,6 +14,14 @@ def settled(page):
 
 def painted(page):
     page.evaluate(STILL)
+
+
+def wait_until(page, expression, seconds=15):
+    """Wait until an expression is true; Playwright's own way needs eval, which the page's policy forbids."""
+    end = time.monotonic() + seconds
+    while not page.evaluate(expression):
+        assert time.monotonic() < end, expression
+        page.wait_for_timeout(30)
 
 
 def command(page, words):

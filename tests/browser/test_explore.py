@@ -1,7 +1,7 @@
 """Explore in a real browser: its numbers are the run's, one selection drives every pane, nothing is asked for in vain."""
 
 import numpy as np
-from tests.browser.hands import command, focus_head, painted, settled, shown
+from tests.browser.hands import command, focus_head, painted, settled, shown, wait_until
 from tests.synthetic_run import STRONG, head_unit, synthetic_run
 
 HEAD = "{}.{}".format(*STRONG)
@@ -35,7 +35,7 @@ def test_measure_part_and_scope_show_the_same_numbers_as_numpy(open_page, addres
     assert "s=wrong" in page.url
 
 
-def test_hovering_and_choosing_heads_and_images_asks_for_nothing(open_page, address, run):
+def test_hovering_and_choosing_heads_asks_for_nothing_and_a_scope_only_for_its_image(open_page, address):
     page, watch = open_page(address)
     page.wait_for_timeout(1000)  # the columns that later choices need are read ahead
     settled(page)
@@ -45,14 +45,21 @@ def test_hovering_and_choosing_heads_and_images_asks_for_nothing(open_page, addr
     page.click(f'{HUB} [data-head="3.2"]')
     page.click(f'{HUB} [data-head="4.1"]', modifiers=["Control"])
     page.click(f"{HUB} .ranked li:nth-child(3) button")
-    for words in ("show wrong", "class bee", "show all images", "cosine distance CLS", "median", "image map: sheet"):
+    page.hover("[data-map]")
+    for words in ("measure CLS cosine distance", "pruned part patches→patches only"):
         command(page, words)
     page.wait_for_timeout(200)
     assert watch.data[before:] == []
-    for _ in range(3):
-        page.keyboard.press("Control+z")
-        page.wait_for_timeout(60)
-    assert watch.data[before:] == []
+    for words in ("show wrong", "class bee", "show all images"):
+        command(page, words)
+    page.wait_for_timeout(300)
+    asked = {url.split("/api/")[1].split("/")[0] for url in watch.data[before:]}
+    assert asked <= {"preview", "attention"}, "the picture of the new focus image, and nothing else"
+    before = len(watch.data)
+    for key in ("Control+z", "Control+z", "Control+Shift+z"):
+        page.keyboard.press(key)
+        page.wait_for_timeout(80)
+    assert not [url for url in watch.data[before:] if "/api/preview/" not in url]
 
 
 def test_a_cell_and_a_ranked_head_choose_the_head(open_page, address, run):
@@ -109,7 +116,7 @@ def test_heads_by_keyboard(open_page, address):
 
 def test_the_ranked_heads_are_all_there_with_intervals_and_keys(open_page, address):
     page, _ = open_page(address, height=700)
-    page.wait_for_function("document.querySelectorAll('.ranked .interval').length === 24")
+    wait_until(page, "document.querySelectorAll('.ranked .interval').length === 24")
     assert page.evaluate("(list => list.scrollHeight > list.clientHeight)(document.querySelector('.ranked ol'))")
     page.focus(".ranked li:first-child button")
     for key in ("End", "Enter"):
@@ -139,13 +146,14 @@ def test_a_lasso_sets_the_scope_and_undo_and_redo_bring_it_back(open_page, addre
     lassoed, url = scope.locator(".n").inner_text(), page.url
     means = shown(page, 6, 4)
     page.keyboard.press("Control+z")
-    page.wait_for_function("!location.hash.includes('lasso')")
+    wait_until(page, "!location.hash.includes('lasso')")
     assert "n = 23" in scope.inner_text()
     page.keyboard.press("Control+Shift+z")
-    page.wait_for_function("location.hash.includes('lasso')")
+    wait_until(page, "location.hash.includes('lasso')")
     assert (page.url, scope.locator(".n").inner_text()) == (url, lassoed)
     np.testing.assert_array_equal(shown(page, 6, 4), means)
-    assert watch.data[before:] == []
+    asked = {url.split("/api/")[1].split("/")[0] for url in watch.data[before:]}
+    assert asked <= {"preview", "attention"}, "the picture of the new focus image, and nothing else"
     page.get_by_role("button", name="Remove: inside the lasso").click()
     assert "n = 23" in scope.inner_text()
 
@@ -161,7 +169,7 @@ def test_the_page_fills_while_shards_land(open_page, chromium, serve, tmp_path):
         with RunWriter.opened(run.path) as writer:
             writer.write_head(0, head_unit(run.manifest, 0, labels, np.random.default_rng(1)))
         page.wait_for_selector(".scope >> text=n = 3")
-        page.wait_for_function(f"parseFloat(document.querySelector('{HUB} [data-head]').dataset.value) > 0")
+        wait_until(page, f"parseFloat(document.querySelector('{HUB} [data-head]').dataset.value) > 0")
         np.testing.assert_allclose(shown(page, 3, 3), np.nanmean(effects(run), axis=0), rtol=1e-6)
         assert "n = 4 of 10" in page.locator("header.top").inner_text()
         assert page.locator(".headline").inner_text().startswith("L0·H1")
@@ -177,7 +185,7 @@ def test_without_cls_and_classifier(open_page, chromium, serve, tmp_path):
         page.wait_for_selector("[data-tile]")
         assert page.locator("[data-tile]").count() == 24
         assert page.get_by_role("button", name="CLS", exact=True).is_disabled()
-        assert "patch (1, 2)" in page.locator("section", has_text="One image").first.inner_text()
+        assert "patch (1, 2)" in page.locator('[data-pane="One image"]').inner_text()
 
 
 def test_a_server_that_is_away_is_said_and_the_page_recovers(open_page, address):

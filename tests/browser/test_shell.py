@@ -1,6 +1,6 @@
 """The frame around the views: history, palette, help, tour, questions, keys, narrow windows, what is open to everyone."""
 
-from tests.browser.hands import command, focus_head, painted, settled, steps
+from tests.browser.hands import command, focus_head, painted, settled, steps, wait_until
 from tests.synthetic_run import STRONG
 
 HEAD = "{}.{}".format(*STRONG)
@@ -14,20 +14,20 @@ def test_undo_and_redo_by_keys_buttons_list_and_browser(open_page, address):
     page.get_by_label("Measure", exact=True).select_option("out_cos")
     command(page, "show wrong")
     page.keyboard.press("Control+z")
-    page.wait_for_function("!location.hash.includes('s=wrong')")
+    wait_until(page, "!location.hash.includes('s=wrong')")
     page.get_by_role("button", name="Undo", exact=True).click()
-    page.wait_for_function("!location.hash.includes('m=out_cos')")
+    wait_until(page, "!location.hash.includes('m=out_cos')")
     assert focus_head(page) == "3.2"
     page.keyboard.press("Control+Shift+z")
-    page.wait_for_function("location.hash.includes('m=out_cos')")
+    wait_until(page, "location.hash.includes('m=out_cos')")
     page.keyboard.press("Control+y")
-    page.wait_for_function("location.hash.includes('s=wrong')")
+    wait_until(page, "location.hash.includes('s=wrong')")
     labels, at = steps(page)
     assert labels == ["Open the run", "Head L3·H2", "Measure: Output cosine distance", "Images: ✕ wrong"]
     assert at == 3
     page.get_by_role("button", name="Steps taken").click()
     page.get_by_role("button", name="Head L3·H2").click()
-    page.wait_for_function("location.hash.endsWith('h=3.2')")
+    wait_until(page, "location.hash.endsWith('h=3.2')")
     page.go_back()
     painted(page)
     assert focus_head(page) == HEAD
