@@ -27,6 +27,7 @@ def wait_until(page, expression, seconds=15):
 def command(page, words):
     """Run the palette's best answer to some words."""
     page.keyboard.press("Control+k")
+    page.wait_for_selector("dialog[open]")
     page.keyboard.type(words)
     page.keyboard.press("Enter")
     painted(page)

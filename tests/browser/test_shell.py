@@ -48,6 +48,7 @@ def test_the_palette_finds_heads_images_classes_and_settings(open_page, address)
     page, _ = open_page(address)
     page.focus('[data-pane="importance"]')
     page.keyboard.press("Control+k")
+    page.wait_for_selector("dialog[open]")
     box = page.get_by_role("combobox", name="Search heads")
     assert page.evaluate("document.activeElement.getAttribute('role')") == "combobox"
     assert page.get_by_role("option", name="Undo").locator("kbd").inner_text() == "Ctrl Z"
@@ -103,6 +104,7 @@ def test_perspectives_by_tabs_and_keys(open_page, address):
 def test_help_explains_and_switches_single_letters_off(open_page, address):
     page, _ = open_page(address)
     page.keyboard.press("?")
+    page.wait_for_selector("dialog[open]")
     text = page.get_by_role("dialog").inner_text()
     for word in ("Consistency", "Mass, density", "JSD", "Query, key", "Ctrl Shift Z", "Caveat"):
         assert word in text
