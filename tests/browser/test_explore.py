@@ -46,10 +46,14 @@ def test_hovering_and_choosing_heads_asks_for_nothing_and_a_scope_only_for_its_i
     page.click(f'{HUB} [data-head="4.1"]', modifiers=["Control"])
     page.click(f"{HUB} .ranked li:nth-child(3) button")
     page.hover("[data-map]")
-    for words in ("measure CLS cosine distance", "pruned part patches→patches only"):
-        command(page, words)
     page.wait_for_timeout(200)
     assert watch.data[before:] == []
+    page.get_by_label("Measure", exact=True).select_option("cls_cos")
+    settled(page)
+    assert not [url for url in watch.data[before:] if url.endswith("/importance/cls_cos/head")], "it was read ahead"
+    page.wait_for_timeout(500)  # the map of the images by the new measure, and its parts
+    settled(page)
+    before = len(watch.data)
     for words in ("show wrong", "class bee", "show all images"):
         command(page, words)
     page.wait_for_timeout(300)
