@@ -187,7 +187,7 @@ def explore(browser: "Browser", address: str) -> list[Row]:
 
     scopes = [watch.time(facet(name)) for _ in range(15) for name in ("Wrong", "Wrong", "Right", "Right")]
     scope_tasks = watch.long_tasks()
-    measure = page.get_by_label("Measure")
+    measure = page.get_by_label("Measure", exact=True)
     order = ["out_cos", "prob_drop", "cls_cos", "jsd"]
     cold = [watch.time(lambda m=m: measure.select_option(m)) for m in order[:3]]
     warm = [watch.time(lambda m=m: measure.select_option(m)) for m in order * 5]

@@ -17,13 +17,26 @@ def test_golden_bodies(client):
     described["capabilities"]["liveCommand"] = described["capabilities"]["liveCommand"].replace(
         str(client.app.state.served.run.path), "RUN"
     )
-    assert described.pop("headline")  # belongs to the report and its tests
     assert described == json.loads((GOLDEN / "run.json").read_text("utf-8"))
     assert client.get("/api/images").json() == json.loads((GOLDEN / "images.json").read_text("utf-8"))
 
 
-def test_run_headline_is_the_reports(client, run):
-    assert client.get("/api/run").json()["headline"] == report.headline(run)
+def test_headline_is_the_reports(client, run):
+    assert client.get("/api/headline").json() == {"text": report.headline(run)}
+
+
+def test_summary_over_all_images_is_numpys(client, run):
+    answer = client.get("/api/summary/jsd/cp+pc")
+    found = array(answer)
+    values = run.effect("jsd", "cp+pc").astype(np.float64)
+    low, middle, high = np.nanquantile(values, [0.25, 0.5, 0.75], axis=0)
+    expected = [np.isfinite(values).sum(axis=0), np.nanmean(values, axis=0), middle, low, high]
+    np.testing.assert_allclose(found[:5], np.stack(expected))
+    np.testing.assert_allclose(found[5], 1 - (high - low) / (high - low + np.abs(middle)))
+    tag = answer.headers["etag"]
+    assert client.get("/api/summary/jsd/cp+pc", headers={"if-none-match": tag}).status_code == 304
+    assert client.get("/api/summary/jsd/cc+pc").status_code == 404
+    assert client.get("/api/summary/nonsense/head").status_code == 422
 
 
 def test_a_model_without_cls_or_classifier_says_what_is_missing(bare_run):

@@ -52,7 +52,6 @@ export function run(changes: Partial<RunInfo> = {}): RunInfo {
     hops: 5,
     diagonal: Math.hypot(12, 20),
     thumbs: { size: 64, columns: 32, perPage: 1024 },
-    headline: null,
     generation: 1,
     ...changes,
   };

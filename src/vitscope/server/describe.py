@@ -17,6 +17,7 @@ from vitscope.server.wire import (
     ClassGuess,
     DroppedImage,
     GroupProgress,
+    Headline,
     ImageTable,
     MeasureInfo,
     MetricInfo,
@@ -55,9 +56,14 @@ def run_info(served: Served) -> RunInfo:
         diagonal=_diagonal(manifest),
         thumbs=ThumbsInfo(size=thumbs.SIZE, columns=thumbs.COLUMNS, per_page=thumbs.PER_PAGE),
         capabilities=capabilities(served),
-        headline=served.kept("headline", generation, lambda: report.headline(run)),
         generation=generation,
     )
+
+
+def headline(served: Served) -> Headline:
+    """The first answer; not part of the run's description, because its intervals take a second for a large run."""
+    run = served.run
+    return Headline(text=served.kept("headline", run.progress().generation, lambda: report.headline(run)))
 
 
 def _model(manifest: Manifest) -> ModelInfo:

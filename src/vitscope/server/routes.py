@@ -10,6 +10,7 @@ from fastapi import APIRouter, Path, Request, Response
 from numpy.typing import NDArray
 
 from vitscope.errors import NotAvailable
+from vitscope.report import statistics
 from vitscope.report.layout import Layout, Method, embedding_vectors, importance_vectors, layout
 from vitscope.report.levels import map_entropies
 from vitscope.server import describe
@@ -18,7 +19,7 @@ from vitscope.server.codes import LOG8, encode_log8
 from vitscope.server.columns import REVALIDATE, column, etag, not_modified, unchanged
 from vitscope.server.matrices import pooled
 from vitscope.server.served import Served
-from vitscope.server.wire import ImageTable, ProgressInfo, RunInfo
+from vitscope.server.wire import Headline, ImageTable, ProgressInfo, RunInfo
 
 StrengthKind = Literal["mass", "density"]
 SpreadName = Literal[
@@ -47,9 +48,16 @@ router = APIRouter(prefix="/api", responses=FAILURES)
 
 @router.get("/run")
 def run(served: TheRun, response: Response) -> RunInfo:
-    """The run: model, tokens, metrics, modes, what can be asked, and the first answer."""
+    """The run: model, tokens, metrics, modes, and what can be asked."""
     response.headers["cache-control"] = REVALIDATE
     return describe.run_info(served)
+
+
+@router.get("/headline")
+def headline(served: TheRun, response: Response) -> Headline:
+    """The run's first answer in one sentence."""
+    response.headers["cache-control"] = REVALIDATE
+    return describe.headline(served)
 
 
 @router.get("/progress")
@@ -78,6 +86,20 @@ def importance(served: TheRun, request: Request, metric: MetricName, mode: str) 
     if unchanged(request, tag):
         return not_modified(tag)
     return column(np.asarray(served.run.effect(metric, mode), dtype=np.float32), tag)
+
+
+@router.get("/summary/{metric}/{mode}", response_class=Response, responses=binary())
+def summary(served: TheRun, request: Request, metric: MetricName, mode: str) -> Response:
+    """Over all images: float64 [statistic, layer, head], little-endian; what a page shows before the images' values.
+
+    Statistics in order: n, mean, median, lower quartile, upper quartile, consistency; NaN where there is none.
+    """
+    mode = computed_mode(served.run.manifest, mode)
+    generation = served.run.progress().generation
+    tag = _tag(served, "summary", metric, mode)
+    if unchanged(request, tag):
+        return not_modified(tag)
+    return column(served.kept(f"summary/{metric}/{mode}", generation, lambda: _summary(served, metric, mode)), tag)
 
 
 @router.get("/strength/{kind}", response_class=Response, responses=binary())
@@ -192,6 +214,14 @@ def thumbs(served: TheRun, request: Request, page: Annotated[int, Path(ge=0, des
 
 def _tag(served: Served, *parts: object) -> str:
     return etag(served.run.manifest.run_id, served.run.progress().generation, *parts)
+
+
+def _summary(served: Served, metric: str, mode: str) -> NDArray[np.float64]:
+    effect = served.run.effect(metric, mode)
+    values = effect.reshape(len(effect), -1)
+    found = statistics.summarise(values)
+    columns = (found.n, found.mean, found.median, found.lower_quartile, found.upper_quartile)
+    return np.stack([*columns, statistics.consistency(values)]).astype(np.float64).reshape(-1, *effect.shape[1:])
 
 
 def _half(values: NDArray[Any]) -> NDArray[np.float16]:

@@ -138,8 +138,13 @@ class RunInfo(Wire):
     diagonal: float = Field(description="Of the image, in pixels: what a distance is a share of.")
     thumbs: ThumbsInfo
     capabilities: Capabilities
-    headline: str | None = Field(description="The run's first answer in one sentence; None until there is one.")
     generation: int
+
+
+class Headline(Wire):
+    """The run's first answer."""
+
+    text: str | None = Field(description="One sentence; None until there is one.")
 
 
 class GroupProgress(Wire):

@@ -1,4 +1,5 @@
 // The numbers of a run as the views read them: each array by its name, fetched when it is first read, never on hover.
+import type { Summary } from '../core/kernels';
 import type { Direction } from '../core/state';
 import type { DataSource, Layout, MeanMatrices, RolloutChoice } from '../io/source';
 import type { ProgressInfo } from '../io/wire';
@@ -14,6 +15,8 @@ export class Data {
   /** How far the run is: arrays over images are fetched anew when it rises. */
   generation = $state(0);
   readonly #columns = new Cache<Float32Array>(64);
+  readonly #headline = new Cache<string | null>();
+  readonly #summaries = new Cache<Summary>(16);
   readonly #layouts = new Cache<Layout>(16);
   readonly #means = new Cache<MeanMatrices>();
   readonly #rows = new Cache<Float32Array>(48);
@@ -23,6 +26,15 @@ export class Data {
   constructor(source: DataSource, progress: ProgressInfo) {
     this.source = source;
     this.generation = progress.generation;
+  }
+
+  headline(): Loaded<string | null> {
+    return this.#headline.read('', this.generation, () => this.source.headline());
+  }
+
+  summary(metric: string, mode: string): Loaded<Summary> {
+    const key = `${metric}/${mode}`;
+    return this.#summaries.read(key, this.generation, (signal) => this.source.summary(metric, mode, signal));
   }
 
   importance(metric: string, mode: string): Loaded<Float32Array> {
@@ -75,7 +87,7 @@ export class Data {
 
   /** Ask again for what failed. */
   retry(): void {
-    for (const cache of [this.#columns, this.#layouts, this.#means, this.#rows, this.#matrices, this.#rollouts]) cache.retry();
+    for (const cache of [this.#headline, this.#summaries, this.#columns, this.#layouts, this.#means, this.#rows, this.#matrices, this.#rollouts]) cache.retry();
   }
 
   #column(key: string, load: (signal: AbortSignal) => Promise<Float32Array>): Loaded<Float32Array> {

@@ -3,7 +3,7 @@
 import { KERNELS, type KernelName, type KernelResult } from '../core/kernel_table';
 import { ask, onAnswer } from './worker';
 
-const AT_ONCE_MS = 2;
+const AT_ONCE_MS = 1;
 
 interface Entry {
   result: unknown;

@@ -7,7 +7,7 @@ import { amend, begin, commit, go, type History } from '../core/history';
 import { descending, ranks, type Summary } from '../core/kernels';
 import { Memo } from '../core/memo';
 import { axesOf, axisValues, boxed, type AxisData } from '../core/positions';
-import { rowsInScope, type InScope, type ScopeData } from '../core/scope';
+import { isEverything, rowsInScope, type InScope, type ScopeData } from '../core/scope';
 import { initialState, reduce, type HeadRef, type Intent, type State } from '../core/state';
 import { defaultQuery } from '../core/tokens';
 import { intentWords } from '../core/words';
@@ -24,6 +24,7 @@ const QUIET_POLL_MS = 5000;
 /** Attention of the token before is shown no longer than this while the next one's is awaited. */
 const STALE_MS = 150;
 const TOP_HEADS = 3;
+const MANY_VALUES = 300_000;
 
 /** What the pointer or the keyboard is on: shown everywhere, never stored, never fetched for. */
 export type Hover =
@@ -134,7 +135,10 @@ export class Session {
   /** Statistics over the images in scope for any metric and mode; null while they are on their way. */
   summaryOf(metric: string, mode: string): Summary | null {
     const values = this.data.importance(metric, mode).value;
-    return values && this.overScope.read('summarise', `importance/${metric}/${mode}`, values, this.cells, this.inScope);
+    // Of many images the values take their time: over all of them the server has the answer already.
+    const made = values && this.overScope.read('summarise', `importance/${metric}/${mode}`, values, this.cells, this.inScope);
+    const early = !made && isEverything(this.scope) && this.run.nImages * this.cells > MANY_VALUES;
+    return early ? this.data.summary(metric, mode).value : made;
   }
 
   /** Mean over the images in scope, [layer, head, hop]. */

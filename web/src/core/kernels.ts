@@ -6,7 +6,7 @@ export interface Summary {
   readonly median: Float64Array;
   readonly q1: Float64Array;
   readonly q3: Float64Array;
-  /** 1 - IQR / (IQR + |median|): 1 = the same for every image. NaN at 0/0. */
+  /** 1 - IQR / (IQR + |median|): 1 = the same for every image. NaN at 0/0, and for one image. */
   readonly consistency: Float64Array;
 }
 
@@ -34,7 +34,7 @@ export function summarise(values: Float32Array, width: number, rows: Int32Array)
     median[head] = middle;
     q1[head] = low;
     q3[head] = high;
-    consistency[head] = 1 - (high - low) / (high - low + Math.abs(middle));
+    if (count > 1) consistency[head] = 1 - (high - low) / (high - low + Math.abs(middle));
   }
   return { n, mean, median, q1, q3, consistency };
 }

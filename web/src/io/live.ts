@@ -1,9 +1,10 @@
 // The run behind a `vitscope serve`, over HTTP. Columns are revalidated: an unchanged one costs a 304.
+import type { Summary } from '../core/kernels';
 import type { Direction } from '../core/state';
 import { fromFloat16 } from './float16';
 import { fromLog8 } from './log8';
 import { Failure, type DataSource, type Layout, type MeanMatrices, type RolloutChoice } from './source';
-import type { DroppedImage, ErrorBody, ImageTable, ProgressInfo, RunInfo } from './wire';
+import type { DroppedImage, ErrorBody, Headline, ImageTable, ProgressInfo, RunInfo } from './wire';
 
 export class LiveSource implements DataSource {
   readonly #base: string;
@@ -22,6 +23,17 @@ export class LiveSource implements DataSource {
 
   images(): Promise<ImageTable> {
     return this.#json('images');
+  }
+
+  async headline(): Promise<string | null> {
+    return (await this.#json<Headline>('headline')).text;
+  }
+
+  async summary(metric: string, mode: string, signal: AbortSignal): Promise<Summary> {
+    const values = new Float64Array(await this.#bytes(`summary/${metric}/${encodeURIComponent(mode)}`, signal));
+    const size = values.length / 6;
+    const [n, mean, median, q1, q3, consistency] = [0, 1, 2, 3, 4, 5].map((at) => values.subarray(at * size, (at + 1) * size));
+    return { n: Int32Array.from(n!), mean: mean!, median: median!, q1: q1!, q3: q3!, consistency: consistency! };
   }
 
   async importance(metric: string, mode: string, signal: AbortSignal): Promise<Float32Array> {

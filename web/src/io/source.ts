@@ -1,4 +1,5 @@
 // Where the page's data comes from. Views never see this: the session asks, and hands typed arrays down.
+import type { Summary } from '../core/kernels';
 import type { Direction } from '../core/state';
 import type { DroppedImage, ErrorBody, ImageTable, ProgressInfo, RunInfo } from './wire';
 
@@ -29,6 +30,10 @@ export interface DataSource {
   run(): Promise<RunInfo>;
   progress(): Promise<ProgressInfo>;
   images(): Promise<ImageTable>;
+  /** The run's first answer; null until there is one. */
+  headline(): Promise<string | null>;
+  /** Over all images, by head place: what can be shown before the images' own values are here. */
+  summary(metric: string, mode: string, signal: AbortSignal): Promise<Summary>;
   /** Float32 [image, layer, head]; NaN = not computed. */
   importance(metric: string, mode: string, signal: AbortSignal): Promise<Float32Array>;
   /** Float32 [image, layer, head, hop]. */

@@ -44,6 +44,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/headline": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Headline
+         * @description The run's first answer in one sentence.
+         */
+        get: operations["headline_api_headline_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/images": {
         parameters: {
             query?: never;
@@ -241,7 +261,7 @@ export interface paths {
         };
         /**
          * Run
-         * @description The run: model, tokens, metrics, modes, what can be asked, and the first answer.
+         * @description The run: model, tokens, metrics, modes, and what can be asked.
          */
         get: operations["run_api_run_get"];
         put?: never;
@@ -284,6 +304,28 @@ export interface paths {
          * @description Attention by hop: float16 [image, layer, head, hop], little-endian; NaN = not computed.
          */
         get: operations["strength_api_strength__kind__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/summary/{metric}/{mode}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Summary
+         * @description Over all images: float64 [statistic, layer, head], little-endian; what a page shows before the images' values.
+         *
+         *     Statistics in order: n, mean, median, lower quartile, upper quartile, consistency; NaN where there is none.
+         */
+        get: operations["summary_api_summary__metric___mode__get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -447,6 +489,17 @@ export interface components {
             secondsLeft: number | null;
             /** Total */
             total: number;
+        };
+        /**
+         * Headline
+         * @description The run's first answer.
+         */
+        Headline: {
+            /**
+             * Text
+             * @description One sentence; None until there is one.
+             */
+            text: string | null;
         };
         /**
          * ImageTable
@@ -667,11 +720,6 @@ export interface components {
             /** Generation */
             generation: number;
             /**
-             * Headline
-             * @description The run's first answer in one sentence; None until there is one.
-             */
-            headline: string | null;
-            /**
              * Hops
              * @description Length of the hop axis of strength: hops 0 to hops - 1.
              */
@@ -890,6 +938,71 @@ export interface operations {
             };
             /** @description The file is larger than 32 MiB. */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The request does not fit the route. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    headline_api_headline_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Headline"];
+                };
+            };
+            /** @description An argument outside what the run allows. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not this server's own page. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not there, or not available without the live model. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The run folder is damaged or incomplete. */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1733,6 +1846,81 @@ export interface operations {
             header?: never;
             path: {
                 kind: "mass" | "density";
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description Unchanged since the tag in If-None-Match. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description An argument outside what the run allows. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not this server's own page. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not there, or not available without the live model. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The run folder is damaged or incomplete. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The request does not fit the route. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    summary_api_summary__metric___mode__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                metric: "prob_drop" | "logit_drop" | "jsd" | "flip" | "out_cos" | "cls_cos" | "patch_cos";
+                mode: string;
             };
             cookie?: never;
         };

@@ -4,6 +4,7 @@ import type { components } from './wire.gen';
 type Schemas = components['schemas'];
 export type RunInfo = Schemas['RunInfo'];
 export type ProgressInfo = Schemas['ProgressInfo'];
+export type Headline = Schemas['Headline'];
 export type ImageTable = Schemas['ImageTable'];
 export type MetricInfo = Schemas['MetricInfo'];
 export type ModeInfo = Schemas['ModeInfo'];

@@ -1,10 +1,10 @@
 // Atlases of small pictures: each is fetched when a picture of it is first wanted, once for as long as the run stands still.
 import type { Session } from '../../app/session.svelte';
 
-type Entry = { readonly element: HTMLImageElement; generation: number; state: 'loading' | 'here' | 'failed' };
+type Entry = { atlas: ImageBitmap | null; generation: number; state: 'loading' | 'here' | 'failed' };
 
 export interface Place {
-  readonly atlas: HTMLImageElement;
+  readonly atlas: ImageBitmap;
   /** Corner of the picture in the atlas, and its side. */
   readonly left: number;
   readonly top: number;
@@ -30,9 +30,9 @@ class Atlases {
     const { size, columns, perPage } = run.thumbs;
     if (image >= images.name.length || size <= 0) return 'none';
     const entry = this.#read(Math.floor(image / perPage));
-    if (entry.state !== 'here') return entry.state === 'failed' ? 'none' : null;
+    if (!entry.atlas) return entry.state === 'failed' ? 'none' : null;
     const at = image % perPage;
-    return { atlas: entry.element, left: (at % columns) * size, top: Math.floor(at / columns) * size, size };
+    return { atlas: entry.atlas, left: (at % columns) * size, top: Math.floor(at / columns) * size, size };
   }
 
   #read(page: number): Entry {
@@ -41,20 +41,25 @@ class Atlases {
     const recoveries = this.#session.recoveries;
     const held = this.#entries.get(page);
     if (held && held.generation === generation + recoveries) return held;
-    const element = new Image();
-    const entry: Entry = { element, generation: generation + recoveries, state: 'loading' };
-    const settle = (state: Entry['state']): void => {
-      entry.state = state;
-      this.#entries.set(page, entry);
-      arrivals.n++;
-    };
-    element.onload = () => settle('here');
-    element.onerror = () => settle('failed');
-    element.src = this.#session.source.thumbs(page);
+    const entry: Entry = { atlas: null, generation: generation + recoveries, state: 'loading' };
+    void this.#fetch(page, entry);
     // Until a newer atlas has come, the older one is shown.
     if (held) held.generation = generation + recoveries;
     else this.#entries.set(page, entry);
     return held ?? entry;
+  }
+
+  /** As a bitmap: decoded off the page's own thread, and once, not whenever a canvas draws from it. */
+  async #fetch(page: number, entry: Entry): Promise<void> {
+    try {
+      const response = await fetch(this.#session.source.thumbs(page));
+      entry.atlas = response.ok ? await createImageBitmap(await response.blob()) : null;
+    } catch {
+      entry.atlas = null;
+    }
+    entry.state = entry.atlas ? 'here' : 'failed';
+    this.#entries.set(page, entry);
+    arrivals.n++;
   }
 }
 

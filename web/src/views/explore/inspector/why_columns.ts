@@ -3,7 +3,6 @@
 import type { Loaded } from '../../../app/cache.svelte';
 import type { Session } from '../../../app/session.svelte';
 import { keyToken, lossOf, meanOf, medianOver, regionEffect, standing } from '../../../core/evidence';
-import { isEverything } from '../../../core/scope';
 import { tokenCount } from '../../../core/tokens';
 import { clsClause, distanceClause, keyClause, patchesClause, pruningClause, REGION_MODES, shapeClause, throughClause } from '../../../core/why';
 import type { Gaze, Standing } from '../../../core/why';
@@ -40,6 +39,12 @@ export function columns({ data, run }: Session): Columns {
   return { arrays, pending: false };
 }
 
+/** The images it is about, which may be those of a moment ago. */
+export interface OverRows {
+  readonly rows: Int32Array;
+  readonly everything: boolean;
+}
+
 export interface Reason {
   readonly standing: Standing;
   /** By name, for tests and keys; empty clauses are left out. */
@@ -47,12 +52,12 @@ export interface Reason {
 }
 
 /** Why the focus head matters over the images in scope; null where nothing of it is measured. */
-export function reasonFor(session: Session, { arrays }: Columns): Reason | null {
-  const { cells, inScope, headIndex: index, run } = session;
+export function reasonFor(session: Session, { arrays }: Columns, { rows: inScope, everything }: OverRows): Reason | null {
+  const { cells, headIndex: index, run } = session;
   const whole = arrays.get('whole');
   const stands = whole ? standing(whole, cells, inScope, index, run.defaultMetric) : null;
   if (!whole || !stands) return null;
-  const seen = gazeOf(session, arrays);
+  const seen = gazeOf(session, arrays, inScope);
   const regions = REGION_MODES.flatMap((mode) => {
     const part = arrays.get(mode);
     return (part && regionEffect(mode, part, whole, cells, inScope, index)) ?? [];
@@ -62,7 +67,7 @@ export function reasonFor(session: Session, { arrays }: Columns): Reason | null 
   const told = {
     patches: seen ? patchesClause(seen) : '',
     cls: seen ? clsClause(seen) : '',
-    key: seen ? keyClause(seen, keyOf(session), isEverything(session.scope)) : '',
+    key: seen ? keyClause(seen, keyOf(session), everything) : '',
     distance: seen ? distanceClause(seen) : '',
     shape: seen ? shapeClause(seen) : '',
     through: throughClause(regions),
@@ -72,7 +77,7 @@ export function reasonFor(session: Session, { arrays }: Columns): Reason | null 
   return { standing: stands, clauses: clauses.filter(({ text }) => text !== '') };
 }
 
-function gazeOf({ run, cells, inScope, headIndex: index }: Session, arrays: Columns['arrays']): Gaze | null {
+function gazeOf({ run, cells, headIndex: index }: Session, arrays: Columns['arrays'], inScope: Int32Array): Gaze | null {
   const mass = arrays.get('mass');
   if (!mass) return null;
   const mean = (name: string): number => {
