@@ -23,6 +23,8 @@ const POLL_MS = 1000;
 const QUIET_POLL_MS = 5000;
 /** Attention of the token before is shown no longer than this while the next one's is awaited. */
 const STALE_MS = 150;
+/** A browser that has no such step any more says nothing. */
+const UNHEARD_MS = 50;
 const TOP_HEADS = 3;
 const MANY_VALUES = 300_000;
 
@@ -58,6 +60,9 @@ export class Session {
   #settled = $state.raw<{ scope: State['scope']; image: number } | null>(null);
   #shownRows = $state.raw<Rows | null>(null);
   #kept: Restored['kept'] = [];
+  /** The step that undo, redo or the list of steps is on its way to. */
+  #wanted: number | null = null;
+  #unheard: ReturnType<typeof setTimeout> | undefined;
   #openedBy = '';
 
   private constructor(source: DataSource, run: RunInfo, progress: ProgressInfo, images: ImageTable) {
@@ -195,20 +200,41 @@ export class Session {
 
   /** To a step of the history: the browser's own is kept in step with ours. */
   jump = (at: number): void => {
-    const steps = at - this.history.at;
-    if (steps !== 0 && this.history.steps[at]) history.go(steps);
+    const steps = at - this.#going;
+    if (steps === 0 || !this.history.steps[at]) return;
+    this.#wanted = at;
+    history.go(steps);
+    clearTimeout(this.#unheard);
+    this.#unheard = setTimeout(() => this.#arriveAlone(), UNHEARD_MS);
   };
-  undo = (): void => this.jump(this.history.at - 1);
-  redo = (): void => this.jump(this.history.at + 1);
+  undo = (): void => this.jump(this.#going - 1);
+  redo = (): void => this.jump(this.#going + 1);
+
+  /** The step in force, or the one that is on its way: keys come faster than the browser goes. */
+  get #going(): number {
+    return this.#wanted ?? this.history.at;
+  }
 
   /** The browser went back or forth. */
   popped(at: unknown, hash: string): void {
+    if (this.#wanted !== null && at !== this.#wanted) return; // on the way there
+    this.#wanted = null;
+    clearTimeout(this.#unheard);
     const step = typeof at === 'number' ? this.history.steps[at] : undefined;
     // The first step may have been opened by an address that says the same in other words: none, for example.
     if (step && (encode(step.state, this.run, this.#kept) === hash || (at === 0 && hash === this.#openedBy))) {
       this.history = go(this.history, at as number);
       this.notice = null;
     } else this.restore(hash);
+  }
+
+  /** To the step that was wanted without the browser, which keeps 50 steps and has forgotten it. */
+  #arriveAlone(): void {
+    if (this.#wanted === null) return;
+    this.history = go(this.history, this.#wanted);
+    this.#wanted = null;
+    this.notice = null;
+    history.replaceState({ at: this.history.at }, '', encode(this.state, this.run, this.#kept));
   }
 
   /** Begin anew from an address. */

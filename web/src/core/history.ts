@@ -11,7 +11,7 @@ export interface History<T> {
   readonly at: number;
 }
 
-const KEPT = 200;
+const KEPT = 1000;
 
 export const begin = <T>(state: T, label: string): History<T> => ({ steps: [{ state, label }], at: 0 });
 
