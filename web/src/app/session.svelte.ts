@@ -204,8 +204,7 @@ export class Session {
     if (steps === 0 || !this.history.steps[at]) return;
     this.#wanted = at;
     history.go(steps);
-    clearTimeout(this.#unheard);
-    this.#unheard = setTimeout(() => this.#arriveAlone(), UNHEARD_MS);
+    this.#unheard ??= setTimeout(() => this.#arriveAlone(), UNHEARD_MS);
   };
   undo = (): void => this.jump(this.#going - 1);
   redo = (): void => this.jump(this.#going + 1);
@@ -218,8 +217,7 @@ export class Session {
   /** The browser went back or forth. */
   popped(at: unknown, hash: string): void {
     if (this.#wanted !== null && at !== this.#wanted) return; // on the way there
-    this.#wanted = null;
-    clearTimeout(this.#unheard);
+    this.#heard();
     const step = typeof at === 'number' ? this.history.steps[at] : undefined;
     // The first step may have been opened by an address that says the same in other words: none, for example.
     if (step && (encode(step.state, this.run, this.#kept) === hash || (at === 0 && hash === this.#openedBy))) {
@@ -228,11 +226,16 @@ export class Session {
     } else this.restore(hash);
   }
 
+  #heard(): void {
+    this.#wanted = null;
+    clearTimeout(this.#unheard);
+    this.#unheard = undefined;
+  }
+
   /** To the step that was wanted without the browser, which keeps 50 steps and has forgotten it. */
   #arriveAlone(): void {
-    if (this.#wanted === null) return;
-    this.history = go(this.history, this.#wanted);
-    this.#wanted = null;
+    if (this.#wanted !== null) this.history = go(this.history, this.#wanted);
+    this.#heard();
     this.notice = null;
     history.replaceState({ at: this.history.at }, '', encode(this.state, this.run, this.#kept));
   }
