@@ -1,5 +1,5 @@
 // Spread level: the quartile of an image's entropy among all images of the run. As measures.spread_level.
-import { quantile } from './kernels';
+import { selected } from './kernels';
 
 export interface Quartiles {
   readonly low: number;
@@ -16,8 +16,8 @@ export function columnQuartiles(values: Float32Array, width: number): Quartiles[
     const present = new Float32Array(values.length / width);
     let n = 0;
     for (let at = column; at < values.length; at += width) if (values[at] === values[at]) present[n++] = values[at]!;
-    const sorted = present.subarray(0, n).sort();
-    const cut = (share: number): number => (n ? quantile(sorted, share) : NaN);
+    const known = present.subarray(0, n);
+    const cut = (share: number): number => (n ? selected(known, share) : NaN);
     return { low: cut(0), q1: cut(0.25), median: cut(0.5), q3: cut(0.75), high: cut(1), n };
   });
 }

@@ -4,21 +4,39 @@ import { colourAt, overlayAt, shadeAt, type Theme } from '../../core/colour';
 import { upsample, type Upsampling } from '../../core/maps';
 import type { TokenInfo } from '../../io/wire';
 
-/** A map as an image of cols x rows pixels; `NaN` stays transparent. */
-export function mapImage(
-  values: Float32Array,
-  cols: number,
-  colour: (value: number) => readonly [number, number, number, number],
-): ImageData {
-  const image = new ImageData(cols, values.length / cols);
-  for (let i = 0; i < values.length; i++) {
-    const value = values[i]!;
-    if (value !== value) continue;
-    const [red, green, blue, opacity] = colour(value);
-    image.data.set([red, green, blue, Math.round(255 * opacity)], 4 * i);
+const STEPS = 1023;
+type Palette = Uint32Array;
+
+/** Colours along a map as pixels, made once: a colour a value would cost more than all the rest of the painting. */
+function palette(colour: (position: number) => readonly [number, number, number, number]): Palette {
+  const pixels = new Uint8ClampedArray(4 * (STEPS + 1));
+  for (let step = 0; step <= STEPS; step++) {
+    const [red, green, blue, opacity] = colour(step / STEPS);
+    pixels.set([red, green, blue, Math.round(255 * opacity)], 4 * step);
   }
-  return image;
+  return new Uint32Array(pixels.buffer);
 }
+
+const SEQUENTIAL: Record<Theme, Palette> = {
+  light: palette((at) => [...colourAt(at, false, 'light'), 1]),
+  dark: palette((at) => [...colourAt(at, false, 'dark'), 1]),
+};
+const OVERLAY = palette(overlayAt);
+const SHADE = palette(shadeAt);
+
+/** A map as an image of cols x rows pixels, 0 to `top` along the colours; `NaN` stays transparent. */
+function image(values: Float32Array, cols: number, top: number, colours: Palette): ImageData {
+  const pixels = new Uint32Array(values.length);
+  for (let i = 0; i < values.length; i++) {
+    const place = values[i]! / top;
+    if (place === place) pixels[i] = colours[place >= 1 ? STEPS : place <= 0 ? 0 : Math.round(place * STEPS)]!;
+  }
+  return new ImageData(new Uint8ClampedArray(pixels.buffer), cols, values.length / cols);
+}
+
+/** A map in the sequential colours. */
+export const mapImage = (values: Float32Array, cols: number, top: number, theme: Theme): ImageData =>
+  image(values, cols, top, SEQUENTIAL[theme]);
 
 interface MapStyle {
   /** Value at the end of the colours. */
@@ -38,8 +56,7 @@ export function paintMap(canvas: HTMLCanvasElement, patches: Float32Array, grid:
   const values = exact ? patches : upsample(patches, grid, fine, upsampling);
   canvas.width = fine.cols;
   canvas.height = fine.rows;
-  const colour = spotlight ? shadeAt : overlayAt;
-  canvas.getContext('2d')!.putImageData(mapImage(values, fine.cols, (value) => colour(value / top)), 0, 0);
+  canvas.getContext('2d')!.putImageData(image(values, fine.cols, top, spotlight ? SHADE : OVERLAY), 0, 0);
 }
 
 export interface TilePlace {
@@ -64,12 +81,7 @@ export function paintTiles(
   context.clearRect(0, 0, canvas.width, canvas.height);
   context.imageSmoothingEnabled = false;
   for (const { layer, head, left, top } of tiles) {
-    const scale = tops[layer]!;
-    const image = mapImage(patchMap(rows, layer, head), rows.tokens.cols, (value) => [
-      ...colourAt(value / scale, false, theme),
-      1,
-    ]);
-    brush.putImageData(image, 0, 0);
+    brush.putImageData(mapImage(patchMap(rows, layer, head), rows.tokens.cols, tops[layer]!, theme), 0, 0);
     context.drawImage(small, left, top, tile.width, tile.height);
   }
 }
