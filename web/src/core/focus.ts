@@ -74,6 +74,10 @@ export function headAt(run: RunInfo, index: number): HeadRef {
 
 export const headName = ({ layer, head }: HeadRef): string => `L${layer}·H${head}`;
 
+/** Whether there is a picture of an image: it is done and was not skipped, or is the user's own. */
+export const hasPicture = (images: ImageTable, image: number): boolean =>
+  image >= images.name.length || (images.done[image] === true && images.problem[image] === null);
+
 export type Answer = { readonly kind: 'yes' } | { readonly kind: 'no'; readonly reason: string; readonly command: string | null };
 
 const YES: Answer = { kind: 'yes' };
