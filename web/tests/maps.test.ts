@@ -3,7 +3,6 @@ import { attentionAnswer, matrixAnswer } from '../src/core/focus';
 import { columnQuartiles, headMeans, spreadLevel } from '../src/core/levels';
 import { clipped, coverageOf, entropy, focusOf, fuse, outline, ringSquares, smallestSet, upsample } from '../src/core/maps';
 import { fusedRow, mapCaption, rowAsTsv, scaleOf, type MapChoice } from '../src/core/shown';
-import { similarImages } from '../src/core/similar';
 import { images, run } from './fixtures';
 
 const f32 = (...values: number[]): Float32Array => Float32Array.from(values);
@@ -147,10 +146,6 @@ describe('words', () => {
 });
 
 describe('images', () => {
-  it('are similar by what their heads lose', () => {
-    const values = f32(0, 0, 5, 5, 1, 0, 0, NaN);
-    expect(similarImages(values, 2, 0, Int32Array.from([0, 1, 2, 3]), 2)).toEqual([3, 2]);
-  });
   it('of the user’s own are there while the model is', () => {
     const live = run({ capabilities: { ...run().capabilities, live: true } });
     expect(attentionAnswer(live, images(), live.nImages, 3, 'to').kind).toBe('yes');

@@ -18,9 +18,6 @@ import { Data, type StrengthKind } from './data.svelte';
 import { Intervals } from './intervals.svelte';
 import { OverScope } from './over_scope.svelte';
 
-const POLL_MS = 1000;
-/** Of a complete run too: the server may go away, or the run may get further modes. */
-const QUIET_POLL_MS = 5000;
 /** Attention of the token before is shown no longer than this while the next one's is awaited. */
 const STALE_MS = 150;
 /** A browser that has no such step any more says nothing. */
@@ -281,49 +278,6 @@ export class Session {
     }
     this.#shownRows = null;
     return undefined;
-  }
-
-  /** Ask how far the run is, again and again; refill when shards have landed or the server has come back. */
-  watch(): () => void {
-    const tick = async (): Promise<void> => {
-      try {
-        const progress = await this.source.progress();
-        if (this.outage || progress.generation !== this.progress.generation) await this.#refresh();
-        this.progress = progress;
-        this.data.generation = progress.generation;
-        if (this.outage) this.#recover();
-      } catch (error) {
-        this.outage = asFailure(error);
-      }
-      if (!stopped) timer = setTimeout(tick, this.#pause());
-    };
-    let stopped = false;
-    let timer = setTimeout(tick, this.#pause());
-    return () => {
-      stopped = true;
-      clearTimeout(timer);
-    };
-  }
-
-  #pause(): number {
-    const quiet = document.hidden || (this.progress.state === 'complete' && !this.outage);
-    return quiet ? QUIET_POLL_MS : POLL_MS;
-  }
-
-  async #refresh(): Promise<void> {
-    const [run, images] = await Promise.all([this.source.run(), this.source.images()]);
-    if (run.runId !== this.run.runId) {
-      location.reload(); // another run is served at this address now; the link says what of the view it can keep
-      return;
-    }
-    this.run = run;
-    this.images = images;
-  }
-
-  #recover(): void {
-    this.outage = null;
-    this.recoveries++;
-    this.data.retry();
   }
 
   #ownImage(): number | null {

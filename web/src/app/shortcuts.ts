@@ -26,7 +26,7 @@ export interface Windows {
   readonly headline: () => void;
 }
 
-export const PANE_TITLES: Record<PaneName, string> = {
+const PANE_TITLES: Record<PaneName, string> = {
   images: 'Images',
   importance: 'Head importance',
   strength: 'Attention strength',

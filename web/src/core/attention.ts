@@ -23,12 +23,7 @@ export function prefixWeight(rows: Rows, layer: number, head: number, token: num
 /** What every token gives every token when attention says nothing. */
 export const uniformWeight = (tokens: TokenInfo): number => 1 / tokenCount(tokens);
 
-/** Top of the colour scale of one head's map: its largest weight, but never below uniform, or nothing would look like much. */
-export function mapTop(rows: Rows, layer: number, head: number): number {
-  return Math.max(maximum(patchMap(rows, layer, head)), uniformWeight(rows.tokens));
-}
-
-/** Top of the scale that the maps of a layer share. */
+/** Top of the scale that the maps of a layer share: never below uniform, or nothing would look like much. */
 export function layerTop(rows: Rows, layer: number): number {
   let most = uniformWeight(rows.tokens);
   for (let head = 0; head < rows.heads; head++) most = Math.max(most, maximum(patchMap(rows, layer, head)));

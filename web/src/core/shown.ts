@@ -1,6 +1,6 @@
 // Which map lies over the picture, in words and numbers: of the focus head, fused, or rolled out; and how it is scaled.
 import type { TokenInfo } from '../io/wire';
-import { maximum, uniformWeight, type Rows } from './attention';
+import { layerTop, maximum, patchMap, uniformWeight, type Rows } from './attention';
 import { headName } from './focus';
 import { clipped, fuse, headRow, layerRow } from './maps';
 import type { Options } from './options';
@@ -80,6 +80,18 @@ export function scaleOf(patches: Float32Array, kind: Options['mapScale'], tokens
   const { top } = clipped(patches);
   const end = Math.max(top || 0, floor);
   return { top: end, above: patches.reduce((n, value) => n + Number(value > end), 0), most };
+}
+
+/** Where the colours of each layer's maps end when every head has a map of its own. */
+export function layerTops(rows: Rows, heads: readonly number[], kind: Options['mapScale']): number[] {
+  const tops = heads.map((_, layer) => layerTop(rows, layer));
+  if (kind === 'absolute') return tops.map(() => 1);
+  if (kind === 'shared') return tops.map(() => Math.max(...tops));
+  if (kind === 'map') return tops;
+  return heads.map((count, layer) => {
+    const weights = Array.from({ length: count }, (_, head) => [...patchMap(rows, layer, head)]).flat();
+    return Math.max(clipped(Float32Array.from(weights)).top || 0, uniformWeight(rows.tokens));
+  });
 }
 
 /** A row as a table: token, attention. */

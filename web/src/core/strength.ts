@@ -82,7 +82,7 @@ export interface Profile {
 }
 
 /** Summed mass of a head over a range of hops, both ends included. */
-export function massWithin(mass: Float64Array, hops: number, index: number, from: number, to: number): number {
+function massWithin(mass: Float64Array, hops: number, index: number, from: number, to: number): number {
   let sum = 0;
   for (let hop = from; hop <= Math.min(to, hops - 1); hop++) sum += mass[index * hops + hop]!;
   return sum;

@@ -17,7 +17,7 @@ export const INKS: Record<Theme, Inks> = {
 };
 
 /** Radius of a mark, px. */
-export const RADIUS = 2.75;
+const RADIUS = 2.75;
 const OUT_RADIUS = 2;
 /** Of so many marks each is smaller. */
 const CROWD = 2000;

@@ -1,5 +1,4 @@
 // Maps onto canvases: one image pixel a patch, enlarged without smoothing, so that a map shows its own values only.
-import { patchMap, type Rows } from '../../core/attention';
 import { colourAt, overlayAt, shadeAt, type Theme } from '../../core/colour';
 import { upsample, type Upsampling } from '../../core/maps';
 import type { TokenInfo } from '../../io/wire';
@@ -57,31 +56,4 @@ export function paintMap(canvas: HTMLCanvasElement, patches: Float32Array, grid:
   canvas.width = fine.cols;
   canvas.height = fine.rows;
   canvas.getContext('2d')!.putImageData(image(values, fine.cols, top, spotlight ? SHADE : OVERLAY), 0, 0);
-}
-
-export interface TilePlace {
-  readonly layer: number;
-  readonly head: number;
-  readonly left: number;
-  readonly top: number;
-}
-
-/** All heads' maps on one canvas at device resolution; each layer has its own scale, shared by its heads. */
-export function paintTiles(
-  canvas: HTMLCanvasElement,
-  rows: Rows,
-  tiles: readonly TilePlace[],
-  tops: readonly number[],
-  tile: { readonly width: number; readonly height: number },
-  theme: Theme,
-): void {
-  const context = canvas.getContext('2d')!;
-  const small = new OffscreenCanvas(rows.tokens.cols, rows.tokens.rows);
-  const brush = small.getContext('2d')!;
-  context.clearRect(0, 0, canvas.width, canvas.height);
-  context.imageSmoothingEnabled = false;
-  for (const { layer, head, left, top } of tiles) {
-    brush.putImageData(mapImage(patchMap(rows, layer, head), rows.tokens.cols, tops[layer]!, theme), 0, 0);
-    context.drawImage(small, left, top, tile.width, tile.height);
-  }
 }

@@ -58,7 +58,7 @@ function onImage(session: Session, image: number, index: number, hop: number): n
 }
 
 /** `hops 0–1`, `hop 3`. */
-export const hopsWords = ({ from, to }: Profile): string => (from === to ? `hop ${from}` : `hops ${from}–${to}`);
+const hopsWords = ({ from, to }: Profile): string => (from === to ? `hop ${from}` : `hops ${from}–${to}`);
 
 /** `7 heads give at least 50 % to hops 0–1`. */
 export function profileWords(profile: Profile, found: number): string {
