@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import uvicorn
+from tests.browser.hands import settled
 from tests.synthetic_run import synthetic_run
 
 from vitscope.server import create_app, listen
@@ -121,7 +122,7 @@ def open_page(chromium):
         opened.append((context, watch, address))
         page.goto(address)
         page.wait_for_selector("main .pane")
-        page.wait_for_load_state("networkidle")
+        settled(page)
         return page, watch
 
     yield opener

@@ -8,6 +8,14 @@ STILL = """() => new Promise(done => requestAnimationFrame(() => requestAnimatio
 
 
 def settled(page):
+    """Wait until every pane shows what it was asked for; what is read ahead for later may still be on its way."""
+    page.evaluate(STILL)
+    wait_until(page, "!document.querySelector('.pane [aria-busy=true]')", seconds=60)
+    page.evaluate(STILL)
+
+
+def read_ahead(page):
+    """Wait until everything that a newly opened page reads for later is there. To be called once a page."""
     page.wait_for_load_state("networkidle")
     page.evaluate(STILL)
 

@@ -1,7 +1,7 @@
 """Explore in a real browser: its numbers are the run's, one selection drives every pane, nothing is asked for in vain."""
 
 import numpy as np
-from tests.browser.hands import command, focus_head, painted, settled, shown, wait_until
+from tests.browser.hands import command, focus_head, painted, read_ahead, settled, shown, wait_until
 from tests.synthetic_run import STRONG, head_unit, synthetic_run
 
 HEAD = "{}.{}".format(*STRONG)
@@ -37,8 +37,7 @@ def test_measure_part_and_scope_show_the_same_numbers_as_numpy(open_page, addres
 
 def test_hovering_and_choosing_heads_asks_for_nothing_and_a_scope_only_for_its_image(open_page, address):
     page, watch = open_page(address)
-    page.wait_for_timeout(1000)  # the columns that later choices need are read ahead
-    settled(page)
+    read_ahead(page)  # the columns that later choices need
     before = len(watch.data)
     for place in ("1.1", "3.2", "5.3"):
         page.hover(f'{HUB} [data-head="{place}"]')
@@ -133,7 +132,7 @@ def test_the_ranked_heads_are_all_there_with_intervals_and_keys(open_page, addre
 
 def test_a_lasso_sets_the_scope_and_undo_and_redo_bring_it_back(open_page, address):
     page, watch = open_page(address)
-    page.wait_for_timeout(1000)
+    read_ahead(page)
     box = page.locator("[data-map]").bounding_box()
     before = len(watch.data)
     corners = [(0.02, 0.02), (0.6, 0.02), (0.6, 0.98), (0.02, 0.98), (0.02, 0.1)]
@@ -176,7 +175,8 @@ def test_the_page_fills_while_shards_land(open_page, chromium, serve, tmp_path):
         wait_until(page, f"parseFloat(document.querySelector('{HUB} [data-head]').dataset.value) > 0")
         np.testing.assert_allclose(shown(page, 3, 3), np.nanmean(effects(run), axis=0), rtol=1e-6)
         assert "n = 4 of 10" in page.locator("header.top").inner_text()
-        assert page.locator(".headline").inner_text().startswith("L0·H1")
+        page.wait_for_selector(".headline >> text=L0·H1")
+        page.close()  # before its server
 
 
 def test_without_cls_and_classifier(open_page, chromium, serve, tmp_path):
@@ -190,6 +190,7 @@ def test_without_cls_and_classifier(open_page, chromium, serve, tmp_path):
         assert page.locator("[data-tile]").count() == 24
         assert page.get_by_role("button", name="CLS", exact=True).is_disabled()
         assert "patch (1, 2)" in page.locator('[data-pane="One image"]').inner_text()
+        page.close()
 
 
 def test_a_server_that_is_away_is_said_and_the_page_recovers(open_page, address):

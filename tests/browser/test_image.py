@@ -3,7 +3,7 @@
 import threading
 
 import numpy as np
-from tests.browser.hands import painted, settled
+from tests.browser.hands import painted, read_ahead, settled
 from tests.server.clients import FakeLive
 from tests.synthetic_run import STRONG
 
@@ -24,7 +24,7 @@ def test_the_first_image_is_the_most_confident_wrong_one(open_page, address, run
 
 def test_a_tile_chooses_the_head_and_its_value_on_the_image_is_told(open_page, address, run):
     page, watch = open_page(f"{address}#/image?v=1&i=4")
-    page.wait_for_timeout(800)
+    read_ahead(page)
     before = [url for url in watch.data if "/api/attention/" in url]
     page.click('[data-tile="5.1"]')
     page.hover('[data-tile="1.1"]')
@@ -96,6 +96,7 @@ def test_a_live_model_answers_the_rest(open_page, chromium, serve, run):
         page.click('[data-tile="0.1"]')
         painted(page)
         assert f"max {100 * weight:.1f} %" in page.locator(PICTURE).inner_text()
+        page.close()  # before its server
     assert image in live.asked
 
 
@@ -123,6 +124,7 @@ def test_a_slow_model_shows_no_answer_of_another_question(open_page, chromium, s
         page.wait_for_selector(".asking", state="detached")
         settled(page)
         assert "patch (0, 4)" in page.locator(PICTURE).inner_text(), "the last question is answered"
+        page.close()
 
 
 def test_the_strip_is_reached_by_keyboard_when_the_image_is_out_of_scope(open_page, address, run):

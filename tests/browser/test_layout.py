@@ -116,3 +116,4 @@ def test_at_every_size_nothing_leaves_its_pane(open_page, chromium, serve, tmp_p
             page.wait_for_timeout(200)
             assert page.evaluate("document.documentElement.scrollWidth") <= width, width
             assert page.evaluate(OUTSIDE) == [], width
+        page.close()  # before its server

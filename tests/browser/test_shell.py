@@ -1,6 +1,6 @@
 """The frame around the views: history, palette, help, tour, questions, keys, narrow windows, what is open to everyone."""
 
-from tests.browser.hands import command, focus_head, painted, settled, steps, wait_until
+from tests.browser.hands import command, focus_head, painted, read_ahead, settled, steps, wait_until
 from tests.synthetic_run import STRONG
 
 HEAD = "{}.{}".format(*STRONG)
@@ -152,6 +152,7 @@ def test_questions_are_one_step_each_and_say_where_to_look(open_page, address):
 
 def test_the_headline_names_its_head_and_can_be_hidden(open_page, address):
     page, watch = open_page(f"{address}#/explore?v=1&h=4.1")
+    read_ahead(page)
     before = len(watch.data)
     assert page.locator(".headline").inner_text().startswith("L0·H1 matters most")
     page.locator("[data-headline-head]").click()

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { layerTop, patchMap, prefixWeight } from '../src/core/attention';
 import { colourAt, inkOn, luminance, overlayAt, place, scaleFor, ticks } from '../src/core/colour';
 import { attentionAnswer, classCounts, firstImage, headAt, headIndex, neighbour } from '../src/core/focus';
-import { move } from '../src/core/grid';
+import { headsBetween, move } from '../src/core/grid';
 import { cellSize, pictureSize, tileLayout } from '../src/core/layout';
 import { EVERYTHING, rowsInScope } from '../src/core/scope';
 import { summarise } from '../src/core/kernels';
@@ -181,4 +181,13 @@ describe('half precision', () => {
     expect(values[5]).toBeNaN();
     expect(values[6]).toBe(65504);
   });
+});
+
+it('the heads between two are those of the rectangle, as layers are sorted', () => {
+  const rows = [[0, 1, 2], [2, 0, 1], [0, 1]];
+  const from = { layer: 2, head: 1 };
+  expect(headsBetween(rows, from, { layer: 1, head: 2 })).toEqual([
+    { layer: 1, head: 2 }, { layer: 1, head: 0 }, { layer: 2, head: 0 }, { layer: 2, head: 1 },
+  ]);
+  expect(headsBetween(rows, from, from)).toEqual([from]);
 });

@@ -1,5 +1,7 @@
 // Keyboard moves in a grid with a roving tab stop (WAI-ARIA grid pattern).
 
+import type { HeadRef } from './state';
+
 export interface Cell {
   readonly row: number;
   readonly col: number;
@@ -30,4 +32,14 @@ export function move(cell: Cell, key: string, ctrl: boolean, columns: readonly n
     default:
       return null;
   }
+}
+
+/** The heads of the rectangle between two, as they stand on the screen: `rows` has each layer's heads from left to right. */
+export function headsBetween(rows: readonly (readonly number[])[], from: HeadRef, to: HeadRef): HeadRef[] {
+  const columns = [from, to].map(({ layer, head }) => rows[layer]!.indexOf(head)).sort((a, b) => a - b);
+  const chosen: HeadRef[] = [];
+  for (let layer = Math.min(from.layer, to.layer); layer <= Math.max(from.layer, to.layer); layer++) {
+    for (const head of rows[layer]!.slice(columns[0]!, columns[1]! + 1)) chosen.push({ layer, head });
+  }
+  return chosen;
 }

@@ -166,3 +166,15 @@ export function regionShares(values: Float32Array, size: number, tokens: TokenIn
     }),
   );
 }
+
+/** The next pair from a box in a direction, across gaps; null at the rim. */
+export function pairBeside(arrangement: Arrangement, box: Box, [dx, dy]: readonly [number, number]): Pair | null {
+  let [x, y] = [dx > 0 ? box.x + box.width : box.x + dx, dy > 0 ? box.y + box.height : box.y + dy];
+  while (x >= 0 && y >= 0 && x < arrangement.width && y < arrangement.height) {
+    const pair = arrangement.pairAt(x, y);
+    if (pair) return pair;
+    x += dx;
+    y += dy;
+  }
+  return null;
+}

@@ -76,9 +76,3 @@ export class Plot {
 /** Dots as one path: with round caps every zero-length piece is a dot. */
 export const dots = (points: readonly (readonly [x: number, y: number])[]): string =>
   points.map(([x, y]) => `M${x.toFixed(1)} ${y.toFixed(1)}h0`).join('');
-
-/** Where a pointer is within an element. */
-export function localPoint(element: Element, event: MouseEvent): { x: number; y: number } {
-  const box = element.getBoundingClientRect();
-  return { x: event.clientX - box.left, y: event.clientY - box.top };
-}
