@@ -7,7 +7,7 @@ export interface Loaded<T> {
   readonly failure: Failure | null;
 }
 
-const WAITING: Loaded<never> = { value: null, failure: null };
+export const WAITING: Loaded<never> = { value: null, failure: null };
 
 interface Entry<T> {
   loaded: Loaded<T>;

@@ -3,7 +3,7 @@ import type { Summary } from '../core/kernels';
 import type { Direction } from '../core/state';
 import type { DataSource, Layout, MeanMatrices, RolloutChoice } from '../io/source';
 import type { ProgressInfo } from '../io/wire';
-import { Cache, type Loaded } from './cache.svelte';
+import { Cache, WAITING, type Loaded } from './cache.svelte';
 
 export type StrengthKind = 'mass' | 'density';
 
@@ -14,6 +14,8 @@ export class Data {
   readonly source: DataSource;
   /** How far the run is: arrays over images are fetched anew when it rises. */
   generation = $state(0);
+  /** The first answer is on the screen: what is bulky may be fetched now, and not before, or it would stand in its way. */
+  opened = $state(false);
   readonly #columns = new Cache<Float32Array>(64);
   readonly #headline = new Cache<string | null>();
   readonly #summaries = new Cache<Summary>(16);
@@ -42,10 +44,12 @@ export class Data {
   }
 
   strength(kind: StrengthKind): Loaded<Float32Array> {
+    if (!this.opened) return WAITING;
     return this.#column(`strength/${kind}`, (signal) => this.source.strength(kind, signal));
   }
 
   spread(measure: string): Loaded<Float32Array> {
+    if (!this.opened) return WAITING;
     return this.#column(`spread/${measure}`, (signal) => this.source.spread(measure, signal));
   }
 
@@ -54,10 +58,12 @@ export class Data {
   }
 
   layout(map: string): Loaded<Layout> {
+    if (!this.opened) return WAITING;
     return this.#layouts.read(map, this.generation, (signal) => this.source.layout(map, signal));
   }
 
   meanMatrices(layer: number): Loaded<MeanMatrices> {
+    if (!this.opened) return WAITING;
     return this.#means.read(String(layer), this.generation, (signal) => this.source.meanMatrices(layer, signal));
   }
 
