@@ -1,13 +1,17 @@
-// The page's one worker, started when it is first needed.
+// The page's workers, started when they are first needed: one for what panes wait for, one for intervals, which may
+// take seconds and must not be waited for.
 import type { Answer, Question } from './kernels.worker';
 
-let worker: Worker | null = null;
+const workers = new Map<'kernels' | 'intervals', Worker>();
 const listeners = new Set<(answer: Answer) => void>();
 
 export function ask(question: Question, transfer: Transferable[] = []): void {
+  const role = question.kind === 'intervals' ? 'intervals' : 'kernels';
+  let worker = workers.get(role);
   if (!worker) {
     worker = new Worker(new URL('./kernels.worker.ts', import.meta.url), { type: 'module' });
     worker.onmessage = ({ data }: MessageEvent<Answer>) => listeners.forEach((listener) => listener(data));
+    workers.set(role, worker);
   }
   worker.postMessage(question, transfer);
 }
