@@ -21,7 +21,7 @@ export function questions({ run, images }: Session): Question[] {
       change: { ...fresh, metric: run.defaultMetric, mode: 'head' },
       options: { importance: 'matrix', statistic: 'mean' },
     },
-    hint: 'Head importance: the strongest colours are the heads whose loss changes most; a large inner square means on every image alike.',
+    hint: 'Head importance: the strongest colours are the heads whose pruning changes the answers most; a large inner square: by much the same on every image.',
     pane: 'importance',
   };
   const where: Question = {

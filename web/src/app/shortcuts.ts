@@ -1,9 +1,10 @@
 // The commands of the palette: everything the page can do, by name, so that help, palette and keys agree.
 import { classCounts, headAt, headIndex, headName } from '../core/focus';
+import { optionName, valueWords } from '../core/option_words';
 import { OPTIONS } from '../core/options';
 import { EVERYTHING } from '../core/scope';
 import type { Intent, PaneName, State } from '../core/state';
-import { count, number } from '../core/words';
+import { count, number, PANE_TITLES } from '../core/words';
 import type { RunInfo } from '../io/wire';
 import type { Session } from './session.svelte';
 import { theme } from './theme.svelte';
@@ -25,13 +26,6 @@ export interface Windows {
   readonly tour: () => void;
   readonly headline: () => void;
 }
-
-const PANE_TITLES: Record<PaneName, string> = {
-  images: 'Images',
-  importance: 'Head importance',
-  strength: 'Attention strength',
-  mean: 'Mean attention',
-};
 
 const onMac = typeof navigator !== 'undefined' && /mac/i.test(navigator.platform);
 
@@ -92,16 +86,13 @@ const parts = (run: RunInfo) => run.modes.filter((mode) => mode.available).map((
 
 /** What a pane shows: each value of its option. */
 function views(session: Session): Command[] {
-  const shown = [
-    { key: 'importance', pane: 'Head importance' },
-    { key: 'strength', pane: 'Attention strength' },
-  ] as const;
-  return shown.flatMap(({ key, pane }) =>
-    OPTIONS[key].values.map((value) => ({
-      group: 'View',
-      name: `${pane}: ${value}`,
-      run: () => session.send({ kind: 'preset', words: `${pane}: ${value}`, change: { view: 'explore' }, options: { [key]: value } }),
-    })),
+  const shown = ['layout', 'importance', 'strength'] as const;
+  return shown.flatMap((key) =>
+    OPTIONS[key].values.map((value) => {
+      const words = `${optionName(key)}: ${valueWords(key, value)}`;
+      const run = () => session.send({ kind: 'preset', words, change: { view: 'explore' }, options: { [key]: value } });
+      return { group: 'View', name: words, run };
+    }),
   );
 }
 

@@ -89,10 +89,10 @@ export interface Standing {
   readonly consistency: number;
 }
 
-/** `L2·H0 is the most important head by jsd`. */
-export function claim(name: string, { metric, rank, top, clear }: Standing): string {
+/** `L2·H0 is the most important head by jsd`; the page prints the measure's words, the report its name. */
+export function claim(name: string, { metric, rank, top, clear }: Standing, words = metric): string {
   const place = top ? (clear ? 'the most important head' : 'first, though not clearly,') : `number ${rank}`;
-  return `${name} is ${place} by ${metric}`;
+  return `${name} is ${place} by ${words}`;
 }
 
 /** `0.595 bits, n = 800; first in 82 % of the images, consistency 0.51`; the interval is told apart. */

@@ -3,8 +3,9 @@ import type { ImageTable, MetricInfo, ModeInfo, ProgressInfo, RunInfo } from '..
 import { className, headName, shortName } from './focus';
 import type { Summary } from './kernels';
 import type { Options } from './options';
+import { optionName, valueWords } from './option_words';
 import { EVERYTHING, isEverything, toggledClass, type Scope } from './scope';
-import type { HeadRef, Intent } from './state';
+import type { HeadRef, Intent, PaneName } from './state';
 import { tokenName } from './tokens';
 
 const MINUS = '\u2212';
@@ -88,12 +89,13 @@ export function headTooltip(facts: HeadFacts): string[] {
   ];
 }
 
-/** `wrong images of class tabby, confidence 60 % to 100 %`. */
+/** `wrong images inside the lasso with class tabby, confidence 60 % to 100 %`. */
 export function scopeWords(scope: Scope, images: ImageTable): string {
   if (isEverything(scope)) return 'all images';
   const which = scope.correct === 'all' ? '' : `${scope.correct} `;
-  const parts = scopeParts(scope, images).filter((part) => part.key !== 'correct');
-  return `${which}images${parts.length ? `: ${parts.map((part) => part.text).join(', ')}` : ''}`;
+  const parts = scopeParts(scope, images).filter((part) => part.key !== 'correct' && part.key !== 'lasso');
+  const inside = scope.lasso ? ' inside the lasso' : '';
+  return `${which}images${inside}${parts.length ? ` with ${parts.map((part) => part.text).join(', ')}` : ''}`;
 }
 
 /** `of 800 · 11 wrong`, to follow `n = 52`: how many there are besides, and how many of those in scope the model gets wrong. */
@@ -138,11 +140,18 @@ export function scopeParts(scope: Scope, images: ImageTable): ScopePart[] {
   }
   if (scope.range) {
     const { metric, head, low, high } = scope.range;
-    parts.push({ key: 'range', text: `${metric} of ${headName(head)} ${number(low)} to ${number(high)}`, without: { range: null } });
+    parts.push({ key: 'range', text: `${SHORT_METRICS[metric] ?? metric} of ${headName(head)} ${number(low)} to ${number(high)}`, without: { range: null } });
   }
   if (scope.lasso) parts.push({ key: 'lasso', text: 'inside the lasso', without: { lasso: null } });
   return parts;
 }
+
+export const PANE_TITLES: Record<PaneName, string> = {
+  images: 'Images',
+  importance: 'Head importance',
+  strength: 'Attention strength',
+  mean: 'Mean attention',
+};
 
 /** What an intent does, for the list of steps. */
 export function intentWords(intent: Intent, run: RunInfo, images: ImageTable): string {
@@ -150,7 +159,7 @@ export function intentWords(intent: Intent, run: RunInfo, images: ImageTable): s
     case 'view':
       return intent.view === 'image' ? 'Open the image' : 'Back to Explore';
     case 'maximise':
-      return intent.pane ? `Maximise ${intent.pane}` : 'Show all panes';
+      return intent.pane ? `${PANE_TITLES[intent.pane]}: whole work area` : 'Show all panes';
     case 'metric':
       return `Measure: ${run.metrics.find((metric) => metric.name === intent.metric)?.label ?? intent.metric}`;
     case 'mode':
@@ -172,7 +181,7 @@ export function intentWords(intent: Intent, run: RunInfo, images: ImageTable): s
     case 'direction':
       return `Attention ${intent.direction} the query`;
     case 'option':
-      return `${optionWords(intent.key)}: ${intent.value}`;
+      return `${optionName(intent.key)}: ${valueWords(intent.key, intent.value)}`;
     case 'preset':
       return intent.words;
     case 'back':
@@ -199,9 +208,6 @@ export function headlineParts(text: string): HeadlineParts {
     more: cut < 0 ? '' : rest.charAt(cut + 2).toUpperCase() + rest.slice(cut + 3),
   };
 }
-
-/** `imageColour` as `image colour`. */
-const optionWords = (key: string): string => key.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
 
 export interface ImageProblem {
   readonly image: number;
@@ -246,8 +252,8 @@ export function progressShare(progress: ProgressInfo): number {
   return progress.totalUnits === 0 ? 1 : progress.doneUnits / progress.totalUnits;
 }
 
-/** `Whole head` within a sentence; `CLS` keeps its capitals. */
-const lowerFirst = (text: string): string => (/^[A-Z][a-z]/.test(text) ? text[0]!.toLowerCase() + text.slice(1) : text);
+/** `Whole head` within a sentence; `CLS` and `Jensen-Shannon` keep their capitals. */
+export const lowerFirst = (text: string): string => (/^[A-Z][a-z]+\b(?!-[A-Z])/.test(text) ? text[0]!.toLowerCase() + text.slice(1) : text);
 
 function superscript(digits: string): string {
   return [...digits].map((digit) => (digit === '-' ? '⁻' : '⁰¹²³⁴⁵⁶⁷⁸⁹'[Number(digit)])).join('');
