@@ -97,8 +97,11 @@ class Watch:
         self.requests: list[str] = []
         self.complaints: list[str] = []
         page.on("request", lambda request: self.requests.append(request.url))
-        page.on("console", lambda line: line.type in {"error", "warning"} and self.complaints.append(line.text))
+        page.on("console", lambda line: line.type in {"error", "warning"} and self.complain(line))
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
+
+    def complain(self, line) -> None:
+        self.complaints.append(f"{line.text} {line.location.get('url', '')}")
 
     @property
     def data(self) -> list[str]:

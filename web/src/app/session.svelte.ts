@@ -17,11 +17,10 @@ import type { DroppedImage, ImageTable, MetricInfo, ModeInfo, ProgressInfo, RunI
 import { Data, type StrengthKind } from './data.svelte';
 import { Intervals } from './intervals.svelte';
 import { OverScope } from './over_scope.svelte';
+import { Travel } from './travel';
 
 /** Attention of the token before is shown no longer than this while the next one's is awaited. */
 const STALE_MS = 150;
-/** A browser that has no such step any more says nothing. */
-const UNHEARD_MS = 50;
 const TOP_HEADS = 3;
 const MANY_VALUES = 300_000;
 
@@ -57,9 +56,7 @@ export class Session {
   #settled = $state.raw<{ scope: State['scope']; image: number } | null>(null);
   #shownRows = $state.raw<Rows | null>(null);
   #kept: Restored['kept'] = [];
-  /** The step that undo, redo or the list of steps is on its way to. */
-  #wanted: number | null = null;
-  #unheard: ReturnType<typeof setTimeout> | undefined;
+  readonly #travel = new Travel((at) => this.#arriveAlone(at));
   #openedBy = '';
 
   private constructor(source: DataSource, run: RunInfo, progress: ProgressInfo, images: ImageTable) {
@@ -197,24 +194,15 @@ export class Session {
 
   /** To a step of the history: the browser's own is kept in step with ours. */
   jump = (at: number): void => {
-    const steps = at - this.#going;
-    if (steps === 0 || !this.history.steps[at]) return;
-    this.#wanted = at;
-    history.go(steps);
-    this.#unheard ??= setTimeout(() => this.#arriveAlone(), UNHEARD_MS);
+    if (this.history.steps[at]) this.#travel.to(at, this.history.at);
   };
-  undo = (): void => this.jump(this.#going - 1);
-  redo = (): void => this.jump(this.#going + 1);
-
-  /** The step in force, or the one that is on its way: keys come faster than the browser goes. */
-  get #going(): number {
-    return this.#wanted ?? this.history.at;
-  }
+  // Keys come faster than the browser goes: from the step that is on its way.
+  undo = (): void => this.jump((this.#travel.wanted ?? this.history.at) - 1);
+  redo = (): void => this.jump((this.#travel.wanted ?? this.history.at) + 1);
 
   /** The browser went back or forth. */
   popped(at: unknown, hash: string): void {
-    if (this.#wanted !== null && at !== this.#wanted) return; // on the way there
-    this.#heard();
+    if (!this.#travel.arrived(at)) return;
     const step = typeof at === 'number' ? this.history.steps[at] : undefined;
     // The first step may have been opened by an address that says the same in other words: none, for example.
     if (step && (encode(step.state, this.run, this.#kept) === hash || (at === 0 && hash === this.#openedBy))) {
@@ -223,18 +211,11 @@ export class Session {
     } else this.restore(hash);
   }
 
-  #heard(): void {
-    this.#wanted = null;
-    clearTimeout(this.#unheard);
-    this.#unheard = undefined;
-  }
-
-  /** To the step that was wanted without the browser, which keeps 50 steps and has forgotten it. */
-  #arriveAlone(): void {
-    if (this.#wanted !== null) this.history = go(this.history, this.#wanted);
-    this.#heard();
+  /** To the step that was wanted without the browser, which has forgotten it. */
+  #arriveAlone(at: number): void {
+    this.history = go(this.history, at);
     this.notice = null;
-    history.replaceState({ at: this.history.at }, '', encode(this.state, this.run, this.#kept));
+    history.replaceState({ at }, '', encode(this.state, this.run, this.#kept));
   }
 
   /** Begin anew from an address. */
