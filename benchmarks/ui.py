@@ -144,21 +144,29 @@ def at_rest(page: "Page") -> None:
     page.wait_for_timeout(800)
 
 
+FIRST = """() => new MutationObserver((_, observer) => {
+  if (!document.querySelector('[data-head][data-value]:not([data-value=""])')) return;
+  observer.disconnect();
+  requestAnimationFrame(() => requestAnimationFrame(() => {
+    const moved = ['navigation', 'resource'].flatMap(kind => performance.getEntriesByType(kind));
+    window.__first = [performance.now(), moved.reduce((sum, entry) => sum + entry.encodedBodySize, 0)];
+  }));
+}).observe(document, { subtree: true, childList: true, attributes: true })"""
+
+
 def first_load(browser: "Browser", address: str) -> list[Row]:
-    """Goals 9 and 10: bytes of script, seconds to the matrix, bytes until then."""
+    """Goals 9 and 10: bytes of script, seconds to the matrix with its numbers painted, bytes until then."""
     page = browser.new_context(viewport={"width": 1440, "height": 900}).new_page()
+    page.add_init_script(f"({FIRST})()")
     page.goto(address)
     page.wait_for_selector('[data-head][data-value]:not([data-value=""])')
-    ready, moved, page_bytes = page.evaluate(
-        """() => [performance.now(),
-                  performance.getEntriesByType('resource').reduce((sum, e) => sum + e.encodedBodySize, 0),
-                  performance.getEntriesByType('navigation')[0].encodedBodySize]"""
-    )
+    page.wait_for_timeout(500)
+    ready, moved = page.evaluate("() => window.__first")
     scripts = {file.name: len(gzip.compress(file.read_bytes(), 9)) for file in (STATIC / "assets").glob("*.js")}
     first = (STATIC / "index.html").read_text("utf-8")
     loaded = sum(size for name, size in scripts.items() if name in first)
     total = sum(scripts.values())
-    mib = (moved + page_bytes) / 2**20
+    mib = moved / 2**20
     page.context.close()
     return [
         Row("9", "script for Explore, gzip", "<= 120 KiB", f"{loaded / 1024:.1f} KiB", loaded <= 120 * 1024),

@@ -1,4 +1,4 @@
-"""Explore in a real browser: its numbers are the run's, one selection drives every pane, nothing is asked for in vain."""
+"""Explore in a real browser: its numbers are the run's, one selection drives every pane, nothing is asked in vain."""
 
 import numpy as np
 from tests.browser.hands import command, focus_head, painted, read_ahead, settled, shown, wait_until
@@ -97,7 +97,8 @@ def test_tooltip_says_value_unit_spread_rank_and_n(open_page, address, run):
     page, _ = open_page(address)
     page.hover(f'{HUB} [data-head="{HEAD}"]')
     text = page.get_by_role("tooltip").inner_text()
-    for part in ("L0·H1", f"{np.nanmean(effects(run)[:, *STRONG]):.3f} bits", "rank 1 of 24", "n = 23 images", "middle half"):
+    mean = np.nanmean(effects(run)[:, *STRONG])
+    for part in ("L0·H1", f"{mean:.3f} bits", "rank 1 of 24", "n = 23 images", "middle half"):
         assert part in text
 
 

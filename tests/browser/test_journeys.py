@@ -222,9 +222,7 @@ def map_place(page, run, row):
 
     positions = layout(importance_vectors(run.effect("jsd", "head")), "pca").positions
     box = page.locator("[data-map]").bounding_box()
-    across, up = (
-        float((axis[row] - np.nanmin(axis)) / (np.nanmax(axis) - np.nanmin(axis))) for axis in positions.T
-    )
+    across, up = (float((axis[row] - np.nanmin(axis)) / (np.nanmax(axis) - np.nanmin(axis))) for axis in positions.T)
     rim = 10
     return (
         (rim + across * (box["width"] - 2 * rim)) / box["width"],

@@ -1,4 +1,4 @@
-"""What every view must be at every size and in both themes: accessible, nothing clipped, nothing over something else."""
+"""What every view must be at every size and in both themes: accessible, nothing clipped, nothing overlapping."""
 
 import pytest
 from tests.browser.hands import painted, settled
@@ -27,13 +27,15 @@ OVERLAPS = """() => {
     .map(([b]) => [name(a), name(b)]));
 }"""
 
-CLIPPED = """() => [...document.querySelectorAll('button, h1, h2, .headline, .hint, .legend, .n, figcaption, footer span')]
+CLIPPED = """() => [...document
+  .querySelectorAll('button, h1, h2, .headline, .hint, .legend, .n, figcaption, footer span')]
   .filter(e => e.checkVisibility() && !e.closest('[popover]:not(:popover-open), .visually-hidden'))
   .filter(e => e.scrollWidth > e.clientWidth + 1 && e.clientWidth > 0 && getComputedStyle(e).display !== 'inline' &&
     getComputedStyle(e).textOverflow !== 'ellipsis')
   .map(e => e.className + ': ' + (e.ariaLabel || e.textContent.trim()))"""
 
-OUTSIDE = """() => [...document.querySelectorAll('.pane > header *, .pane > .body > *, header.top *, .scope > *, .first *, footer > *')]
+OUTSIDE = """() => [...document
+  .querySelectorAll('.pane > header *, .pane > .body > *, header.top *, .scope > *, .first *, footer > *')]
   .filter(e => e.checkVisibility() && !e.closest('[popover]:not(:popover-open), .visually-hidden, svg, option, select'))
   .filter(e => {
     const own = e.getBoundingClientRect();

@@ -1,4 +1,4 @@
-"""The frame around the views: history, palette, help, tour, questions, keys, narrow windows, what is open to everyone."""
+"""The frame around the views: history, palette, help, tour, questions, keys, narrow windows, open to everyone."""
 
 from tests.browser.hands import command, focus_head, painted, read_ahead, settled, steps, wait_until
 from tests.synthetic_run import STRONG
