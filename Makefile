@@ -19,7 +19,7 @@ MODULES := web/node_modules/.installed
 ASSETS := src/vitscope/server/static/index.html
 WEB_SOURCES := $(shell find web/src web/public web/index.html web/vite.config.ts web/tsconfig.json -type f 2>/dev/null)
 
-.PHONY: help setup demo test test-real test-slow check lint imports web-check types-check fix ui types bench bench-ui clean
+.PHONY: help setup demo test test-real test-browser test-slow check lint imports web-check types-check fix ui types bench bench-ui clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS=$$'\t' read -r name text; do printf '  make %-11s %s\n' "$$name" "$$text"; done
@@ -35,6 +35,9 @@ test: setup ## the tests; parts that need real weights or a browser are skipped,
 
 test-real: setup ## only the tests on the real ViT-Tiny and photos (VITSCOPE_DATA); a skip is a failure
 	VITSCOPE_FORBID_SKIPS=1 python -m pytest -m model -rs $(ARGS)
+
+test-browser: setup ## the browser tests that the default run leaves out
+	python -m pytest tests/browser -m slow -rs $(ARGS)
 
 test-slow: setup ## the tests that take minutes
 	python -m pytest -m slow -rs $(ARGS)

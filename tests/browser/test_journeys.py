@@ -10,7 +10,7 @@ from functools import partial
 
 import numpy as np
 import pytest
-from tests.browser.hands import settled, shown
+from tests.browser.hands import settled, shown, wait_until
 from tests.browser.journeys import HANDS, VIEW
 
 import vitscope
@@ -58,7 +58,8 @@ def whole_run():
     return vitscope.open_run(path)
 
 
-RUNS = ["demo", pytest.param("vit_tiny", marks=pytest.mark.model), "whole_run"]
+IMPORTANCE = "document.querySelector('[data-pane=importance]')"
+RUNS = ["demo", pytest.param("vit_tiny", marks=[pytest.mark.model, pytest.mark.slow]), "whole_run"]
 
 
 @pytest.fixture(scope="session")
@@ -119,7 +120,7 @@ def test_j1_which_heads_matter_and_why(open_page, journey_address, run, hands):
 
     # 2. Four measures: is it the same heads by each? The rank correlations say so.
     hand.choose(VIEW, "metrics")
-    settled(page)
+    wait_until(page, f"({IMPORTANCE}.innerText.match(/ρ = [−\\d]/g) ?? []).length === 6")
     told = [
         float(rho.replace("−", "-"))
         for rho in re.findall(r"ρ = (−?\d\.\d\d)", page.locator('[data-pane="importance"]').inner_text())

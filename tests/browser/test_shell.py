@@ -1,7 +1,10 @@
 """The frame around the views: history, palette, help, tour, questions, keys, narrow windows, open to everyone."""
 
+import pytest
 from tests.browser.hands import command, focus_head, painted, read_ahead, settled, steps, wait_until
 from tests.synthetic_run import STRONG
+
+pytestmark = pytest.mark.slow  # half of the browser tests' time; CI runs it, the default run leaves it out
 
 HEAD = "{}.{}".format(*STRONG)
 VIEWS = ["explore", "image"]
