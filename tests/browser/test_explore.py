@@ -1,6 +1,7 @@
 """Explore in a real browser: its numbers are the run's, one selection drives every pane, nothing is asked in vain."""
 
 import numpy as np
+import pytest
 from tests.browser.hands import command, focus_head, painted, read_ahead, settled, shown, wait_until
 from tests.synthetic_run import STRONG, head_unit, synthetic_run
 
@@ -194,6 +195,7 @@ def test_without_cls_and_classifier(open_page, chromium, serve, tmp_path):
         page.close()
 
 
+@pytest.mark.slow
 def test_a_server_that_is_away_is_said_and_the_page_recovers(open_page, address):
     page, watch = open_page(address)
     page.route("**/api/**", lambda route: route.abort())

@@ -65,6 +65,7 @@ def faults(page, where="document"):
     return [(fault["id"], fault["impact"], fault["nodes"][0]["html"]) for fault in found]
 
 
+@pytest.mark.slow
 def test_axe_finds_no_fault(open_page, address, axe):
     page, _ = open_page(address)
     page.evaluate(axe)

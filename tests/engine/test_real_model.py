@@ -31,6 +31,7 @@ def photos(data_dir, model):
     return torch.stack([model.preprocess(picture) for picture in pictures]), np.array([int(r["label"]) for r in rows])
 
 
+@pytest.mark.slow  # `make test-real` runs it
 def test_top1_on_the_validation_photos_is_plain_timms(model, photos, data_dir):
     import timm
     from safetensors.torch import load_file
