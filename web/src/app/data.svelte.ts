@@ -25,8 +25,12 @@ export class Data {
   readonly #matrices = new Cache<Float32Array>(24);
   readonly #rollouts = new Cache<Float32Array>(48);
 
-  constructor(source: DataSource, progress: ProgressInfo) {
+  /** The values of a `large` run wait as well: a summary over all its images is shown first. */
+  readonly #large: boolean;
+
+  constructor(source: DataSource, progress: ProgressInfo, large: boolean) {
     this.source = source;
+    this.#large = large;
     this.generation = progress.generation;
   }
 
@@ -40,6 +44,7 @@ export class Data {
   }
 
   importance(metric: string, mode: string): Loaded<Float32Array> {
+    if (this.#large && !this.opened) return WAITING;
     return this.#column(`importance/${metric}/${mode}`, (signal) => this.source.importance(metric, mode, signal));
   }
 

@@ -61,7 +61,7 @@ export class Session {
 
   private constructor(source: DataSource, run: RunInfo, progress: ProgressInfo, images: ImageTable) {
     [this.source, this.run, this.progress, this.images] = [source, run, progress, images];
-    this.data = new Data(source, progress);
+    this.data = new Data(source, progress, run.nImages * run.model.nLayers * maxHeads(run) > MANY_VALUES);
   }
 
   static async open(source: DataSource, hash: string): Promise<Session> {

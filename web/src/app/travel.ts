@@ -1,7 +1,7 @@
 // On the way through the browser's history to a step of ours: it goes by itself, later than keys come, and keeps 50 steps.
 
 /** A browser that has no such step any more says nothing. */
-const UNHEARD_MS = 50;
+const UNHEARD_MS = 30;
 
 export class Travel {
   /** The step that undo, redo or the list of steps is on its way to. */
