@@ -61,10 +61,6 @@ class Mouse:
         self.page.locator('[data-tab="explore"]').click()
         settled(self.page)
 
-    def only_class(self, number, name):
-        self.page.locator(f'[data-class="{number}"]').click()
-        painted(self.page)
-
 
 class Keyboard:
     """Never touches the mouse: Tab order is entered through F6 and the palette."""
@@ -158,9 +154,6 @@ class Keyboard:
         self.page.keyboard.press("g")
         self.page.keyboard.press("e")
         settled(self.page)
-
-    def only_class(self, number, name):
-        self._command(f"class {name}")
 
     def _active(self):
         """The image that the arrow keys are on."""
