@@ -1,0 +1,21 @@
+"""Patterns: what is learned from many attention matrices, pure functions on tensors and arrays.
+
+Definitions are in docs/definitions.md. Knows nothing about: models, files, runs.
+"""
+
+from vitscope.patterns.common import GRID, OFFSETS, REACH, SIDE, common_matrix, offset_view
+from vitscope.patterns.features import FEATURES, features
+from vitscope.patterns.sample import Sample, choose_images
+
+__all__ = [
+    "FEATURES",
+    "GRID",
+    "OFFSETS",
+    "REACH",
+    "SIDE",
+    "Sample",
+    "choose_images",
+    "common_matrix",
+    "features",
+    "offset_view",
+]
