@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { alike } from '../src/core/alike';
-import { classFacets, confidenceFacet, confusion, correctFacet, emptyHelp, findImages } from '../src/core/facets';
+import { classFacets, classTotals, confidenceFacet, confusion, correctFacet, emptyHelp, findImages } from '../src/core/facets';
 import { sheetOrder, sorted } from '../src/core/image_list';
 import { imageTooltip, layoutReason, LAYOUTS, nWords, tickWords, topHead, trustWords } from '../src/core/image_words';
 import { OPTIONS } from '../src/core/options';
@@ -32,7 +32,7 @@ const every = rowsOf(EVERYTHING)({});
 describe('facets', () => {
   it('count classes among the images that meet the other conditions, and in the run', () => {
     const wrong = rowsOf({ ...EVERYTHING, classes: [0], correct: 'wrong' })({ classes: [] });
-    expect(classFacets(table, every, wrong)).toEqual([
+    expect(classFacets(classTotals(table, every), table, wrong)).toEqual([
       { target: 2, name: 'lynx', n: 1, total: 3 },
       { target: 0, name: 'tabby', n: 1, total: 2 },
       { target: 1, name: 'tiger cat', n: 1, total: 2 },

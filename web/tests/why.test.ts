@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { clearlyFirst, keyToken, lossOf, meanOf, medianOver, regionEffect, standing, topShare } from '../src/core/evidence';
+import { clearlyFirst, keyToken, leader, lossOf, meanOf, medianOver, regionEffect, standing, topShare } from '../src/core/evidence';
 import { fixed, nameList, reported, reportedShare } from '../src/core/form';
 import * as why from '../src/core/why';
 import { images } from './fixtures';
@@ -132,8 +132,11 @@ describe('evidence', () => {
   });
   it('gives a head its standing in the scope', () => {
     const rows = Int32Array.from([0, 1]);
-    const stands = standing(values, 3, rows, 0, 'jsd')!;
-    expect(standing(values, 3, rows, 2, 'jsd')).toBeNull();
+    const first = leader(values, 3, rows);
+    expect([first.index, first.clear, [...first.means]]).toEqual([1, true, [1, 2.5, NaN]]);
+    expect(leader(values, 3, Int32Array.of()).index).toBe(-1);
+    const stands = standing(values, 3, rows, 0, 'jsd', first)!;
+    expect(standing(values, 3, rows, 2, 'jsd', first)).toBeNull();
     expect(meanOf(values, 3, ALL, 1)).toBe(1.75);
     expect(meanOf(values, 3, ALL, 2)).toBeNaN();
     expect([stands.rank, stands.top, stands.mean, stands.n, stands.leads]).toEqual([2, false, 1, 2, 0]);

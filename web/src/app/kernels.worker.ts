@@ -5,15 +5,21 @@ import { bootstrap, type Interval } from '../core/kernels';
 
 export type Question =
   | { readonly kind: 'hold'; readonly key: string; readonly values: Float32Array }
-  | {
-      readonly kind: 'kernel';
-      readonly id: number;
-      readonly kernel: KernelName;
-      readonly key: string;
-      readonly width: number;
-      readonly rows: Int32Array;
-    }
+  | KernelQuestion
+  /** Send what was made since the last time. */
+  | { readonly kind: 'answer' }
   | IntervalQuestion;
+
+export interface KernelQuestion {
+  readonly kind: 'kernel';
+  /** What is asked, whatever the images; `id` counts the questions. */
+  readonly name: string;
+  readonly id: number;
+  readonly kernel: KernelName;
+  readonly key: string;
+  readonly width: number;
+  readonly rows: Int32Array;
+}
 
 export interface IntervalQuestion {
   readonly kind: 'intervals';
@@ -26,18 +32,22 @@ export interface IntervalQuestion {
 }
 
 export type Answer =
-  | { readonly kind: 'kernel'; readonly id: number; readonly kernel: KernelName; readonly key: string; readonly result: unknown }
+  | { readonly kind: 'round'; readonly made: readonly { readonly name: string; readonly id: number; readonly result: unknown }[] }
   | { readonly kind: 'intervals'; readonly lane: string; readonly id: number; readonly found: readonly Interval[] };
 
 const AT_ONCE = 6;
 const held = new Map<string, Float32Array>();
+let made: { name: string; id: number; result: unknown }[] = [];
 const newest = new Map<string, number>();
 
 self.onmessage = ({ data }: MessageEvent<Question>): void => {
   if (data.kind === 'hold') held.set(data.key, data.values);
   else if (data.kind === 'kernel') {
-    const { id, kernel, key, width, rows } = data;
-    answer({ kind: 'kernel', id, kernel, key, result: KERNELS[kernel].run(held.get(key)!, width, rows) });
+    const { name, id, kernel, key, width, rows } = data;
+    made.push({ name, id, result: KERNELS[kernel].run(held.get(key)!, width, rows) });
+  } else if (data.kind === 'answer') {
+    answer({ kind: 'round', made });
+    made = [];
   } else {
     newest.set(data.lane, data.id);
     step(data, []);

@@ -1,70 +1,85 @@
 // Kernels over the images in scope: small ones at once, large ones in the worker, where the result for the scope before
-// is shown until the new one is there. The newest question wins.
+// is shown until the new one is there. Questions go to the worker in rounds: those of one update of the page are
+// answered together, so that it changes once more and not many times. The newest question wins.
 import { KERNELS, type KernelName, type KernelResult } from '../core/kernel_table';
+import type { KernelQuestion } from './kernels.worker';
 import { ask, onAnswer } from './worker';
 
 const AT_ONCE_MS = 1;
 
+/** A kernel's result, and the images it is of. */
+export interface Made<R> {
+  readonly result: R;
+  readonly rows: Int32Array;
+}
+
 interface Entry {
-  result: unknown;
-  /** What the result is of, or will be. */
-  values: Float32Array | null;
-  rows: Int32Array | null;
-  /** Counts the questions: an answer to an older one is dropped. */
+  made: Made<unknown> | null;
+  /** What it was asked for last, and the number of that question: answers to older ones are dropped. */
+  values: Float32Array;
+  rows: Int32Array;
   id: number;
-  /** The worker is at it; what is to be asked after that. */
-  busy: boolean;
-  next: (() => void) | null;
 }
 
 export class OverScope {
   #arrivals = $state(0);
+  #asked = 0;
   readonly #entries = new Map<string, Entry>();
   readonly #sent = new Map<string, Float32Array>();
+  /** `open` takes questions at once; `closed` waits for the answers, and questions wait for the next round. */
+  #round: 'none' | 'open' | 'closed' = 'none';
+  readonly #waiting = new Map<string, KernelQuestion>();
 
   constructor() {
     onAnswer((answer) => {
-      if (answer.kind !== 'kernel') return;
-      const entry = this.#entries.get(`${answer.kernel}/${answer.key}`)!;
-      entry.busy = false;
-      if (answer.id === entry.id) {
-        entry.result = answer.result;
-        this.#arrivals++;
+      if (answer.kind !== 'round') return;
+      for (const { name, id, result } of answer.made) {
+        const entry = this.#entries.get(name)!;
+        if (entry.id === id) entry.made = { result, rows: entry.rows };
       }
-      const { next } = entry;
-      entry.next = null;
-      next?.();
+      this.#round = 'none';
+      const waiting = [...this.#waiting.values()];
+      this.#waiting.clear();
+      waiting.forEach((question) => this.#send(question));
+      this.#arrivals++;
     });
   }
 
   /** A kernel's result for values [image, width] known by `key`; null while the first one is made. */
   read<K extends KernelName>(kernel: K, key: string, values: Float32Array, width: number, rows: Int32Array): KernelResult<K> | null {
+    return this.made(kernel, key, values, width, rows)?.result ?? null;
+  }
+
+  /** As `read`, with the images the result is of: for a moment those of the scope before. */
+  made<K extends KernelName>(kernel: K, key: string, values: Float32Array, width: number, rows: Int32Array): Made<KernelResult<K>> | null {
     void this.#arrivals;
     const name = `${kernel}/${key}`;
     let entry = this.#entries.get(name);
-    if (!entry) this.#entries.set(name, (entry = { result: null, values: null, rows: null, id: 0, busy: false, next: null }));
-    if (entry.values !== values || entry.rows !== rows) this.#renew(entry, kernel, key, values, width, rows);
-    return entry.result as KernelResult<K> | null;
+    if (!entry || entry.values !== values || entry.rows !== rows) {
+      entry = { made: entry?.made ?? null, values, rows, id: ++this.#asked };
+      this.#entries.set(name, entry);
+      this.#waiting.delete(name);
+      const { run, nanoseconds } = KERNELS[kernel];
+      if (rows.length * width * nanoseconds <= AT_ONCE_MS * 1e6) entry.made = { result: run(values, width, rows), rows };
+      else this.#send({ kind: 'kernel', name, id: entry.id, kernel, key, width, rows });
+    }
+    return entry.made as Made<KernelResult<K>> | null;
   }
 
-  #renew(entry: Entry, kernel: KernelName, key: string, values: Float32Array, width: number, rows: Int32Array): void {
-    const { run, nanoseconds } = KERNELS[kernel];
-    [entry.values, entry.rows] = [values, rows];
-    const id = ++entry.id;
-    if (rows.length * width * nanoseconds <= AT_ONCE_MS * 1e6) {
-      entry.next = null;
-      entry.result = run(values, width, rows);
-      return;
+  #send(question: KernelQuestion): void {
+    const { name, key } = question;
+    if (this.#round === 'closed') return void this.#waiting.set(name, question);
+    const { values } = this.#entries.get(name)!;
+    if (this.#sent.get(key) !== values) {
+      this.#sent.set(key, values);
+      ask({ kind: 'hold', key, values });
     }
-    const send = (): void => {
-      entry.busy = true;
-      if (this.#sent.get(key) !== values) {
-        this.#sent.set(key, values);
-        ask({ kind: 'hold', key, values });
-      }
-      ask({ kind: 'kernel', id, kernel, key, width, rows });
-    };
-    if (entry.busy) entry.next = send;
-    else send();
+    ask(question);
+    if (this.#round === 'open') return;
+    this.#round = 'open';
+    queueMicrotask(() => {
+      this.#round = 'closed';
+      ask({ kind: 'answer' });
+    });
   }
 }

@@ -7,7 +7,7 @@ import { amend, begin, commit, go, type History } from '../core/history';
 import { descending, ranks, type Summary } from '../core/kernels';
 import { Memo } from '../core/memo';
 import { axesOf, axisValues, boxed, type AxisData } from '../core/positions';
-import { isEverything, rowsInScope, type InScope, type ScopeData } from '../core/scope';
+import { EVERYTHING, isEverything, rowsInScope, type InScope, type ScopeData } from '../core/scope';
 import { initialState, reduce, type HeadRef, type Intent, type State } from '../core/state';
 import { defaultQuery } from '../core/tokens';
 import { intentWords } from '../core/words';
@@ -82,6 +82,8 @@ export class Session {
   readonly width = $derived(maxHeads(this.run));
   readonly cells = $derived(this.run.model.nLayers * this.width);
 
+  /** Rows of all images that are done and readable. */
+  readonly everyRow: Int32Array = $derived(rowsInScope(this.images, EVERYTHING).rows);
   readonly #inScope: InScope = $derived(rowsInScope(this.images, this.scope, this.#scopeData()));
   /** Rows of the images in scope; the same array as long as they are the same images. */
   readonly inScope: Int32Array = $derived(this.#sameRows(this.#inScope.rows));

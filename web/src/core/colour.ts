@@ -124,6 +124,12 @@ export function inkOn(colour: Rgb): string {
 
 export const css = ([red, green, blue]: Rgb): string => `rgb(${red} ${green} ${blue})`;
 
+/** The parts of a colour written as #rrggbb or as `css` writes it. */
+export function rgb(colour: string): Rgb {
+  const parts = colour.startsWith('#') ? colour.match(/[0-9a-f]{2}/gi)!.map((part) => parseInt(part, 16)) : colour.match(/[\d.]+/g)!.map(Number);
+  return parts as unknown as Rgb;
+}
+
 /** A CSS gradient along a map, for colour bars. */
 export function gradient(colour: (position: number) => string, steps = 16): string {
   return `linear-gradient(to right, ${Array.from({ length: steps + 1 }, (_, i) => colour(i / steps)).join(', ')})`;

@@ -4,19 +4,32 @@ import type { ImageTable } from '../io/wire';
 import { means, summarise } from './kernels';
 import type { Key, Loss, RegionEffect, Standing } from './why';
 
-/** How a head stands by a metric; null where it has no value in scope. */
-export function standing(values: Float32Array, cells: number, rows: Int32Array, index: number, metric: string): Standing | null {
-  const all = means(values, cells, rows);
+/** The heads' means, and the first of them. */
+export interface Leader {
+  readonly means: Float64Array;
+  /** The first by index among those with the largest mean; -1 where nothing is measured. */
+  readonly index: number;
+  /** Whether the images leave no doubt that it is the first. */
+  readonly clear: boolean;
+}
+
+export function leader(values: Float32Array, cells: number, rows: Int32Array): Leader {
+  const found = means(values, cells, rows);
+  const index = found.reduce((best, mean, at) => (mean === mean && !(mean <= (found[best] ?? NaN)) ? at : best), -1);
+  return { means: found, index, clear: index >= 0 && clearlyFirst(values, cells, rows, index) };
+}
+
+/** How a head stands by a metric whose leader over the same images is known; null where it has no value in scope. */
+export function standing(values: Float32Array, cells: number, rows: Int32Array, index: number, metric: string, first: Leader): Standing | null {
   const own = summarise(Float32Array.from(rows, (row) => values[row * cells + index]!), 1, Int32Array.from(rows.keys()));
-  const mean = all[index]!;
+  const mean = first.means[index]!;
   if (!own.n[0]) return null;
-  const better = all.reduce((count, other) => count + (other > mean ? 1 : 0), 0);
-  const top = better === 0 && all.indexOf(mean) === index;
+  const top = index === first.index;
   return {
     metric,
-    rank: better + 1,
+    rank: first.means.reduce((count, other) => count + (other > mean ? 1 : 0), 1),
     top,
-    clear: top && clearlyFirst(values, cells, rows, index),
+    clear: top && first.clear,
     mean,
     n: own.n[0]!,
     leads: topShare(values, cells, rows, index),

@@ -14,14 +14,20 @@ export interface ClassFacet {
   readonly total: number;
 }
 
-/** Classes that occur in the run, those with most images first. */
-export function classFacets(images: ImageTable, every: Int32Array, others: Int32Array): ClassFacet[] {
-  const totals = tally(every, images.target);
+/** Classes that occur in the run, those with most images in `others` first, then those with most in the run. */
+export function classFacets(classes: readonly ClassTotal[], images: ImageTable, others: Int32Array): ClassFacet[] {
   const counts = tally(others, images.target);
-  return [...totals]
+  return classes.map(({ target, name, total }) => ({ target, name, total, n: counts.get(target) ?? 0 })).sort((a, b) => b.n - a.n);
+}
+
+export type ClassTotal = Omit<ClassFacet, 'n'>;
+
+/** Classes that occur in the run, those with most images first: the same whatever is in scope. */
+export function classTotals(images: ImageTable, every: Int32Array): ClassTotal[] {
+  return [...tally(every, images.target)]
     .filter(([target]) => target >= 0)
-    .map(([target, total]) => ({ target, name: shortName(images, target), n: counts.get(target) ?? 0, total }))
-    .sort((a, b) => b.n - a.n || b.total - a.total || a.name.localeCompare(b.name));
+    .map(([target, total]) => ({ target, name: shortName(images, target), total }))
+    .sort((a, b) => b.total - a.total || a.name.localeCompare(b.name));
 }
 
 function tally(rows: Int32Array, column: readonly number[]): Map<number, number> {

@@ -1,6 +1,7 @@
 // The kernels over the images in scope, by name: all take values [image, column] and rows of images, so that the page's
 // own thread and its worker can run any of them.
 import { bands } from './bands';
+import { leader } from './evidence';
 import { means, summarise } from './kernels';
 
 interface Kernel<R> {
@@ -15,6 +16,7 @@ export const KERNELS = {
   summarise: kernel(32, summarise),
   means: kernel(3, means),
   bands: kernel(80, bands),
+  leader: kernel(9, leader),
 } as const;
 
 export type KernelName = keyof typeof KERNELS;

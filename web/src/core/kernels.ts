@@ -28,8 +28,7 @@ export function summarise(values: Float32Array, width: number, rows: Int32Array)
     }
     n[head] = count;
     if (count === 0) continue;
-    const present = sample.subarray(0, count);
-    const [low, middle, high] = [0.25, 0.5, 0.75].map((share) => selected(present, share)) as [number, number, number];
+    const [low, middle, high] = quartiles(sample.subarray(0, count));
     mean[head] = sum / count;
     median[head] = middle;
     q1[head] = low;
@@ -48,19 +47,26 @@ export function quantile(sorted: ArrayLike<number>, share: number): number {
 }
 
 /** As `quantile`, of values in any order, which it rearranges: several times faster than to sort them all. */
-export function selected(values: Float32Array, share: number): number {
+export function selected(values: Float32Array, share: number, from = 0): number {
   const place = share * (values.length - 1);
   const below = Math.floor(place);
-  const low = select(values, below);
+  const low = select(values, below, from);
   if (place === below) return low;
   let next = Infinity;
   for (let i = below + 1; i < values.length; i++) if (values[i]! < next) next = values[i]!;
   return low + (next - low) * (place - below);
 }
 
-/** The k-th smallest (Hoare's quickselect): afterwards what is smaller lies before it, what is larger behind. */
-function select(values: Float32Array, k: number): number {
-  let [left, right] = [0, values.length - 1];
+/** The quartiles of values in any order, which it rearranges: each only among those the one before left behind it. */
+function quartiles(values: Float32Array): [low: number, middle: number, high: number] {
+  const low = selected(values, 0.25);
+  const middle = selected(values, 0.5, Math.floor(0.25 * (values.length - 1)));
+  return [low, middle, selected(values, 0.75, Math.floor(0.5 * (values.length - 1)))];
+}
+
+/** The k-th smallest (Hoare's quickselect), where those before `from` are known to be smaller than the rest. */
+function select(values: Float32Array, k: number, from: number): number {
+  let [left, right] = [from, values.length - 1];
   while (left < right) {
     const pivot = values[(left + right) >> 1]!;
     let [i, j] = [left, right];
@@ -83,18 +89,16 @@ function select(values: Float32Array, k: number): number {
 /** Mean of each column over the images in `rows`, NaN left out; NaN for a column without a value. */
 export function means(values: Float32Array, width: number, rows: Int32Array): Float64Array {
   const sums = new Float64Array(width);
-  const counts = new Int32Array(width);
+  const missing = new Int32Array(width);
   for (const row of rows) {
     const start = row * width;
     for (let column = 0; column < width; column++) {
       const value = values[start + column]!;
-      if (value === value) {
-        sums[column]! += value;
-        counts[column]!++;
-      }
+      if (value === value) sums[column]! += value;
+      else missing[column]!++;
     }
   }
-  return sums.map((sum, column) => (counts[column] ? sum / counts[column]! : NaN));
+  return sums.map((sum, column) => (missing[column]! < rows.length ? sum / (rows.length - missing[column]!) : NaN));
 }
 
 /** Spearman's rank correlation over the entries where both are known; NaN below two, or where one is constant. */

@@ -1,6 +1,7 @@
 // The map of images onto canvases: marks below; what is pointed at, focussed or being outlined on a layer above.
-import type { Theme } from '../../core/colour';
+import { rgb, type Rgb, type Theme } from '../../core/colour';
 import type { Placed } from '../../core/scatter';
+import { Sheet, stamp, type Stamp } from '../parts/stamps';
 import type { Place } from '../parts/thumbs.svelte';
 
 interface Inks {
@@ -28,13 +29,11 @@ export interface Marks {
   readonly placed: Placed;
   readonly correct: readonly (boolean | null)[];
   /** Rows in scope that are drawn as marks, and rows outside the scope. */
-  readonly rows: ArrayLike<number> & Iterable<number>;
+  readonly rows: Int32Array;
   readonly out: Iterable<number>;
   /** A colour for each image and which of them; null = by right and wrong. */
   readonly colours: { readonly of: Uint8Array; readonly list: readonly string[] } | null;
 }
-
-type Layer = Pick<Marks, 'placed' | 'correct' | 'rows' | 'colours'>;
 
 /** A context whose unit is a CSS pixel, cleared. */
 export function fresh(canvas: HTMLCanvasElement, width: number, height: number): CanvasRenderingContext2D {
@@ -52,64 +51,71 @@ export function fresh(canvas: HTMLCanvasElement, width: number, height: number):
 const LAYERS = 16;
 
 export function paintMarks(context: CanvasRenderingContext2D, marks: Marks, theme: Theme): void {
+  const { canvas } = context;
+  const { placed, correct, rows, out, colours } = marks;
+  const ratio = devicePixelRatio;
   const ink = INKS[theme];
-  context.lineCap = 'round';
-  const outside = new Path2D();
-  for (const row of marks.out) circle(outside, marks.placed, row, OUT_RADIUS);
-  context.fillStyle = ink.out;
-  context.fill(outside);
+  const sheet = new Sheet(canvas.width, canvas.height);
+  const lay = (stamp: Stamp, row: number, [red, green, blue]: Rgb): void => {
+    const [x, y] = [placed.x[row]! * ratio, placed.y[row]! * ratio];
+    if (x === x && y === y) sheet.lay(stamp, x, y, red, green, blue);
+  };
+  const outside = stampsOf(OUT_RADIUS, ratio).full;
+  const dim = rgb(ink.out);
+  for (const row of out) lay(outside, row, dim);
 
-  const layers: number[][] = Array.from({ length: LAYERS }, () => []);
-  for (const row of marks.rows) layers[row % LAYERS]!.push(row);
-  const radius = marks.rows.length > CROWD ? CROWD_RADIUS : RADIUS;
-  for (const rows of layers) if (rows.length) paintLayer(context, { ...marks, rows }, radius, ink);
-}
-
-/** One path a colour and shape: thousands of marks are a few strokes of the brush. */
-function paintLayer(context: CanvasRenderingContext2D, { placed, correct, rows, colours }: Layer, radius: number, ink: Inks): void {
-  const names = colours ? colours.list : [ink.right, ink.wrong, ink.neither];
-  const shapes = new Map<number, { at: number; kind: number; path: Path2D }>();
-  for (const row of rows) {
-    const kind = correct[row] === true ? 0 : correct[row] === false ? 1 : 2;
-    const at = colours ? colours.of[row]! : kind;
-    const shape = shapes.get(3 * at + kind) ?? { at, kind, path: new Path2D() };
-    shapes.set(3 * at + kind, shape);
-    if (kind === 1) cross(shape.path, placed, row, radius);
-    else circle(shape.path, placed, row, radius);
-  }
-  for (const { at, kind, path } of shapes.values()) {
-    const name = names[at]!;
+  const stamps = stampsOf(rows.length > CROWD ? CROWD_RADIUS : RADIUS, ratio);
+  const inks = (colours ? colours.list : [ink.right, ink.wrong, ink.neither]).map(rgb);
+  const rim = rgb(ink.rim);
+  const kinds = Uint8Array.from(rows, (row) => (correct[row] === true ? 0 : correct[row] === false ? 1 : 2));
+  const layers: number[][] = Array.from({ length: 3 * LAYERS }, () => []);
+  for (let i = 0; i < rows.length; i++) layers[3 * (rows[i]! % LAYERS) + kinds[i]!]!.push(rows[i]!);
+  layers.forEach((layer, at) => {
+    const kind = at % 3;
+    const own = colours ? [stamps.full, stamps.boldCross, stamps.full] : [stamps.full, stamps.cross, stamps.ring];
     // A rim, so that a colour near the ground's is seen too.
-    if (colours) stroke(context, path, ink.rim, kind === 1 ? 3.4 : 1.2);
-    if (kind === 1) stroke(context, path, name, colours ? 2.2 : 1.7);
-    else if (kind === 2 && !colours) stroke(context, path, name, 1.4);
-    else {
-      context.fillStyle = name;
-      context.fill(path);
-    }
-  }
+    if (colours) for (const row of layer) lay(kind === 1 ? stamps.crossRim : stamps.fullRim, row, rim);
+    for (const row of layer) lay(own[kind]!, row, inks[colours ? colours.of[row]! : kind]!);
+  });
+  context.putImageData(sheet.image, 0, 0);
 }
 
-function stroke(context: CanvasRenderingContext2D, path: Path2D, colour: string, width: number): void {
+type Stamps = Record<'full' | 'fullRim' | 'ring' | 'cross' | 'boldCross' | 'crossRim', Stamp>;
+const made = new Map<string, Stamps>();
+
+/** The marks' shapes at a size, drawn once. */
+function stampsOf(radius: number, ratio: number): Stamps {
+  const key = `${radius}/${ratio}`;
+  const known = made.get(key);
+  if (known) return known;
+  const disc = new Path2D();
+  disc.arc(0, 0, radius, 0, 2 * Math.PI);
+  const crossed = cross(0, 0, radius);
+  const line = (path: Path2D, width: number): Stamp =>
+    stamp(radius + width, ratio, (context) => {
+      context.lineCap = 'round';
+      stroke(context, path, '#000', width);
+    });
+  const stamps = {
+    full: stamp(radius, ratio, (context) => context.fill(disc)),
+    fullRim: line(disc, 1.2),
+    ring: line(disc, 1.4),
+    cross: line(crossed, 1.7),
+    boldCross: line(crossed, 2.2),
+    crossRim: line(crossed, 3.4),
+  };
+  made.set(key, stamps);
+  return stamps;
+}
+
+function stroke(context: CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D, path: Path2D, colour: string, width: number): void {
   context.strokeStyle = colour;
   context.lineWidth = width;
   context.stroke(path);
 }
 
-function circle(path: Path2D, { x, y }: Placed, row: number, radius: number): void {
-  const [px, py] = [x[row]!, y[row]!];
-  if (px !== px || py !== py) return;
-  path.moveTo(px + radius, py);
-  path.arc(px, py, radius, 0, 2 * Math.PI);
-}
-
-function cross(path: Path2D, { x, y }: Placed, row: number, arm: number): void {
-  const [px, py] = [x[row]!, y[row]!];
-  if (px !== px || py !== py) return;
-  path.moveTo(px - arm, py - arm);
-  path.lineTo(px + arm, py + arm);
-  path.moveTo(px + arm, py - arm);
-  path.lineTo(px - arm, py + arm);
+function cross(x: number, y: number, arm: number): Path2D {
+  return new Path2D(`M${x - arm} ${y - arm}L${x + arm} ${y + arm}M${x + arm} ${y - arm}L${x - arm} ${y + arm}`);
 }
 
 /** A small picture around a place, framed in the colour of its mark; a corner crossed where it is wrong. */
@@ -129,8 +135,7 @@ export function paintPicture(
   context.strokeStyle = frame ?? (correct === true ? ink.right : correct === false ? ink.wrong : ink.neither);
   context.strokeRect(left + 0.75, top + 0.75, size - 1.5, size - 1.5);
   if (correct !== false) return;
-  const corner = new Path2D();
-  cross(corner, { x: Float32Array.of(left + size - 6), y: Float32Array.of(top + 6) }, 0, RADIUS);
+  const corner = cross(left + size - 6, top + 6, RADIUS);
   stroke(context, corner, '#fff', 4.5);
   stroke(context, corner, INKS.light.wrong, 2);
 }

@@ -2,7 +2,8 @@
 // what is on the screen. None belongs to one head: another focus head asks for nothing.
 import type { Loaded } from '../../../app/cache.svelte';
 import type { Session } from '../../../app/session.svelte';
-import { keyToken, lossOf, meanOf, medianOver, regionEffect, standing } from '../../../core/evidence';
+import { keyToken, lossOf, meanOf, medianOver, regionEffect, standing, type Leader } from '../../../core/evidence';
+import { headAt } from '../../../core/focus';
 import { tokenCount } from '../../../core/tokens';
 import { clsClause, distanceClause, keyClause, patchesClause, pruningClause, REGION_MODES, shapeClause, throughClause } from '../../../core/why';
 import type { Gaze, Standing } from '../../../core/why';
@@ -39,10 +40,13 @@ export function columns({ data, run }: Session): Columns {
   return { arrays, pending: false };
 }
 
-/** The images it is about, which may be those of a moment ago. */
-export interface OverRows {
+/** The head and images it is about, which may be those of a moment ago. */
+export interface About {
+  readonly index: number;
   readonly rows: Int32Array;
   readonly everything: boolean;
+  /** Of these images by the measure of the run. */
+  readonly leader: Leader;
 }
 
 export interface Reason {
@@ -51,13 +55,14 @@ export interface Reason {
   readonly clauses: readonly { readonly name: string; readonly text: string }[];
 }
 
-/** Why the focus head matters over the images in scope; null where nothing of it is measured. */
-export function reasonFor(session: Session, { arrays }: Columns, { rows: inScope, everything }: OverRows): Reason | null {
-  const { cells, headIndex: index, run } = session;
+/** Why a head matters over some images; null where nothing of it is measured. */
+export function reasonFor(session: Session, { arrays }: Columns, about: About): Reason | null {
+  const { cells, run } = session;
+  const { index, rows: inScope, everything, leader } = about;
   const whole = arrays.get('whole');
-  const stands = whole ? standing(whole, cells, inScope, index, run.defaultMetric) : null;
+  const stands = whole ? standing(whole, cells, inScope, index, run.defaultMetric, leader) : null;
   if (!whole || !stands) return null;
-  const seen = gazeOf(session, arrays, inScope);
+  const seen = gazeOf(session, arrays, about);
   const regions = REGION_MODES.flatMap((mode) => {
     const part = arrays.get(mode);
     return (part && regionEffect(mode, part, whole, cells, inScope, index)) ?? [];
@@ -67,7 +72,7 @@ export function reasonFor(session: Session, { arrays }: Columns, { rows: inScope
   const told = {
     patches: seen ? patchesClause(seen) : '',
     cls: seen ? clsClause(seen) : '',
-    key: seen ? keyClause(seen, keyOf(session), everything) : '',
+    key: seen ? keyClause(seen, keyOf(session, index), everything) : '',
     distance: seen ? distanceClause(seen) : '',
     shape: seen ? shapeClause(seen) : '',
     through: throughClause(regions),
@@ -77,7 +82,7 @@ export function reasonFor(session: Session, { arrays }: Columns, { rows: inScope
   return { standing: stands, clauses: clauses.filter(({ text }) => text !== '') };
 }
 
-function gazeOf({ run, cells, headIndex: index }: Session, arrays: Columns['arrays'], inScope: Int32Array): Gaze | null {
+function gazeOf({ run, cells }: Session, arrays: Columns['arrays'], { index, rows: inScope }: About): Gaze | null {
   const mass = arrays.get('mass');
   if (!mass) return null;
   const mean = (name: string): number => {
@@ -101,7 +106,8 @@ function gazeOf({ run, cells, headIndex: index }: Session, arrays: Columns['arra
   };
 }
 
-function keyOf({ data, head, run }: Session): ReturnType<typeof keyToken> {
+function keyOf({ data, run }: Session, index: number): ReturnType<typeof keyToken> {
+  const head = headAt(run, index);
   const means = data.peekMeanMatrices(head.layer);
   if (!means || means.pooled || means.size !== tokenCount(run.tokens)) return null;
   const entries = means.size * means.size;
