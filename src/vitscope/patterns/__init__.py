@@ -5,17 +5,23 @@ Definitions are in docs/definitions.md. Knows nothing about: models, files, runs
 
 from vitscope.patterns.common import GRID, OFFSETS, REACH, SIDE, common_matrix, offset_view
 from vitscope.patterns.features import FEATURES, features
+from vitscope.patterns.naming import PATTERNS, RULES, ClusterName, name_cluster, name_matrices
 from vitscope.patterns.sample import Sample, choose_images
 
 __all__ = [
     "FEATURES",
     "GRID",
     "OFFSETS",
+    "PATTERNS",
     "REACH",
+    "RULES",
     "SIDE",
+    "ClusterName",
     "Sample",
     "choose_images",
     "common_matrix",
     "features",
+    "name_cluster",
+    "name_matrices",
     "offset_view",
 ]
