@@ -1,7 +1,8 @@
 """A small, valid run made of seeded numbers through the real writer: no model, no torch, a fraction of a second.
 
 Numbers are plausible, not meaningful: attention rows sum to 1, metrics lie in their ranges, one head stands out
-(`STRONG`). Row 1 is a skipped image and row 2 carries a note, so that readers meet both.
+(`STRONG`). Row 1 is a skipped image and row 2 carries a note, so that readers meet both. With `pattern_images` the run
+carries patterns: each head has a main one (`main_cluster`) that it shows on about 4 of 5 images.
 """
 
 import hashlib
@@ -11,7 +12,19 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from vitscope.store import SCHEMA_VERSION, HeadUnit, Manifest, ModelInfo, Options, Run, RunWriter, Source
+from vitscope.store import (
+    SCHEMA_VERSION,
+    HeadUnit,
+    Manifest,
+    MatricesUnit,
+    ModelInfo,
+    Options,
+    PatternSample,
+    PatternsUnit,
+    Run,
+    RunWriter,
+    Source,
+)
 from vitscope.store.arrays import SPREAD_UNITS, STRENGTH_UNITS
 from vitscope.tokens import METRIC_UNITS, TokenLayout, available_modes
 
@@ -21,6 +34,14 @@ N_FEATURES = 6
 """Channels of the pooled output; images of one class lie near each other in it."""
 SKIPPED = 1
 NOTED = 2
+SIDE, OFFSETS = 66, 15
+"""Of the matrices that patterns are learned from."""
+FEATURES = ("self", "cls", "distance", "entropy")
+PATTERNS = ("self", "local", "row", "column", "one-key stripe", "CLS sink", "uniform", "content blob", "mixed")
+CLUSTERS = ("local", "one-key stripe", "uniform", "row", "mixed")
+"""Names of the clusters of the autoencoder space; the features' space has one less. Cluster 0 is the largest."""
+WHOLE_IMAGES = 48
+"""Sampled images whose matrices have numbers; the others' are missing, so that 100,000 points take seconds."""
 LIGHT_FROM = 2**28
 """Entries of all matrices together from which on a run is made `light`."""
 _OUTPUT_METRICS = ("prob_drop", "logit_drop", "jsd", "flip")
@@ -39,6 +60,7 @@ def synthetic_manifest(
     modes: tuple[str, ...] | None = None,
     root: Path = Path("photos"),
     n_featured: int = 4,
+    pattern_images: int = 0,
 ) -> Manifest:
     tokens = TokenLayout(prefix, *grid, patch=(4, 4))
     modes = available_modes(tokens) if modes is None else modes
@@ -71,7 +93,9 @@ def synthetic_manifest(
         seed=0,
         featured=n_featured,
         mean_attention=True,
+        patterns=pattern_images * layers * heads,
     )
+    sample = PatternSample(min(pattern_images, n_images), SIDE, OFFSETS, FEATURES) if pattern_images else None
     return Manifest(
         schema_version=SCHEMA_VERSION,
         run_id="0123456789abcdef",
@@ -83,6 +107,7 @@ def synthetic_manifest(
         transform="Resize(12, 20)",
         source=Source("folder", str(root), str(root), None, 0, (), None),
         options=options,
+        patterns=sample,
         metrics=tuple(METRIC_UNITS),
         versions={"torch": "2.13.0", "timm": "1.0.31"},
         fingerprint=hashlib.sha256(b"images").hexdigest(),
@@ -102,7 +127,7 @@ def synthetic_run(
 ) -> Run:
     """Write a run to `path`.
 
-    complete=False stops after `head_shards` head units (half of them by default), before featured and partial ones.
+    complete=False stops after `head_shards` head units (half of them by default), before featured and later ones.
     `shape` goes to `synthetic_manifest`. `light` shares a few random matrices and rows among all images, so that
     thousands of images take seconds; None decides by the size.
     """
@@ -132,6 +157,10 @@ def synthetic_run(
             writer.write_featured(done, (attention(manifest, random) for _ in done))
             for shard in writer.run.partial_shards:
                 writer.write_partial(shard, partial_effects(manifest, shard, sample, random))
+            if manifest.patterns is not None:
+                for shard in range(manifest.n_shards):
+                    writer.write_matrices(shard, matrices_unit(manifest, shard))
+                writer.write_patterns(patterns_unit(manifest))
             writer.finish()
     return Run(path)
 
@@ -210,6 +239,121 @@ def partial_effects(
         values[~sample[rows] | (rows == SKIPPED)] = np.nan
         effects[name] = values
     return effects
+
+
+def sampled_rows(manifest: Manifest) -> np.ndarray:
+    """Rows of the patterns' sample, ascending, without the skipped one."""
+    readable = np.array([row for row in range(manifest.n_images) if row != SKIPPED])
+    return np.sort(np.random.default_rng(91).permutation(readable)[: manifest.patterns.images])
+
+
+def main_cluster(layer: int, head: int) -> int:
+    """The cluster that most matrices of a head belong to."""
+    return (layer + head) % len(CLUSTERS)
+
+
+def clusters_of(manifest: Manifest) -> np.ndarray:
+    """Cluster of each sampled matrix, numbered by size: 4 of 5 matrices in their head's main one, one in 50 in none."""
+    heads = [main_cluster(*head) for head in np.ndindex(manifest.model.n_layers, manifest.model.n_heads[0])]
+    random = np.random.default_rng(92)
+    clusters = np.tile(heads, len(sampled_rows(manifest)))
+    other = random.uniform(size=len(clusters))
+    clusters = np.where(other < 0.2, random.integers(0, len(CLUSTERS), len(clusters)), clusters)
+    return by_size(np.where(other < 0.02, -1, clusters))
+
+
+def by_size(clusters: np.ndarray) -> np.ndarray:
+    """The same clusters numbered by size, 0 = largest; -1 = none stays."""
+    order = np.argsort(-np.bincount(clusters[clusters >= 0]), kind="stable")
+    return np.where(clusters < 0, -1, np.argsort(order)[clusters])
+
+
+def matrices_unit(manifest: Manifest, shard: int) -> MatricesUnit:
+    """Rows of the matrices sum to 1; the image decides more in later layers."""
+    random = np.random.default_rng([shard, 93])
+    rows, sample = manifest.shard_rows(shard), sampled_rows(manifest)
+    here = sample[(sample >= rows.start) & (sample < rows.stop)]
+    shape = (len(rows), manifest.model.n_layers, manifest.model.n_heads[0])
+    energy = random.uniform(1, 2, shape).astype(np.float32)
+    dependence = (np.arange(shape[1]) + 1) / (shape[1] + 1)
+    deviation = energy * (dependence[None, :, None] * random.uniform(0.5, 1, shape)).astype(np.float32)
+    for values in (energy, deviation):
+        values[[row == SKIPPED for row in rows]] = np.nan
+    first, per_image = int((sample < rows.start).sum()), shape[1] * shape[2]
+    n = len(here) * per_image
+    matrices = np.full((n, SIDE, SIDE), np.nan, np.float16)
+    whole = max(0, min(len(here), WHOLE_IMAGES - first)) * per_image
+    rows_of = random.dirichlet(np.full(SIDE, 0.3), 997).astype(np.float16)
+    matrices[:whole] = rows_of[random.integers(0, len(rows_of), (whole, SIDE))]
+    offsets = random.dirichlet(np.ones(OFFSETS**2), n).reshape(n, OFFSETS, OFFSETS).astype(np.float16)
+    return MatricesUnit(
+        deviation=deviation,
+        energy=energy,
+        rows=here.tolist(),
+        first=first,
+        matrices=matrices,
+        offsets=offsets,
+        features=random.uniform(0, 1, (n, len(FEATURES))).astype(np.float32),
+    )
+
+
+def patterns_unit(manifest: Manifest) -> PatternsUnit:
+    """Clusters of the autoencoder are islands on the map; the features' space merges the two smallest."""
+    random = np.random.default_rng(94)
+    sample, heads = sampled_rows(manifest), (manifest.model.n_layers, manifest.model.n_heads[0])
+    clusters = clusters_of(manifest)
+    merged = by_size(np.minimum(clusters, len(CLUSTERS) - 2))
+    n, per_image = len(clusters), heads[0] * heads[1]
+    centres = np.random.default_rng(95).uniform(-10, 10, (len(CLUSTERS), 8))
+    codes = (centres[clusters] + random.normal(0, 0.5, (n, 8))).astype(np.float16)
+    layer, head = np.divmod(np.tile(np.arange(per_image), len(sample)), heads[1])
+    spaces = {"autoencoder": clusters, "features": merged}
+    medoids = random.dirichlet(np.full(SIDE, 0.3), (len(CLUSTERS), SIDE)).astype(np.float16)
+    return PatternsUnit(
+        columns={
+            "image": np.repeat(sample, per_image),
+            "layer": layer,
+            "head": head,
+            "cluster": clusters,
+            "x": codes[:, 0],
+            "y": codes[:, 1],
+            "pattern": np.where(clusters < 0, len(PATTERNS) - 1, [PATTERNS.index(CLUSTERS[c]) for c in clusters]),
+            "cluster_features": merged,
+            "x_features": codes[:, 2],
+            "y_features": codes[:, 3],
+        },
+        codes=codes,
+        medoids=medoids,
+        prototypes=np.roll(medoids, 1, axis=1),
+        document={
+            "chosen": "autoencoder",
+            "verdict": "the autoencoder is the better one: stability 0.93 against 0.88, silhouette 0.41 against 0.35",
+            "patterns": PATTERNS,
+            "spaces": {name: _space(name, values) for name, values in spaces.items()},
+        },
+    )
+
+
+def _space(name: str, clusters: np.ndarray) -> dict[str, object]:
+    first = name == "autoencoder"
+    return {
+        "silhouette": 0.41 if first else 0.35,
+        "stability": 0.93 if first else 0.88,
+        "reconstruction": 0.012 if first else 0.034,
+        "criterion": "k-means, k = the largest mean silhouette of 2 to 12",
+        "clusters": [
+            {
+                "id": cluster,
+                "name": CLUSTERS[cluster],
+                "rule": f"the rule of {CLUSTERS[cluster]}: self mass above 0.5",
+                "confidence": 0.9 - 0.1 * cluster,
+                "evidence": dict(zip(FEATURES, (0.5, 0.1, 40.0, 3.2), strict=True)),
+                "size": int((clusters == cluster).sum()),
+                "medoid": int(np.flatnonzero(clusters == cluster)[0]),
+            }
+            for cluster in range(clusters.max() + 1)
+        ],
+    }
 
 
 def _effect(name: str, values: np.ndarray, manifest: Manifest) -> np.ndarray:

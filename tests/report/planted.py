@@ -52,11 +52,25 @@ def manifest_of(n, n_heads, tokens, classes):
         device="cpu",
         dtype="float32",
     )
-    options = Options(("head",), "zero", None, 60, 32, {"head": 8}, 1, "math", 0, 24, True)
+    options = Options(("head",), "zero", None, 60, 32, {"head": 8}, 1, "math", 0, 24, True, 0)
     source = Source("folder", "photos", "photos", None, 0, (), None)
     metrics, versions = METRICS, {"torch": "2.13.0"}
     return Manifest(
-        1, "id", "2026-11-21", "0.1.0", "complete", model, tokens, "resize", source, options, metrics, versions, "f", n
+        1,
+        "id",
+        "2026-11-21",
+        "0.1.0",
+        "complete",
+        model,
+        tokens,
+        "resize",
+        source,
+        options,
+        None,
+        metrics,
+        versions,
+        "f",
+        n,
     )
 
 

@@ -60,7 +60,7 @@ def test_progress_of_a_complete_run(client, run):
     assert body["doneUnits"] == body["totalUnits"]
     assert body["nDone"] == body["nImages"] == run.manifest.n_images
     assert {group["name"]: group["secondsLeft"] for group in body["groups"]} == dict.fromkeys(
-        ("head", "featured", "partial"), 0
+        ("head", "featured", "partial", "matrices", "patterns"), 0
     )
 
 

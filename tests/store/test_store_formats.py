@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from synthetic_run import SKIPPED, STRONG, head_unit
+from vitscope.errors import NotAvailable
 from vitscope.store import SCHEMA_VERSION, RunWriter, open_run
 from vitscope.store.commits import Unit
 
@@ -34,6 +35,12 @@ def test_an_old_run_opens(tmp_path, archive):
     assert run.featured_attention(2).shape == (2, 3, 7, 7)
     assert run.preview(0).is_file()
     assert (run.embedding is None) == (run.manifest.schema_version == 1)
+    if run.manifest.schema_version < 3:
+        with pytest.raises(NotAvailable, match="which has none") as caught:
+            _ = run.patterns
+        assert "Analyse again" in caught.value.hint
+    else:
+        assert len(run.patterns.table) == 2 * 6
     with RunWriter.opened(tmp_path) as writer:
         assert writer.pending() == []
 

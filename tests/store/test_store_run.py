@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from synthetic_run import NOTED, SKIPPED, STRONG, head_unit, synthetic_manifest, synthetic_run
-from vitscope.errors import InvalidArgument, NotAvailable, RunError, StorageError
+from vitscope.errors import InvalidArgument, RunError, StorageError
 from vitscope.store import RunWriter, durable, open_run
 from vitscope.store import writer as writing
 from vitscope.store.arrays import SPREAD_UNITS
@@ -76,7 +76,13 @@ def test_partial_modes_are_missing_outside_their_sample(tmp_path):
 def test_a_growing_run_shows_only_what_is_committed(tmp_path):
     run = synthetic_run(tmp_path / "run", complete=False, head_shards=1)
     progress = run.progress()
-    assert progress.units == {"head": (1, 3), "featured": (0, 1), "partial": (0, 3)}
+    assert progress.units == {
+        "head": (1, 3),
+        "featured": (0, 1),
+        "partial": (0, 3),
+        "matrices": (0, 0),
+        "patterns": (0, 0),
+    }
     assert (progress.done_units, progress.total_units, progress.generation) == (1, 7, 1)
     assert run.images["done"].tolist() == [True] * 4 + [False] * 6
     assert run.images["prediction"].tolist()[4:] == [-1] * 6
@@ -138,12 +144,6 @@ def test_previews_of_many_are_those_of_each(tmp_path):
     assert list(run.previews(range(10))) == [0, 2, 3]
 
 
-def test_patterns_come_later_and_say_so(tmp_path):
-    run = synthetic_run(tmp_path / "run", complete=False, head_shards=0)
-    with pytest.raises(NotAvailable, match="they come with a later version"):
-        _ = run.patterns
-
-
 def test_a_folder_with_wildcards_in_its_name_is_read_and_no_other(tmp_path):
     synthetic_run(tmp_path / "run 1", n_images=7)
     synthetic_run(tmp_path / "run 2", n_images=8)
@@ -189,9 +189,9 @@ def test_a_damaged_manifest_is_refused_with_the_reason(tmp_path, damage, expecte
 
 def test_a_newer_run_is_refused_with_what_to_do(tmp_path):
     run = synthetic_run(tmp_path / "run", complete=False, head_shards=0)
-    document = json.loads((run.path / "run.json").read_text()) | {"schema_version": 3, "vitscope": "9.1"}
+    document = json.loads((run.path / "run.json").read_text()) | {"schema_version": 4, "vitscope": "9.1"}
     (run.path / "run.json").write_text(json.dumps(document))
-    with pytest.raises(RunError, match="vitscope 9.1 wrote it in format 3, this version reads up to 2") as caught:
+    with pytest.raises(RunError, match="vitscope 9.1 wrote it in format 4, this version reads up to 3") as caught:
         open_run(run.path)
     assert "newer vitscope" in caught.value.hint
 

@@ -3,16 +3,21 @@
 Knows nothing about: models, torch, how numbers are computed. Importing it loads neither torch nor xarray nor zarr.
 """
 
-from vitscope.store.manifest import SCHEMA_VERSION, Manifest, ModelInfo, Options, Source
+from vitscope.store.manifest import SCHEMA_VERSION, Manifest, ModelInfo, Options, PatternSample, Source
+from vitscope.store.patterns import Patterns
 from vitscope.store.run import Progress, Run, open_run
-from vitscope.store.writer import HeadUnit, RunWriter
+from vitscope.store.writer import HeadUnit, MatricesUnit, PatternsUnit, RunWriter
 
 __all__ = [
     "SCHEMA_VERSION",
     "HeadUnit",
     "Manifest",
+    "MatricesUnit",
     "ModelInfo",
     "Options",
+    "PatternSample",
+    "Patterns",
+    "PatternsUnit",
     "Progress",
     "Run",
     "RunWriter",

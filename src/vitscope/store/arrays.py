@@ -43,6 +43,17 @@ SPREAD_UNITS: Final[Mapping[str, str]] = {
     "to_cls": "share of attention",
     "to_other": "share of attention",
 }
+DEVIATION: Final = "patterns/deviation"
+ENERGY: Final = "patterns/energy"
+"""How far each image's matrix is from the head's mean matrix, and from the uniform one."""
+MATRICES: Final = "patterns/matrices"
+OFFSETS: Final = "patterns/offsets"
+MATRIX_FEATURES: Final = "patterns/features"
+"""The sample that patterns are learned from."""
+CODES: Final = "patterns/codes"
+MEDOIDS: Final = "patterns/medoids"
+PROTOTYPES: Final = "patterns/prototypes"
+"""The fit of the patterns."""
 _CHUNK_BYTES: Final = 4 * 2**20
 """A chunk of CLS rows stays near this, so that one image is cheap to read from a large model's run."""
 
@@ -101,7 +112,55 @@ def planned_arrays(manifest: Manifest) -> dict[str, ArraySpec]:
         specs[POOLED] = ArraySpec(
             (n, features), (size, features), ("image", "channel"), "float16", {"units": "what the classifier reads"}
         )
+    return specs | _pattern_arrays(manifest)
+
+
+def _pattern_arrays(manifest: Manifest) -> dict[str, ArraySpec]:
+    """The streamed arrays of a run with patterns; matrix number = place of the image in the sample x heads + head.
+
+    Rows of sampled images that could not be read stay NaN, at the end.
+    """
+    sample = manifest.patterns
+    if sample is None:
+        return {}
+    n, size = manifest.n_images, manifest.options.shard_size
+    heads = (manifest.model.n_layers, max(manifest.model.n_heads))
+    full = manifest.options.mean_attention
+    attributes = {
+        "units": "squared Frobenius norm",
+        "resolution": "full" if full else f"common ({sample.side} x {sample.side})",
+        "mean": "over all images" if full else "over the sample of the patterns",
+    }
+    specs = {
+        name: ArraySpec((n, *heads), (size, *heads), ("image", "layer", "head"), "float32", attributes)
+        for name in (DEVIATION, ENERGY)
+    }
+    per_image = sum(manifest.model.n_heads)
+    shapes = {
+        MATRICES: ((sample.side, sample.side), ("query", "key"), "float16", {"units": "share of attention"}),
+        OFFSETS: ((sample.offsets,) * 2, ("row_offset", "col_offset"), "float16", {"units": "share of attention"}),
+        MATRIX_FEATURES: ((len(sample.features),), ("feature",), "float32", {"names": ", ".join(sample.features)}),
+    }
+    for name, (shape, dims, dtype, described) in shapes.items():
+        specs[name] = ArraySpec(
+            (sample.images * per_image, *shape), (per_image, *shape), ("matrix", *dims), dtype, described
+        )
     return specs
+
+
+def fit_arrays(values: Mapping[str, np.ndarray]) -> dict[str, ArraySpec]:
+    """The arrays of the fit, made when it is done, each one chunk: codes [matrix, channel], the others of clusters."""
+    dims = {CODES: ("matrix", "channel")}
+    return {
+        path: ArraySpec(
+            array.shape,
+            array.shape,
+            dims.get(path, ("cluster", "query", "key")),
+            "float16",
+            {"units": "latent" if path == CODES else "share of attention"},
+        )
+        for path, array in values.items()
+    }
 
 
 def matrix_arrays(manifest: Manifest, n_featured: int) -> dict[str, ArraySpec]:

@@ -1,6 +1,7 @@
 """Commits: a unit of work is done when, and only when, its commit file is there and its checksums agree.
 
-Knows nothing about: what a unit computes. A unit is a shard of images x a group of modes, or the featured matrices.
+Knows nothing about: what a unit computes. A unit is a shard of images x a group, or a group of its own: the featured
+matrices, the fit of the patterns.
 """
 
 from collections.abc import Mapping
@@ -13,13 +14,15 @@ from vitscope.store.arrays import digest, read_region
 from vitscope.store.durable import file_sha256, read_json, write_json
 
 FOLDER: Final = "commits"
-Group = Literal["head", "featured", "partial"]
-GROUPS: Final[tuple[Group, ...]] = ("head", "featured", "partial")
+Group = Literal["head", "featured", "partial", "matrices", "patterns"]
+GROUPS: Final[tuple[Group, ...]] = ("head", "featured", "partial", "matrices", "patterns")
 """In the order in which they are computed."""
+WHOLE: Final[tuple[Group, ...]] = ("featured", "patterns")
+"""Groups that are one unit, of the whole run."""
 
 
 class Unit(NamedTuple):
-    """One unit of work; the featured unit belongs to no shard and has shard 0."""
+    """One unit of work; those of `WHOLE` belong to no shard and have shard 0."""
 
     group: Group
     shard: int
@@ -27,7 +30,7 @@ class Unit(NamedTuple):
     @property
     def name(self) -> str:
         """Name of the commit file, without its ending."""
-        return f"{self.shard:06d}-{self.group}" if self.group != "featured" else "featured"
+        return self.group if self.group in WHOLE else f"{self.shard:06d}-{self.group}"
 
 
 class RegionSum(NamedTuple):
@@ -42,8 +45,9 @@ class RegionSum(NamedTuple):
 class Commit:
     """What a unit wrote, with checksums.
 
-    `files` maps a path under the run to its sha256. `rows` are the images of the featured unit. `counted` and
-    `sum_sha256` describe the running sum of attention after a head unit: number of images in it and its checksum.
+    `files` maps a path under the run to its sha256. `rows` are the images whose matrices the unit keeps (featured ones,
+    or those of the patterns' sample). `counted` and `sum_sha256` describe the running sum of attention after a head
+    unit: number of images in it and its checksum.
     """
 
     unit: str
@@ -84,8 +88,8 @@ def committed(run: Path) -> set[Unit]:
     units: set[Unit] = set()
     for file in (run / FOLDER).glob("*.json"):
         shard, _, group = file.stem.partition("-")
-        if file.stem == "featured":
-            units.add(Unit("featured", 0))
+        if shard in WHOLE and not group:
+            units.add(Unit(shard, 0))
         elif shard.isdigit() and group in GROUPS:
             units.add(Unit(group, int(shard)))
     return units

@@ -12,8 +12,11 @@ from vitscope.errors import RunError, VitscopeError
 from vitscope.store.durable import read_json, write_json
 from vitscope.tokens import HEAD, TokenLayout
 
-SCHEMA_VERSION: Final = 2
-"""Format of the runs written now; 2 added `features/pooled`. Older ones are read, and resumed as what they are."""
+SCHEMA_VERSION: Final = 3
+"""Format of the runs written now; older ones are read, and resumed as what they are.
+
+2 added `features/pooled`, 3 added patterns.
+"""
 FILE: Final = "run.json"
 State = Literal["planned", "running", "complete"]
 
@@ -66,6 +69,7 @@ class Options:
     `modes` starts with `head`; `partial_images` is the size of the seeded sample that the other modes run on;
     `micro_batch` is the number of sequences that run together; `featured` is the number of images whose whole attention
     is kept and `mean_attention` says whether the mean of all is (both shrink for models whose matrices are huge).
+    `patterns` is the largest number of matrices that patterns are learned from, 0 = no patterns.
     """
 
     modes: tuple[str, ...]
@@ -79,6 +83,7 @@ class Options:
     seed: int
     featured: int
     mean_attention: bool
+    patterns: int
 
     @property
     def partial_modes(self) -> tuple[str, ...]:
@@ -87,8 +92,25 @@ class Options:
 
 
 @dataclass(frozen=True)
+class PatternSample:
+    """What is kept of the matrices that patterns are learned from: all heads of at most `images` images.
+
+    A matrix is brought to `side` x `side` (CLS, other prefix tokens, cells of patches), its patch part to `offsets` x
+    `offsets` (mean over queries by relative place), and measured by `features`.
+    """
+
+    images: int
+    side: int
+    offsets: int
+    features: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Manifest:
-    """The whole of `run.json`. `fingerprint` identifies the set of images: names, bytes, labels, order."""
+    """The whole of `run.json`. `fingerprint` identifies the set of images: names, bytes, labels, order.
+
+    `patterns` is None in a run without patterns.
+    """
 
     schema_version: int
     run_id: str
@@ -100,6 +122,7 @@ class Manifest:
     transform: str
     source: Source
     options: Options
+    patterns: PatternSample | None
     metrics: tuple[str, ...]
     versions: dict[str, str]
     fingerprint: str
@@ -158,6 +181,8 @@ def _upgraded(document: dict[str, Any], version: int) -> dict[str, Any]:
     """The document of an older format with what later ones added, as "not there"; its version stays what it is."""
     if version == 1 and isinstance(document.get("model"), dict):
         document = document | {"model": {"n_features": None} | document["model"]}
+    if version <= 2 and isinstance(document.get("options"), dict):
+        document = document | {"options": {"patterns": 0} | document["options"], "patterns": None}
     return document
 
 

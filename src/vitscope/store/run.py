@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from vitscope.errors import InvalidArgument, NotAvailable
-from vitscope.store.arrays import POOLED, ArraySpec, planned_arrays, read_region
+from vitscope.errors import InvalidArgument
+from vitscope.store.arrays import DEVIATION, ENERGY, POOLED, ArraySpec, planned_arrays, read_region
 from vitscope.store.commits import GROUPS, Unit, committed, read_commit
 from vitscope.store.image_table import PLAN_TABLE, read_image_table
 from vitscope.store.manifest import FILE, Manifest, State, read_manifest
+from vitscope.store.patterns import Patterns
 from vitscope.store.tables import PLANNED, read_tables
 from vitscope.tokens import HEAD, TokenLayout
 
@@ -44,6 +45,7 @@ class Run:
         self.path = path
         self._manifest = (self._manifest_stamp(), read_manifest(path))
         self._images: tuple[int, pd.DataFrame] | None = None
+        self._patterns: tuple[int, Patterns] | None = None
 
     @property
     def manifest(self) -> Manifest:
@@ -86,17 +88,29 @@ class Run:
         return self._dataset("spread", {})
 
     @property
-    def patterns(self) -> "xr.Dataset":
-        """Patterns of attention: not in any run yet.
+    def patterns(self) -> Patterns:
+        """What patterns the heads' matrices show, and how far the image decides.
 
         Raises
         ------
-        NotAvailable: always, in this version.
+        NotAvailable: the run has none, or they are not computed yet; the hint says what to do.
         """
-        raise NotAvailable(
-            "cannot read the patterns of a run: they come with a later version",
-            "run.strength, run.spread and run.mean_attention say where heads look.",
-        )
+        generation = self.progress().generation
+        if self._patterns is None or self._patterns[0] != generation:
+            self._patterns = (generation, Patterns(self))
+        return self._patterns[1]
+
+    @property
+    def has_patterns(self) -> bool:
+        """Whether `patterns` is there."""
+        return Unit("patterns", 0) in committed(self.path)
+
+    @property
+    def sampled(self) -> tuple[int, ...]:
+        """Rows of the images whose matrices patterns are learned from; all of them once the matrices are done."""
+        shards = sorted(unit.shard for unit in committed(self.path) if unit.group == "matrices")
+        commits = (read_commit(self.path, Unit("matrices", shard)) for shard in shards)
+        return tuple(row for commit in commits if commit for row in commit.rows)
 
     def effect(self, metric: str, mode: str) -> np.ndarray:
         """One metric of one mode: float32 [image, layer, head]; NaN = not computed (yet).
@@ -116,17 +130,18 @@ class Run:
     def measure(self, path: str) -> np.ndarray:
         """One array of strength or spread, e.g. `strength/mass` or `spread/focus`: float32 [image, layer, head, ...].
 
-        NaN = not computed (yet).
+        Or `patterns/deviation`, `patterns/energy`. NaN = not computed (yet).
 
         Raises
         ------
         InvalidArgument: there is no such array; the message lists those there are.
         """
         specs = planned_arrays(self.manifest)
-        known = [name for name in specs if name.startswith(("strength/", "spread/"))]
+        streamed = (DEVIATION, ENERGY)
+        known = [name for name in specs if name.startswith(("strength/", "spread/")) or name in streamed]
         if path not in known:
             raise InvalidArgument(f"cannot read {path!r}: this run has {', '.join(known)}")
-        return self._rows(path, specs[path], "head")
+        return self._rows(path, specs[path], "matrices" if path in streamed else "head")
 
     @property
     def embedding(self) -> np.ndarray | None:
@@ -223,7 +238,14 @@ class Run:
     def progress(self) -> Progress:
         """How far the run is, from the commit files alone."""
         manifest, done = self.manifest, committed(self.path)
-        totals = {"head": manifest.n_shards, "featured": 1, "partial": len(self.partial_shards)}
+        patterns = manifest.patterns is not None
+        totals = {
+            "head": manifest.n_shards,
+            "featured": 1,
+            "partial": len(self.partial_shards),
+            "matrices": manifest.n_shards if patterns else 0,
+            "patterns": int(patterns),
+        }
         units = {group: (sum(unit.group == group for unit in done), totals[group]) for group in GROUPS}
         complete = manifest.state == "complete"
         return Progress(

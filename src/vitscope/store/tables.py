@@ -1,6 +1,6 @@
-"""The image table: its columns, and Parquet in and out through DuckDB (no pyarrow).
+"""The tables of a run: their columns, and Parquet in and out through DuckDB (no pyarrow).
 
-Knows nothing about: arrays, models. One row an image; the row number is the key of every array.
+Knows nothing about: arrays, models. The image table has one row an image; the row number is the key of every array.
 """
 
 import errno
@@ -37,7 +37,21 @@ COMPUTED: Final[Mapping[str, str]] = {
 }
 """Columns filled by the head unit of an image's shard."""
 
-_DTYPES: Final = {"INTEGER": "int64", "DOUBLE": "float64", "VARCHAR": "string", "BOOLEAN": "boolean"}
+POINTS: Final[Mapping[str, str]] = {
+    "image": "INTEGER",
+    "layer": "INTEGER",
+    "head": "INTEGER",
+    "cluster": "INTEGER",  # of the autoencoder space; -1 = none
+    "x": "REAL",
+    "y": "REAL",
+    "pattern": "INTEGER",  # the matrix's own name by rule, a place in the names of clusters.json
+    "cluster_features": "INTEGER",  # the same of the plain features' space
+    "x_features": "REAL",
+    "y_features": "REAL",
+}
+"""Columns of the patterns' points: one row a sampled matrix; the row number is the key of the sample's arrays."""
+
+_DTYPES: Final = {"INTEGER": "int64", "REAL": "float32", "DOUBLE": "float64", "VARCHAR": "string", "BOOLEAN": "boolean"}
 _ABSENT: Final[Mapping[str, object]] = {
     "prediction": -1,
     "probability": float("nan"),
@@ -84,7 +98,7 @@ def read_tables(paths: Sequence[Path], schema: Mapping[str, str]) -> "pd.DataFra
             frame = connection.execute(f"SELECT {names} FROM read_parquet([{files}])").df()
     except duckdb.Error as error:
         raise RunError(
-            f"cannot read the image table: {str(error).splitlines()[0]}",
+            f"cannot read {_title(paths)}: {str(error).splitlines()[0]}",
             "Run the analysis again with --resume to repair it, or analyse into another folder.",
         ) from error
     return _typed(frame, schema)
@@ -101,7 +115,7 @@ def without_results(frame: "pd.DataFrame") -> "pd.DataFrame":
 def _typed(frame: "pd.DataFrame", schema: Mapping[str, str]) -> "pd.DataFrame":
     """Text and truth values as objects with None where there is none; numbers as NumPy numbers."""
     for name, kind in schema.items():
-        if kind in {"INTEGER", "DOUBLE"}:
+        if kind in {"INTEGER", "DOUBLE", "REAL"}:
             frame[name] = frame[name].astype(_DTYPES[kind])
         else:
             column = frame[name].astype(object)
@@ -109,6 +123,10 @@ def _typed(frame: "pd.DataFrame", schema: Mapping[str, str]) -> "pd.DataFrame":
     if "partial" in schema:
         frame["partial"] = frame["partial"].astype(bool)
     return frame
+
+
+def _title(paths: Sequence[Path]) -> str:
+    return "the points of the patterns" if paths[0].stem == "points" else "the image table"
 
 
 def _quoted(path: Path) -> str:

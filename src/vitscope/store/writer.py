@@ -17,10 +17,19 @@ import numpy as np
 
 from vitscope.errors import RunError, StorageError
 from vitscope.store.arrays import (
+    CODES,
+    DEVIATION,
+    ENERGY,
+    MATRICES,
+    MATRIX_FEATURES,
+    MEDOIDS,
+    OFFSETS,
     POOLED,
+    PROTOTYPES,
     Region,
     create_array,
     create_groups,
+    fit_arrays,
     matrix_arrays,
     planned_arrays,
     repair_arrays,
@@ -43,11 +52,13 @@ from vitscope.store.durable import (
     flush,
     storage_errors,
     write_atomically,
+    write_json,
 )
 from vitscope.store.image_table import IMAGE_TABLE, PLAN_TABLE, shard_table
 from vitscope.store.manifest import FILE, Manifest, Source, State, write_manifest
+from vitscope.store.patterns import CLUSTERS, POINTS_TABLE
 from vitscope.store.run import PREVIEWS, Run
-from vitscope.store.tables import COMPUTED, PLANNED, read_tables, write_table
+from vitscope.store.tables import COMPUTED, PLANNED, POINTS, read_tables, write_table
 
 _LOCK: Final = ".lock"
 _SUMS: Final = "sums"
@@ -72,6 +83,39 @@ class HeadUnit:
     attention_sum: np.ndarray
     counted: int
     previews: Mapping[int, tuple[str, bytes]]
+
+
+@dataclass(frozen=True)
+class MatricesUnit:
+    """Results of the matrices unit of a shard.
+
+    `deviation` and `energy` [image, layer, head] have one row an image of the shard, NaN where it was skipped. `rows`
+    are the shard's images that belong to the patterns' sample, `first` is the place of the first of them in the whole
+    sample; `matrices` [matrix, query, key], `offsets` and `features` are theirs, all heads of one image after another.
+    """
+
+    deviation: np.ndarray
+    energy: np.ndarray
+    rows: Sequence[int]
+    first: int
+    matrices: np.ndarray
+    offsets: np.ndarray
+    features: np.ndarray
+
+
+@dataclass(frozen=True)
+class PatternsUnit:
+    """Results of the fit: the columns of `tables.POINTS`, arrays of the chosen space, and `clusters.json`.
+
+    `codes` [matrix, channel]; `medoids` and `prototypes` [cluster, query, key]. `document` is what `Patterns` reads:
+    `chosen`, `verdict`, `patterns` (names by rule), `spaces`.
+    """
+
+    columns: Mapping[str, Sequence[object]]
+    codes: np.ndarray
+    medoids: np.ndarray
+    prototypes: np.ndarray
+    document: Mapping[str, object]
 
 
 class RunWriter:
@@ -147,12 +191,15 @@ class RunWriter:
         units = [Unit("head", shard) for shard in range(manifest.n_shards)]
         units.append(Unit("featured", 0))
         units += [Unit("partial", shard) for shard in self.run.partial_shards]
+        if manifest.patterns is not None:
+            units += [Unit("matrices", shard) for shard in range(manifest.n_shards)]
+            units.append(Unit("patterns", 0))
         sound = {unit for unit in committed(self.path) if is_sound(self.path, unit)}
         if Unit("featured", 0) not in sound and not self._sum_is_sound():
             # The chain of sums is broken, and only adding up from the first shard gives the same bits again.
-            sound = {unit for unit in sound if unit.group == "partial"}
+            sound = {unit for unit in sound if unit.group not in ("head", "featured")}
             for unit in units:
-                if unit.group != "partial":
+                if unit.group in ("head", "featured"):
                     commit_file(self.path, unit).unlink(missing_ok=True)
         return [unit for unit in units if unit not in sound]
 
@@ -207,6 +254,33 @@ class RunWriter:
                 regions.append(self._write_block("attention/featured", (slice(place, place + 1),), values[None]))
             write_commit(self.path, Commit("featured", tuple(regions), {}, rows=tuple(rows)))
             self._sum_file(self.run.manifest.n_shards - 1).unlink(missing_ok=True)
+
+    def write_matrices(self, shard: int, results: MatricesUnit) -> None:
+        """Write and commit how a shard's matrices differ from the mean, and what is kept of its sampled images."""
+        rows, per_image = self.run.manifest.shard_rows(shard), sum(self.run.manifest.model.n_heads)
+        places = slice(results.first * per_image, (results.first + len(results.rows)) * per_image)
+        sampled = {MATRICES: results.matrices, OFFSETS: results.offsets, MATRIX_FEATURES: results.features}
+        with storage_errors(self.path):
+            regions = [
+                self._write(name, rows, slice(0, 1), values)
+                for name, values in ((DEVIATION, results.deviation), (ENERGY, results.energy))
+            ]
+            if results.rows:
+                regions += [self._write_block(name, (places,), values) for name, values in sampled.items()]
+            commit = Commit(Unit("matrices", shard).name, tuple(regions), {}, rows=tuple(map(int, results.rows)))
+            write_commit(self.path, commit)
+
+    def write_patterns(self, results: PatternsUnit) -> None:
+        """Write and commit the fit of the patterns."""
+        arrays = {CODES: results.codes, MEDOIDS: results.medoids, PROTOTYPES: results.prototypes}
+        with storage_errors(self.path):
+            for name, spec in fit_arrays(arrays).items():
+                create_array(self.path, name, spec)
+            regions = [self._write_block(name, (), values) for name, values in arrays.items()]
+            write_table(self.path / POINTS_TABLE, results.columns, POINTS)
+            write_json(self.path / CLUSTERS, results.document, indent=1)
+            files = {name: file_sha256(self.path / name) for name in (POINTS_TABLE, CLUSTERS)}
+            write_commit(self.path, Commit("patterns", tuple(regions), files))
 
     def finish(self) -> None:
         """Merge the image rows of the shards into one table and mark the run complete."""

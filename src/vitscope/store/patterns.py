@@ -1,0 +1,422 @@
+"""The patterns of a run as they are read: points, clusters, mixes, content dependence, names that a user gave.
+
+Two ways of seeing the sample were fitted (the autoencoder's codes, the plain features); `Patterns` shows the one that
+was chosen, `seen_by` the other.
+Knows nothing about: models, torch, how patterns are learned.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import numpy as np
+from jaxtyping import Float, Float16, Float64
+
+from vitscope.errors import InvalidArgument, NotAvailable, RunError
+from vitscope.store.arrays import CODES, DEVIATION, ENERGY, MATRICES, MEDOIDS, PROTOTYPES, read_region
+from vitscope.store.durable import read_json, storage_errors, write_json
+from vitscope.store.tables import POINTS, read_tables
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+    from vitscope.store.run import Run
+
+FOLDER: Final = "patterns"
+POINTS_TABLE: Final = f"{FOLDER}/points.parquet"
+CLUSTERS: Final = f"{FOLDER}/clusters.json"
+NAMES: Final = f"{FOLDER}/names.json"
+SPACES: Final = ("autoencoder", "features")
+HOLDS: Final = 0.8
+"""A head holds a pattern from this share of its images."""
+_COLUMNS: Final = {
+    "autoencoder": ("cluster", "x", "y"),
+    "features": ("cluster_features", "x_features", "y_features"),
+}
+_LONGEST_NAME: Final = 60
+PerHead = Float64[np.ndarray, "layer head"]
+
+
+class Typical(NamedTuple):
+    """Images of one head: `most` typical (smallest deviation first) and `least` (largest first)."""
+
+    most: "pd.DataFrame"
+    least: "pd.DataFrame"
+
+
+class Patterns:
+    """What the heads' matrices show. A sampled matrix has a number: its image's place in the sample x heads + head."""
+
+    def __init__(self, run: "Run", space: str | None = None) -> None:
+        """Open the patterns of a run, in the chosen space or a named one.
+
+        Raises
+        ------
+        NotAvailable: the run has none, or not yet.
+        RunError: they are damaged.
+        """
+        require_patterns(run)
+        self._run = run
+        self._document = _read_document(run.path)
+        self.chosen: str = self._document["chosen"]
+        self.verdict: str = self._document["verdict"]
+        """Which space is the better one and why, in one sentence."""
+        self.space = self.chosen if space is None else space
+        if self.space not in SPACES:
+            raise InvalidArgument(f"cannot see patterns by {space!r}: this run has {', '.join(SPACES)}")
+
+    def seen_by(self, space: str) -> "Patterns":
+        """The same patterns in a space by name: `autoencoder` or `features`."""
+        return Patterns(self._run, space)
+
+    @property
+    def pattern_names(self) -> tuple[str, ...]:
+        """The names that rules give to single matrices."""
+        return tuple(self._document["patterns"])
+
+    @cached_property
+    def images(self) -> tuple[int, ...]:
+        """Rows of the sampled images, ascending."""
+        return tuple(int(row) for row in np.unique(self._points["image"]))
+
+    @property
+    def table(self) -> "pd.DataFrame":
+        """One row a sampled matrix (the index is its number): image, layer, head, cluster (-1 = none), x, y, pattern.
+
+        `pattern` is the matrix's own name by rule, whatever its cluster is called (a categorical).
+        """
+        import pandas as pd
+
+        points = self._points
+        places = {name: points[name] for name in ("image", "layer", "head")}
+        seen = {name: points[column] for name, column in zip(("cluster", "x", "y"), _COLUMNS[self.space], strict=True)}
+        pattern = pd.Categorical.from_codes(points["pattern"].to_numpy(), list(self.pattern_names))
+        return pd.DataFrame({**places, **seen, "pattern": pattern}, index=points.index)
+
+    @property
+    def clusters(self) -> "pd.DataFrame":
+        """One row a cluster, largest first: name, auto_name, rule, confidence, size, share, medoid, x, y, evidence.
+
+        `name` is the user's where there is one; `confidence` the share of members that fulfil the rule; `medoid` the
+        number of the most central matrix; `evidence` the members' mean features.
+        """
+        import pandas as pd
+
+        table, given = self.table, self.given_names
+        rows = []
+        for cluster in self._described["clusters"]:
+            medoid = int(cluster["medoid"])
+            rows.append(
+                {
+                    "cluster": int(cluster["id"]),
+                    "name": given.get(int(cluster["id"]), cluster["name"]),
+                    "auto_name": cluster["name"],
+                    "rule": cluster["rule"],
+                    "confidence": float(cluster["confidence"]),
+                    "size": int(cluster["size"]),
+                    "share": int(cluster["size"]) / len(table),
+                    "medoid": medoid,
+                    "x": float(table.at[medoid, "x"]),
+                    "y": float(table.at[medoid, "y"]),
+                    "evidence": dict(cluster["evidence"]),
+                }
+            )
+        return pd.DataFrame(rows).set_index("cluster")
+
+    @property
+    def quality(self) -> "pd.DataFrame":
+        """Both spaces side by side: silhouette, stability (adjusted Rand), reconstruction, criterion, n_clusters."""
+        import pandas as pd
+
+        names = ("silhouette", "stability", "reconstruction", "criterion")
+        rows = {
+            space: {name: described[name] for name in names} | {"n_clusters": len(described["clusters"])}
+            for space, described in self._document["spaces"].items()
+        }
+        return pd.DataFrame.from_dict(rows, orient="index")
+
+    @property
+    def mix(self) -> "xr.DataArray":
+        """Share of each cluster among a head's sampled matrices [layer, head, cluster]; NaN where there is no head.
+
+        Sums to less than 1 where matrices belong to no cluster.
+        """
+        return self.mix_of(None)
+
+    def mix_of(self, images: Sequence[int] | None) -> "xr.DataArray":
+        """The mix over some images only (those of them that are in the sample); None for all."""
+        import xarray as xr
+
+        counts, total = self._counts(images)
+        with np.errstate(invalid="ignore"):
+            shares = counts / total[..., None]
+        coordinates = {"cluster": np.arange(counts.shape[-1])}
+        return xr.DataArray(shares, coordinates, ("layer", "head", "cluster"), attrs={"units": "share of matrices"})
+
+    @property
+    def mix_entropy(self) -> "xr.DataArray":
+        """Entropy of each head's mix in bits [layer, head]: 0 = always the same pattern. No cluster counts as one."""
+        import xarray as xr
+
+        shares = self.mix.values
+        shares = np.concatenate([shares, 1 - shares.sum(-1, keepdims=True)], axis=-1).clip(min=0)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            bits = -np.where(shares > 0, shares * np.log2(shares), 0).sum(-1)
+        bits = np.where(np.isnan(shares).any(-1), np.nan, np.abs(bits))
+        return xr.DataArray(bits, dims=("layer", "head"), attrs={"units": "bits"})
+
+    @property
+    def content_dependence(self) -> "xr.DataArray":
+        """How far the image decides, over all images of the run [layer, head], 0 to 1; NaN where there is no head.
+
+        Attributes say at which resolution, and over which images the mean was taken.
+        """
+        return self.content_dependence_of(None)
+
+    def content_dependence_of(self, images: Sequence[int] | None) -> "xr.DataArray":
+        """The same over some images only; above 1 where they are far from the run's mean and near uniform."""
+        import xarray as xr
+
+        values = content_dependence(*(self._streamed(name, images) for name in (DEVIATION, ENERGY)))
+        sample, full = self._run.manifest.patterns, self._run.manifest.options.mean_attention
+        attributes = {
+            "units": "0 to 1",
+            "resolution": "full" if full or sample is None else f"common ({sample.side} x {sample.side})",
+            "mean": "over all images" if full else "over the sample",
+        }
+        return xr.DataArray(values, dims=("layer", "head"), attrs=attributes)
+
+    def typical(self, layer: int, head: int, n: int = 5) -> Typical:
+        """The `n` images nearest to a head's mean matrix and the `n` farthest, of all images: columns image, deviation.
+
+        Raises
+        ------
+        InvalidArgument: there is no such head.
+        """
+        import pandas as pd
+
+        counts = self._run.manifest.model.n_heads
+        if not (0 <= layer < len(counts) and 0 <= head < counts[layer]):
+            raise InvalidArgument(f"cannot read head {head} of layer {layer}: the run has no such head")
+        deviation = self._run.measure(DEVIATION)[:, layer, head]
+        order = np.argsort(deviation, kind="stable")[: int(np.isfinite(deviation).sum())]
+        chosen = (order[:n], order[::-1][:n])
+        return Typical(*(pd.DataFrame({"image": rows, "deviation": deviation[rows]}) for rows in chosen))
+
+    def matrix(self, number: int) -> Float16[np.ndarray, "query key"]:
+        """A sampled matrix at the common size: CLS, the other prefix tokens together, then cells of patches."""
+        row = self._number(number)
+        return read_region(self._run.path, MATRICES, (slice(row, row + 1),))[0]
+
+    def nearest(self, number: int, n: int = 8) -> "pd.DataFrame":
+        """The `n` matrices most like one, nearest first: matrix, image, layer, head, distance (Euclidean, of codes).
+
+        Codes are those of the chosen space.
+        """
+        row = self._number(number)
+        codes = self._codes
+        distance = np.linalg.norm(codes - codes[row], axis=1)
+        distance[row] = np.inf
+        order = np.argsort(distance, kind="stable")[: min(max(n, 0), len(codes) - 1)]
+        frame = self._points.loc[order, ["image", "layer", "head"]]
+        frame.insert(0, "matrix", order)
+        return frame.assign(distance=distance[order]).reset_index(drop=True)
+
+    @property
+    def medoids(self) -> Float16[np.ndarray, "cluster query key"]:
+        """The most central matrix of each cluster."""
+        if self.space == self.chosen:
+            return read_region(self._run.path, MEDOIDS)
+        return np.stack([self.matrix(cluster["medoid"]) for cluster in self._described["clusters"]])
+
+    @property
+    def prototypes(self) -> Float16[np.ndarray, "cluster query key"]:
+        """What each cluster of the chosen space stands for: its centre decoded, or its members' mean.
+
+        Raises
+        ------
+        NotAvailable: seen by the space that was not chosen.
+        """
+        if self.space != self.chosen:
+            raise NotAvailable(
+                f"cannot read prototypes of the space {self.space}: the run keeps those of {self.chosen}",
+                "`run.patterns.prototypes` are of the chosen space.",
+            )
+        return read_region(self._run.path, PROTOTYPES)
+
+    @property
+    def given_names(self) -> dict[int, str]:
+        """The user's names of this space's clusters, by cluster."""
+        return {int(cluster): name for cluster, name in _read_names(self._run.path).get(self.space, {}).items()}
+
+    def rename(self, cluster: int, name: str | None) -> None:
+        """Give a cluster a name of one's own, kept in the run; None goes back to the automatic one.
+
+        Raises
+        ------
+        InvalidArgument: no such cluster, or a name that is empty, longer than 60 characters or more than one line.
+        StorageError: the run folder cannot be written.
+        """
+        n_clusters = len(self._described["clusters"])
+        if not 0 <= cluster < n_clusters:
+            raise InvalidArgument(f"cannot rename pattern {cluster}: the run has {n_clusters}, counted from 0")
+        names = _read_names(self._run.path)
+        given = {key: kept for key, kept in names.get(self.space, {}).items() if key != str(cluster)}
+        if name is not None:
+            given[str(cluster)] = _checked_name(cluster, name)
+        with storage_errors(self._run.path):
+            write_json(self._run.path / NAMES, names | {self.space: given}, indent=1)
+
+    def importance(self, metric: str, mode: str = "head") -> "pd.DataFrame":
+        """What pruning does where a head holds a pattern: one row a cluster, over its sampled matrices with a value.
+
+        Columns: name, n, mean, median (unit of the metric), share (of the whole effect of all sampled matrices), heads
+        (whose main pattern it is).
+        """
+        import pandas as pd
+
+        table, clusters = self.table, self.clusters
+        effect = self._run.effect(metric, mode)[table["image"], table["layer"], table["head"]].astype(np.float64)
+        main = main_patterns(self.mix.values)[0]
+        total = np.nansum(effect)
+        rows = []
+        for cluster, name in clusters["name"].items():
+            own = effect[(table["cluster"] == cluster).to_numpy() & np.isfinite(effect)]
+            rows.append(
+                {
+                    "name": name,
+                    "n": len(own),
+                    "mean": float(own.mean()) if len(own) else np.nan,
+                    "median": float(np.median(own)) if len(own) else np.nan,
+                    "share": float(own.sum() / total) if total else np.nan,
+                    "heads": int((main == cluster).sum()),
+                }
+            )
+        return pd.DataFrame(rows, index=clusters.index)
+
+    @property
+    def repeated(self) -> "pd.DataFrame":
+        """Heads that repeat a pattern, candidates for redundancy: one row a cluster that at least two heads hold.
+
+        A head holds a pattern when it shows it in at least 80 % of its images. Columns: cluster, name, heads (a list
+        of (layer, head)), content_dependence (their mean).
+        """
+        import pandas as pd
+
+        (main, share), dependence = main_patterns(self.mix.values), self.content_dependence.values
+        rows = []
+        for cluster, name in self.clusters["name"].items():
+            heads = [(int(i), int(j)) for i, j in np.argwhere((main == cluster) & (share >= HOLDS))]
+            if len(heads) > 1:
+                mean = float(np.mean([dependence[head] for head in heads]))
+                rows.append({"cluster": cluster, "name": name, "heads": heads, "content_dependence": mean})
+        return pd.DataFrame(rows, columns=["cluster", "name", "heads", "content_dependence"])
+
+    @cached_property
+    def _points(self) -> "pd.DataFrame":
+        frame = read_tables([self._run.path / POINTS_TABLE], POINTS)
+        frame.index.name = "matrix"
+        return frame
+
+    @cached_property
+    def _codes(self) -> Float[np.ndarray, "matrix channel"]:
+        return read_region(self._run.path, CODES).astype(np.float32)
+
+    @property
+    def _described(self) -> Mapping[str, Any]:
+        return self._document["spaces"][self.space]
+
+    def _number(self, number: int) -> int:
+        if not 0 <= number < len(self._points):
+            raise InvalidArgument(f"cannot read matrix {number}: the run has {len(self._points)}, counted from 0")
+        return int(number)
+
+    def _counts(self, images: Sequence[int] | None) -> tuple[np.ndarray, PerHead]:
+        """Sampled matrices of each head in each cluster [layer, head, cluster], and in all (NaN for no head)."""
+        model, table = self._run.manifest.model, self.table
+        if images is not None:
+            table = table[table["image"].isin(list(images))]
+        heads = (model.n_layers, max(model.n_heads))
+        total = np.zeros(heads)
+        np.add.at(total, (table["layer"], table["head"]), 1)
+        for layer, n_heads in enumerate(model.n_heads):
+            total[layer, n_heads:] = np.nan
+        counts = np.zeros((*heads, len(self._described["clusters"])))
+        members = table[table["cluster"] >= 0]
+        np.add.at(counts, (members["layer"], members["head"], members["cluster"]), 1)
+        return counts, total
+
+    def _streamed(self, name: str, images: Sequence[int] | None) -> np.ndarray:
+        values = self._run.measure(name)
+        return values if images is None else values[np.asarray(images, dtype=np.int64)]
+
+
+def content_dependence(
+    deviation: Float[np.ndarray, "image layer head"], energy: Float[np.ndarray, "image layer head"]
+) -> PerHead:
+    """Sum of the deviations over the sum of the energies; images that are NaN are left out, 0/0 is NaN."""
+    known = np.isfinite(deviation) & np.isfinite(energy)
+    sums = [np.where(known, values, 0).sum(0, dtype=np.float64) for values in (deviation, energy)]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(known.any(0), sums[0] / sums[1], np.nan)
+
+
+def main_patterns(mix: Float[np.ndarray, "layer head cluster"]) -> tuple[np.ndarray, PerHead]:
+    """The largest cluster of each head and its share; -1 and NaN where there is no head or no cluster."""
+    known = np.nan_to_num(mix).sum(-1) > 0
+    largest = np.nan_to_num(mix, nan=-1).argmax(-1)
+    share = np.take_along_axis(mix, largest[..., None], -1)[..., 0]
+    return np.where(known, largest, -1), np.where(known, share, np.nan)
+
+
+def require_patterns(run: "Run") -> None:
+    """Raise NotAvailable with what to do, unless the run has patterns."""
+    manifest, again = run.manifest, "Analyse again into another folder: `vitscope analyze` learns patterns by default."
+    if manifest.schema_version < 3:
+        raise NotAvailable(
+            f"cannot read patterns: the run is of format {manifest.schema_version}, which has none (they came with 3)",
+            again,
+        )
+    if manifest.patterns is None:
+        raise NotAvailable("cannot read patterns: the run was analysed without (--patterns 0)", again)
+    if not run.has_patterns:
+        running = "They come last; wait, or go on with the same `vitscope analyze` and --resume if it was stopped."
+        raise NotAvailable("cannot read patterns: they are not learned yet", running)
+
+
+def _read_document(run: Path) -> Mapping[str, Any]:
+    try:
+        document = read_json(run / CLUSTERS)
+        if set(document) >= {"chosen", "verdict", "patterns", "spaces"}:
+            return document
+        reason = "keys are missing"
+    except (OSError, ValueError, TypeError) as error:
+        reason = type(error).__name__
+    raise RunError(
+        f"cannot read the patterns of {run}: {CLUSTERS} is damaged ({reason})",
+        "Run the analysis again with --resume to repair it.",
+    )
+
+
+def _read_names(run: Path) -> dict[str, dict[str, str]]:
+    try:
+        return read_json(run / NAMES)
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise RunError(
+            f"cannot read the names of the patterns of {run}: {NAMES} is damaged ({type(error).__name__})",
+            "Delete the file: the patterns have their automatic names again.",
+        ) from error
+
+
+def _checked_name(cluster: int, name: str) -> str:
+    stripped = " ".join(name.split())
+    if not stripped or len(stripped) > _LONGEST_NAME or not stripped.isprintable():
+        raise InvalidArgument(
+            f"cannot name pattern {cluster} {json.dumps(name[:80])}: expected 1 to {_LONGEST_NAME} printable characters"
+        )
+    return stripped
