@@ -151,6 +151,7 @@ class Keyboard:
         settled(self.page)
 
     def back_to_explore(self):
+        self.page.keyboard.press("F6")  # out of a list of choices, where letters choose
         self.page.keyboard.press("g")
         self.page.keyboard.press("e")
         settled(self.page)

@@ -3,7 +3,7 @@ import { decode, decodeScope, encode } from '../src/core/address';
 import { amend, begin, commit, go, present } from '../src/core/history';
 import { OPTIONS, type Options } from '../src/core/options';
 import { EVERYTHING, inside, lassoOf, LASSO_STEPS, rowsInScope, type Point } from '../src/core/scope';
-import { initialState, reduce, type Intent, type State } from '../src/core/state';
+import { initialState, reduce, type Intent, type Stays, type State } from '../src/core/state';
 import { defaultQuery, patchAt, tokenAt, tokenName } from '../src/core/tokens';
 import { images, run } from './fixtures';
 
@@ -31,11 +31,14 @@ describe('reduce', () => {
       { kind: 'query', query: 0 },
       { kind: 'direction', direction: 'from' },
     ];
-    for (const intent of nothing) expect(reduce(state, intent, RUN.tokens)).toBe(state);
+    for (const intent of nothing) expect(reduce(state, intent, RUN.tokens, () => true)).toBe(state);
   });
-  it('lets go of the image when the scope changes', () => {
+  it('lets go of the image where it leaves the scope', () => {
     const state = { ...initialState('jsd'), image: 3 };
-    expect(reduce(state, { kind: 'scope', scope: { classes: [1] } }, RUN.tokens).image).toBeNull();
+    const oneClass: Intent = { kind: 'scope', scope: { classes: [1] } };
+    expect(reduce(state, oneClass, RUN.tokens, () => false).image).toBeNull();
+    const stays: Stays = (image, scope) => image === 3 && scope.classes[0] === 1;
+    expect(reduce(state, oneClass, RUN.tokens, stays).image).toBe(3);
   });
 });
 
@@ -180,11 +183,11 @@ describe('a preset', () => {
   const state = initialState('jsd');
   it('changes several things in one step', () => {
     const scope = { ...EVERYTHING, correct: 'wrong' as const };
-    const next = reduce(state, { kind: 'preset', words: 'x', change: { view: 'image', scope }, options: { strength: 'table' } }, RUN.tokens);
+    const next = reduce(state, { kind: 'preset', words: 'x', change: { view: 'image', scope }, options: { strength: 'table' } }, RUN.tokens, () => true);
     expect(next).toEqual({ ...state, view: 'image', scope, options: { ...state.options, strength: 'table' } });
   });
   it('is no step when everything is so already', () => {
     const same: Intent = { kind: 'preset', words: 'x', change: { scope: { ...EVERYTHING }, heads: null }, options: { strength: 'curves' } };
-    expect(reduce(state, same, RUN.tokens)).toBe(state);
+    expect(reduce(state, same, RUN.tokens, () => true)).toBe(state);
   });
 });

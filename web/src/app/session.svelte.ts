@@ -177,7 +177,7 @@ export class Session {
 
   /** Do what an intent says; `replace` for a gesture that goes on. */
   send = (intent: Intent, replace = false): void => {
-    const next = reduce(this.state, intent, this.run.tokens);
+    const next = reduce(this.state, intent, this.run.tokens, this.#stays);
     if (next === this.state) return;
     this.notice = null;
     const address = encode(next, this.run, this.#kept);
@@ -271,6 +271,10 @@ export class Session {
     const shown = this.inScope.filter((row) => attentionAnswer(this.run, this.images, row, query, 'from').kind === 'yes');
     return firstImage(this.images, shown.length ? shown : this.inScope, this.values, this.cells);
   }
+
+  /** One of the user's own images is in no scope, and leaves none. */
+  #stays = (image: number, scope: State['scope']): boolean =>
+    image >= this.run.nImages || rowsInScope(this.images, scope, this.#scopeData()).rows.includes(image);
 
   #scopeData(): ScopeData {
     return {

@@ -70,8 +70,11 @@ export function initialState(metric: string): State {
   };
 }
 
+/** Whether the focus image is still there in another scope. */
+export type Stays = (image: number, scope: Scope) => boolean;
+
 /** The state after an intent; the very same object when nothing changes, so that no history entry is made. */
-export function reduce(state: State, intent: Intent, tokens: TokenInfo): State {
+export function reduce(state: State, intent: Intent, tokens: TokenInfo, stays: Stays): State {
   switch (intent.kind) {
     case 'view':
       return merged(state, { view: intent.view });
@@ -83,7 +86,7 @@ export function reduce(state: State, intent: Intent, tokens: TokenInfo): State {
       return merged(state, { mode: intent.mode });
     case 'scope': {
       const scope = { ...state.scope, ...intent.scope };
-      return sameScope(scope, state.scope) ? state : { ...state, scope, image: null };
+      return sameScope(scope, state.scope) ? state : inScope(state, scope, stays);
     }
     case 'image':
       return merged(state, { image: intent.image, ...(intent.open ? { view: 'image' as const } : {}) });
@@ -115,8 +118,13 @@ export function reduce(state: State, intent: Intent, tokens: TokenInfo): State {
     case 'back':
       if (state.heads) return { ...state, heads: null };
       if (state.head) return { ...state, head: null };
-      return sameScope(state.scope, EVERYTHING) ? state : { ...state, scope: EVERYTHING, image: null };
+      return sameScope(state.scope, EVERYTHING) ? state : inScope(state, EVERYTHING, stays);
   }
+}
+
+/** Another scope; the user's image is given up only where it has left it. */
+function inScope(state: State, scope: Scope, stays: Stays): State {
+  return { ...state, scope, image: state.image !== null && stays(state.image, scope) ? state.image : null };
 }
 
 export const sameHead = (a: HeadRef, b: HeadRef): boolean => a.layer === b.layer && a.head === b.head;
