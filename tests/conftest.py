@@ -8,6 +8,7 @@ import pytest
 
 CHECKED = ("measures", "models.block", "models.parity", "models.timm_vit", "models.timm_eva", "models.timm_beit")
 CHECKED += ("engine.forward", "engine.reduce", "engine.references", "engine.regions", "engine.sweep")
+CHECKED += ("patterns.common", "patterns.features", "patterns.naming")
 # Not the modules that answer a user's wrong types with a sentence of their own.
 jaxtyping.install_import_hook([f"vitscope.{name}" for name in CHECKED], "beartype.beartype")
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import jaxtyping
 import pytest
 import torch
-from attention_cases import LAYOUTS, random_attention
 
+from attention_cases import LAYOUTS, random_attention
 from closeness import assert_close
 from vitscope import measures
 from vitscope.errors import InvalidArgument, NotAttention

@@ -4,10 +4,10 @@ import math
 
 import pytest
 import torch
-from attention_cases import random_attention
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from attention_cases import random_attention
 from closeness import assert_close
 from vitscope import measures
 from vitscope.tokens import TokenLayout

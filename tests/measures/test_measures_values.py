@@ -4,8 +4,8 @@ import math
 
 import pytest
 import torch
-from attention_cases import LAYOUTS, random_attention
 
+from attention_cases import LAYOUTS, random_attention
 from closeness import assert_close
 from reference import measures as twin
 from vitscope import measures

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from planted import CLS, planted_run
+from planted_runs import CLS, planted_run
 
 from synthetic_run import STRONG, synthetic_run
 from vitscope.report import headline, show, summary

@@ -58,7 +58,7 @@ def common_matrix(
     check_layout(attention, tokens)
     attention = widen(attention)
     mean, total = _cells(tokens, attention.dtype, attention.device)
-    return mean @ attention @ total.mT
+    return mean @ (attention @ total.mT)  # in this order the large product is one over all matrices
 
 
 def offset_view(
@@ -91,9 +91,8 @@ def check_layout(attention: Float[Tensor, "*batch query key"], tokens: TokenLayo
     """Refuse a matrix that is not tokens x tokens; a cheap look at the shape, not at the numbers."""
     if attention.shape[-2:] != (tokens.n_tokens, tokens.n_tokens):
         raise NotAttention(
-            f"cannot bring attention of {attention.shape[-2]} queries x {attention.shape[-1]} keys to a common size: "
-            f"the token layout has {tokens.n_tokens} tokens ({tokens.n_prefix} prefix + {tokens.rows} x {tokens.cols} "
-            "patches)",
+            f"cannot describe attention of {attention.shape[-2]} queries x {attention.shape[-1]} keys: the token "
+            f"layout has {tokens.n_tokens} tokens ({tokens.n_prefix} prefix + {tokens.rows} x {tokens.cols} patches)",
             "Give the TokenLayout of the model that made the matrix (`model.tokens`).",
         )
 
@@ -111,7 +110,7 @@ def offset_sums(
     pairs = blocks.transpose(-3, -2).flatten(-4, -3).flatten(-2, -1)
     down = _folding(rows, reach[0], attention.dtype, attention.device)
     right = _folding(cols, reach[1], attention.dtype, attention.device)
-    return down @ pairs @ right.mT
+    return down @ (pairs @ right.mT)
 
 
 @lru_cache(maxsize=8)

@@ -23,18 +23,64 @@ FEATURES: Final = (
     "distance", "entropy", "breadth", "cls_entropy", "nmi", "sink", "largest_key", "second_key",
     "near", "row", "column", "equivariance", "same_map", "same_region",
 )  # fmt: skip
-"""Names of the features, in the order of the last axis of `features`, which says what they are."""
+"""Names of the features, in the order of the last axis of `features`, which defines them."""
 
 _RINGS: Final = ((1, 2), (2, 3), (3, 4), (4, 8), (8, None))
 _NEAR: Final = 7
 _MOST_SINK: Final = 16.0
-_NOTHING: Final = 1e-6
+_NOTHING: Final = 1e-5
+"""Variance below this part of the energy may be rounding in float32; it counts as none."""
 
 
 def features(
     attention: Float[Tensor, "*batch query key"], tokens: TokenLayout, summary: Summary | None = None
 ) -> Float[Tensor, "*batch feature"]:
-    """Every feature of each matrix; the last axis goes with `FEATURES`."""
+    """Every feature of each matrix; the last axis goes with `FEATURES`.
+
+    The rows are not checked to be attention. `summary` is `measures.summarise` of the same matrices, where it is at
+    hand (a third of the work).
+
+    Mean over the patches, as shares of a row
+        self, ring_1 .. ring_8_on: mass by hop (`ring_mass`). to_cls, to_other: mass on CLS, on the other prefix tokens.
+        largest_key, second_key: mean weight of the two keys, CLS left out, that get most. near, row, column: mass
+        within `near_reach` hops, on the own row, on the own column, above chance: (share - u) / (1 - u) with u what
+        uniform attention gives; 0 = by chance, 1 = all, negative = less than by chance.
+    Of CLS
+        cls_self, cls_to_patches: its mass on itself and on patches. cls_entropy: of its row, share of log n_token.
+    Spread
+        distance: `mean_distance` as a share of the image diagonal. entropy: mean over queries, share of log n_token.
+        breadth: e to that mean entropy, share of the tokens. nmi: `nmi`. sink: log2 of `sink`'s ratio, at most 16.
+    Shape of the patch->patch part, on square roots r of the weights (a few large ones would decide alone otherwise)
+        equivariance: share of the variance of r_ij that the relative offset of i and j explains. same_map: correlation
+        of r_ij and r_i'j, deviations from the query's mean, over neighbouring queries i, i'. same_region: of r_ij and
+        r_ij' over neighbouring keys j, j'. Both are the smaller one of neighbours in a row and in a column; an axis of
+        one patch does not count.
+
+    Returns
+    -------
+    Finite numbers, the shares in [0, 1], the correlations in [-1, 1]. What a layout lacks (CLS) and what has nothing to
+    vary counts 0.
+
+    Raises
+    ------
+    NotAttention: the matrix does not fit the token layout.
+
+    Invariants
+    ----------
+    Uniform attention gives near = row = column = equivariance = same_map = same_region = 0, entropy = breadth = 1;
+    identity gives self = near = row = column = equivariance = nmi = 1.
+
+    Source
+    ------
+    The measures of strength and spread: there. near, row, column, same_map, same_region: ours.
+
+    Example
+    -------
+    >>> tokens = TokenLayout(prefix=("cls",), rows=2, cols=2, patch=(16, 16))
+    >>> found = features(torch.full((5, 5), 0.2), tokens)
+    >>> found[FEATURES.index("to_cls")], found[FEATURES.index("row")].abs() < 1e-6
+    (tensor(0.2000), tensor(True))
+    """
     check_layout(attention, tokens)
     attention = widen(attention)
     summary = summarise(attention, tokens) if summary is None else summary
@@ -67,12 +113,13 @@ def _of_summary(summary: Summary, tokens: TokenLayout) -> list[Tensor]:
 def _of_block(attention: Tensor, tokens: TokenLayout) -> list[Tensor]:
     """The other features, from the matrices themselves [block, query, key]."""
     farthest = (tokens.rows - 1, tokens.cols - 1)
-    roots = attention[..., tokens.patches, tokens.patches].sqrt()
+    roots = attention.sqrt()
+    between_patches = roots[..., tokens.patches, tokens.patches]
     return [
         *_largest_keys(attention, tokens),
         *_in_place(offset_sums(attention, tokens, farthest), tokens),
-        _equivariance(roots, offset_sums(attention.sqrt(), tokens, farthest), tokens),
-        *_coherence(roots, tokens),
+        _equivariance(between_patches, offset_sums(roots, tokens, farthest), tokens),
+        *_coherence(between_patches, tokens),
     ]
 
 
@@ -89,15 +136,24 @@ def _largest_keys(attention: Tensor, tokens: TokenLayout) -> list[Tensor]:
 def _in_place(offsets: Tensor, tokens: TokenLayout) -> list[Tensor]:
     """Share of the weight of patches on patches near by, on the own row and on the own column, above chance."""
     down, right, reach = tokens.rows - 1, tokens.cols - 1, near_reach(tokens)
-    pairs = _pairs(tokens, offsets.dtype, offsets.device)
-    every = slice(None)
-    near = (slice(max(0, down - reach), down + reach + 1), slice(max(0, right - reach), right + reach + 1))
-    found = []
-    for where in (near, (slice(down, down + 1), every), (every, slice(right, right + 1))):
-        chance = (pairs[where].sum() / (tokens.n_patches * tokens.n_tokens)).item()
-        share = offsets[..., where[0], where[1]].sum((-2, -1)) / tokens.n_patches
-        found.append((share - chance) / (1 - chance) if chance < 1 else torch.zeros_like(share))
-    return found
+    near = offsets[..., max(0, down - reach) : down + reach + 1, max(0, right - reach) : right + reach + 1]
+    pairs_near = _pairs_within(tokens.rows, reach) * _pairs_within(tokens.cols, reach)
+    return [
+        _above_chance(near.sum((-2, -1)), pairs_near, tokens),
+        _above_chance(offsets[..., down, :].sum(-1), tokens.n_patches * tokens.cols, tokens),
+        _above_chance(offsets[..., right].sum(-1), tokens.n_patches * tokens.rows, tokens),
+    ]
+
+
+def _above_chance(total: Tensor, pairs: int, tokens: TokenLayout) -> Tensor:
+    """(share - u) / (1 - u) of the weight on so many of all pairs; 0 where those are all pairs there are."""
+    share, chance = total / tokens.n_patches, pairs / (tokens.n_patches * tokens.n_tokens)
+    return (share - chance) / (1 - chance) if chance < 1 else torch.zeros_like(share)
+
+
+def _pairs_within(size: int, reach: int) -> int:
+    """How many pairs of places along an axis are at most `reach` apart."""
+    return sum(max(0, size - abs(offset)) for offset in range(-reach, reach + 1))
 
 
 def _equivariance(roots: Tensor, offsets: Tensor, tokens: TokenLayout) -> Tensor:

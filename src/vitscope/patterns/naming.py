@@ -23,6 +23,11 @@ RIVAL: Final = 0.5
 BROAD: Final = 0.6
 """Share of the tokens that a query effectively looks at (e to its entropy). Weights that scatter log-normally around
 even ones by a factor of e leave 0.61: beyond that some keys visibly stand out."""
+EVEN: Final = 0.85
+"""From here up nothing visibly stands out (the same scatter by a factor of 1.8 or less), whatever shape is left."""
+SHAPE: Final = 0.6
+"""Between `BROAD` and `EVEN` neighbouring keys must correlate by less than this either way: a broad matrix that favours
+one half of the image, or every other patch, is not uniform."""
 SAME_MAP: Final = 0.5
 """Correlation of the maps of neighbouring queries (one patch apart, not shifted): half of what varies is shared."""
 SAME_REGION: Final = 0.4
@@ -164,7 +169,9 @@ def _line(table: Mapping[str, Values], line: str, across: str) -> Values:
 
 
 def _uniform(table: Mapping[str, Values]) -> Values:
-    return _at_least(table["breadth"], BROAD)
+    shapeless = (_at_most(np.abs(table["same_region"]), SHAPE), _at_most(table["equivariance"], POSITION))
+    broad = np.minimum.reduce([_at_least(table["breadth"], BROAD), *shapeless])
+    return np.maximum(broad, _at_least(table["breadth"], EVEN))
 
 
 def _content_blob(table: Mapping[str, Values]) -> Values:
@@ -173,10 +180,9 @@ def _content_blob(table: Mapping[str, Values]) -> Values:
         _at_least(table["same_map"], SAME_MAP),
         _at_least(table["same_region"], SAME_REGION),
         _at_most(table["equivariance"], POSITION),
-        _at_most(table["breadth"], BROAD),
         *places,
     ]
-    return np.minimum.reduce(conditions)
+    return np.where(_uniform(table) < 0.5, np.minimum.reduce(conditions), 0)
 
 
 _RULES: Final = {
@@ -217,15 +223,17 @@ _RULES: Final = {
         _cls_sink,
     ),
     "uniform": _Rule(
-        f"Queries look at {BROAD:.0%} of the tokens or more (e to the entropy of their weights).",
-        ("breadth", "entropy", "largest_key"),
+        f"Queries look at {BROAD:.0%} of the tokens or more (e to the entropy of their weights), and below {EVEN:.0%} "
+        f"what varies has no shape: neighbouring keys correlate by at most {SHAPE} either way, relative offset "
+        f"explains at most {POSITION:.0%}.",
+        ("breadth", "same_region", "equivariance", "largest_key"),
         _uniform,
     ),
     "content blob": _Rule(
         f"Queries look at regions of several patches that do not move along with the query: neighbouring queries see "
         f"the same map (correlation at least {SAME_MAP}), neighbouring keys are looked at together (at least "
-        f"{SAME_REGION}), relative offset explains at most {POSITION:.0%}, and queries look at fewer than {BROAD:.0%} "
-        f"of the tokens; no more than {MOST:.0%} goes to the patch itself, to CLS or to one key.",
+        f"{SAME_REGION}), relative offset explains at most {POSITION:.0%}; no more than {MOST:.0%} goes to the patch "
+        "itself, to CLS or to one key, and the rule of uniform does not hold.",
         ("same_map", "same_region", "equivariance", "breadth", "largest_key"),
         _content_blob,
     ),
