@@ -24,6 +24,18 @@ describe('selected', () => {
   });
 });
 
+describe('means of many images', () => {
+  it('leaves out what is missing, whichever images are taken together', () => {
+    const values = Float32Array.from({ length: 3 * 11 }, (_, i) => (i % 3 === 2 || i === 12 || i === 30 ? NaN : i * i));
+    const rows = Int32Array.from({ length: 11 }, (_, i) => i);
+    const naive = [0, 1, 2].map((column) => {
+      const known = [...rows].map((row) => values[3 * row + column]!).filter((value) => value === value);
+      return known.reduce((a, b) => a + b, 0) / known.length;
+    });
+    expect([...means(values, 3, rows)]).toEqual(naive);
+  });
+});
+
 describe('means', () => {
   it('leave gaps out', () => {
     const found = means(Float32Array.from([1, NaN, NaN, 3, 4, NaN, 5, 6, NaN]), 3, Int32Array.from([0, 1, 2]));
@@ -38,6 +50,25 @@ describe('spearman', () => {
     expect(spearman([1, 2, 2, 4], [4, 3, 3, 1])).toBeCloseTo(-1, 12);
     expect(spearman([1, NaN, 2, 3], [2, 9, 4, 6])).toBeCloseTo(1, 12);
     expect(spearman([1, 1, 1], [1, 2, 3])).toBeNaN();
+  });
+});
+
+describe('summarise of few or many of the images', () => {
+  // Signs, ties, infinities, -0 and missing values; the images asked about stand among others that must not count.
+  const column = Float32Array.from({ length: 40 }, (_, i) => [Math.sin(i * 7) * 10, -0, 2, NaN, i - 20, 0][i % 6]!);
+  column[7] = -Infinity;
+  column[8] = Infinity;
+  it.each([40, 4000])('is the same by sorting once and by selection: 20 of %i', (n) => {
+    const values = new Float32Array(2 * n).fill(99);
+    column.forEach((value, row) => (values[2 * row + 1] = value));
+    const rows = Int32Array.from({ length: 20 }, (_, i) => i + 5);
+    const known = Float64Array.from(rows, (row) => column[row]! + 0).filter((value) => value === value).sort();
+    const found = summarise(values, 2, rows);
+    expect(found.n[1]).toBe(known.length);
+    expect([found.q1[1]! + 0, found.median[1]! + 0, found.q3[1]! + 0]).toEqual([0.25, 0.5, 0.75].map((share) => quantile(known, share) + 0));
+    const finite = summarise(values, 2, rows.filter((row) => Number.isFinite(column[row]) || column[row] !== column[row]));
+    const sum = known.filter(Number.isFinite).reduce((a, b) => a + b, 0);
+    expect(finite.mean[1]).toBeCloseTo(sum / known.filter(Number.isFinite).length, 12);
   });
 });
 

@@ -15,28 +15,92 @@ export function summarise(values: Float32Array, width: number, rows: Int32Array)
   const column = (): Float64Array => new Float64Array(width).fill(NaN);
   const [mean, median, q1, q3, consistency] = [column(), column(), column(), column(), column()];
   const n = new Int32Array(width);
-  const sample = new Float32Array(rows.length);
+  const take = rows.length * SORTING_PAYS > values.length / width ? inOrder(values, width, rows) : unsorted(values, width, rows);
   for (let head = 0; head < width; head++) {
-    let count = 0;
-    let sum = 0;
-    for (const row of rows) {
-      const value = values[row * width + head]!;
-      if (value === value) {
-        sample[count++] = value;
-        sum += value;
-      }
-    }
-    n[head] = count;
+    const sample = take(head);
+    const count = (n[head] = sample.values.length);
     if (count === 0) continue;
-    const [low, middle, high] = quartiles(sample.subarray(0, count));
+    const [low, middle, high] = sample.sorted ? QUARTILES.map((share) => quantile(sample.values, share)) : quartiles(sample.values);
+    let sum = 0;
+    for (let i = 0; i < count; i++) sum += sample.values[i]!;
     mean[head] = sum / count;
-    median[head] = middle;
-    q1[head] = low;
-    q3[head] = high;
-    if (count > 1) consistency[head] = 1 - (high - low) / (high - low + Math.abs(middle));
+    median[head] = middle!;
+    q1[head] = low!;
+    q3[head] = high!;
+    if (count > 1) consistency[head] = 1 - (high! - low!) / (high! - low! + Math.abs(middle!));
   }
   return { n, mean, median, q1, q3, consistency };
 }
+
+const QUARTILES = [0.25, 0.5, 0.75];
+/** So many times more images than are asked about are sooner gone through in order than those are put in order. */
+const SORTING_PAYS = 12;
+
+interface Sample {
+  readonly values: Float32Array;
+  readonly sorted: boolean;
+}
+
+/** The values of a head over some images, NaN left out; good until the next head is asked for. */
+function unsorted(values: Float32Array, width: number, rows: Int32Array): (head: number) => Sample {
+  const sample = new Float32Array(rows.length);
+  return (head) => {
+    let count = 0;
+    for (const row of rows) {
+      const value = values[row * width + head]!;
+      if (value === value) sample[count++] = value;
+    }
+    return { values: sample.subarray(0, count), sorted: false };
+  };
+}
+
+/** As `unsorted`, smallest first: from the order of all images, which is made once. */
+function inOrder(values: Float32Array, width: number, rows: Int32Array): (head: number) => Sample {
+  const sample = new Float32Array(rows.length);
+  const wanted = new Uint8Array(values.length / width);
+  for (const row of rows) wanted[row] = 1;
+  const orders = ordersOf(values, width);
+  return (head) => {
+    let count = 0;
+    const order = orders[head]!;
+    for (let i = 0; i < order.rows.length; i++) if (wanted[order.rows[i]!]) sample[count++] = order.values[i]!;
+    return { values: sample.subarray(0, count), sorted: true };
+  };
+}
+
+interface Order {
+  readonly rows: Uint32Array;
+  readonly values: Float32Array;
+}
+const ordersHeld = new WeakMap<Float32Array, Order[]>();
+
+/** Of each head: its values over all images, smallest first, NaN left out, and which images they are of. */
+function ordersOf(values: Float32Array, width: number): Order[] {
+  const held = ordersHeld.get(values);
+  if (held) return held;
+  const n = values.length / width;
+  const [value, packed] = [new Float32Array(1), new Float64Array(n)];
+  const bits = new Int32Array(value.buffer);
+  const orders = Array.from({ length: width }, (_, head) => {
+    let count = 0;
+    for (let row = 0; row < n; row++) {
+      value[0] = values[row * width + head]!;
+      // A number's bits are in its order (those of negative ones backwards): value and row in one, sorted natively.
+      if (value[0] === value[0]) packed[count++] = (bits[0]! < 0 ? bits[0]! ^ 0x7fffffff : bits[0]!) * ROWS + row;
+    }
+    const both = packed.subarray(0, count).sort();
+    const order = { rows: new Uint32Array(count), values: new Float32Array(count) };
+    for (let i = 0; i < count; i++) {
+      const row = both[i]! - Math.floor(both[i]! / ROWS) * ROWS;
+      order.rows[i] = row;
+      order.values[i] = values[row * width + head]!;
+    }
+    return order;
+  });
+  ordersHeld.set(values, orders);
+  return orders;
+}
+const ROWS = 2 ** 21;
 
 /** Quantile of sorted values with linear interpolation, as NumPy's default. */
 export function quantile(sorted: ArrayLike<number>, share: number): number {
@@ -90,14 +154,22 @@ function select(values: Float32Array, k: number, from: number): number {
 export function means(values: Float32Array, width: number, rows: Int32Array): Float64Array {
   const sums = new Float64Array(width);
   const missing = new Int32Array(width);
-  for (const row of rows) {
-    const start = row * width;
+  const add = (start: number, column: number): void => {
+    const value = values[start + column]!;
+    if (value === value) sums[column]! += value;
+    else missing[column]!++;
+  };
+  // Four images at a time: the sums go through memory a quarter as often.
+  const whole = rows.length - (rows.length % 4);
+  for (let i = 0; i < whole; i += 4) {
+    const [a, b, c, d] = [rows[i]! * width, rows[i + 1]! * width, rows[i + 2]! * width, rows[i + 3]! * width];
     for (let column = 0; column < width; column++) {
-      const value = values[start + column]!;
-      if (value === value) sums[column]! += value;
-      else missing[column]!++;
+      const four = values[a + column]! + values[b + column]! + values[c + column]! + values[d + column]!;
+      if (four === four) sums[column]! += four;
+      else for (const start of [a, b, c, d]) add(start, column);
     }
   }
+  for (let i = whole; i < rows.length; i++) for (let column = 0; column < width; column++) add(rows[i]! * width, column);
   return sums.map((sum, column) => (missing[column]! < rows.length ? sum / (rows.length - missing[column]!) : NaN));
 }
 
