@@ -88,7 +88,7 @@ def test_f6_goes_round_the_parts_of_the_page(open_page, address):
         seen.append(page.evaluate(where))
         if len(seen) > 1 and seen[-1] == seen[0]:
             break
-    assert {"top bar", "scope", "images", "importance", "strength", "mean", "status"} <= set(seen)
+    assert {"top bar", "scope", "images", "importance", "strength", "patterns", "status"} <= set(seen)
     assert len(seen) >= 10, "the filters and the inspector are stops, too"
     page.keyboard.press("Shift+F6")
     assert page.evaluate(where) == seen[-2]
@@ -275,7 +275,7 @@ def test_a_narrow_window_shows_one_pane_and_a_phone_one_column(open_page, addres
     assert page.locator('[data-pane="importance"]').count() == 0
     page.set_viewport_size({"width": 360, "height": 800})
     page.wait_for_selector(".reader")
-    for name in ("importance", "strength", "mean", "images"):
+    for name in ("importance", "strength", "patterns", "images"):
         assert page.locator(f'[data-pane="{name}"]').count() == 1
     for view in VIEWS:
         page.click(f'[data-tab="{view}"]')

@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { HEAD_COLOURS, HEAD_DASHES, luminance, type Rgb, type Theme } from '../src/core/colour';
+import { CLUSTER_COLOURS } from '../src/core/pattern_colours';
 
 const THEMES: readonly Theme[] = ['light', 'dark'];
 const CSS = readFileSync(new URL('../src/app/style.css', import.meta.url), 'utf8');
@@ -38,7 +39,7 @@ describe.each(THEMES)('in the %s theme', (theme) => {
     for (const mark of ['right', 'wrong', 'accent', 'line-strong']) {
       for (const ground of grounds) expect(contrast(colours[mark]!, colours[ground]!), `${mark} on ${ground}`).toBeGreaterThanOrEqual(3);
     }
-    for (const colour of HEAD_COLOURS[theme]) expect(contrast(colour, colours['panel']!), colour).toBeGreaterThanOrEqual(3);
+    for (const colour of [...HEAD_COLOURS[theme], ...CLUSTER_COLOURS[theme]]) expect(contrast(colour, colours['panel']!), colour).toBeGreaterThanOrEqual(3);
   });
 
   it('one of the two rings of the focus is at least 3:1 on any colour at all', () => {
@@ -49,7 +50,7 @@ describe.each(THEMES)('in the %s theme', (theme) => {
   });
 
   it('colours that stand for different things are told apart by the colour-blind', () => {
-    const sets = { correctness: [colours['right']!, colours['wrong']!], heads: HEAD_COLOURS[theme] };
+    const sets = { correctness: [colours['right']!, colours['wrong']!], heads: HEAD_COLOURS[theme], patterns: CLUSTER_COLOURS[theme] };
     for (const [name, set] of Object.entries(sets)) {
       for (const [kind, seen] of Object.entries(SEEN_BY)) {
         for (const [i, a] of set.entries()) {

@@ -47,6 +47,8 @@ export function run(changes: Partial<RunInfo> = {}): RunInfo {
       layouts: ['importance/pca', 'importance/tsne', 'embedding/pca', 'embedding/tsne'],
       mean: true,
       tsneLimit: 3000,
+      patterns: 4,
+      patternsReason: '',
     },
     spread: [],
     hops: 5,

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { decode, decodeScope, encode } from '../src/core/address';
 import { amend, begin, commit, go, present } from '../src/core/history';
 import { OPTIONS, type Options } from '../src/core/options';
+import type { PatternSet } from '../src/core/pattern_set';
 import { EVERYTHING, inside, lassoOf, LASSO_STEPS, rowsInScope, type Point } from '../src/core/scope';
 import { initialState, reduce, type Intent, type Stays, type State } from '../src/core/state';
 import { defaultQuery, patchAt, tokenAt, tokenName } from '../src/core/tokens';
@@ -60,10 +61,10 @@ describe('the address', () => {
   });
 
   it('has a place for each key of the state', () => {
-    const keys = ['direction', 'head', 'heads', 'image', 'maximised', 'metric', 'mode', 'options', 'query', 'scope', 'view'];
+    const keys = ['direction', 'head', 'heads', 'image', 'maximised', 'metric', 'mode', 'options', 'patterns', 'query', 'scope', 'view'];
     expect(Object.keys(initialState('jsd')).sort()).toEqual(keys);
     const addresses = Object.values(OPTIONS).map((option) => option.address);
-    expect(new Set([...addresses, 'v', 's', 'i', 'h', 'hs', 'm', 'r', 'q', 'd', 'f']).size).toBe(addresses.length + 10);
+    expect(new Set([...addresses, 'v', 's', 'i', 'h', 'hs', 'pat', 'm', 'r', 'q', 'd', 'f']).size).toBe(addresses.length + 11);
   });
 
   it('refuses scopes that cannot be read', () => {
@@ -159,7 +160,7 @@ function anyState(pick: Pick, real: () => number): State {
   ) as unknown as Options;
   return {
     view: pick('explore', 'image'),
-    maximised: pick(null, 'images', 'importance', 'strength', 'mean'),
+    maximised: pick(null, 'images', 'importance', 'strength', 'patterns'),
     metric: pick('jsd', 'out_cos'),
     mode: pick('head', 'cp+pc'),
     scope: {
@@ -173,6 +174,11 @@ function anyState(pick: Pick, real: () => number): State {
     image: pick(null, 0, 3),
     head: pick(null, head()),
     heads: pick(null, [], [head()], [{ layer: 0, head: 0 }, { layer: 2, head: 1 }]),
+    patterns: pick<PatternSet | null>(
+      null,
+      { kind: 'clusters', clusters: [0, 3] },
+      { kind: 'lasso', points: lassoOf('', Array.from({ length: 30 }, () => [real(), real()] as const)).points },
+    ),
     query: pick(null, 1, 2, 16),
     direction: pick('from', 'to'),
     options: pick(initialState('jsd').options, options),

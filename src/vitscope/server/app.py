@@ -19,6 +19,7 @@ from vitscope.errors import InvalidArgument
 from vitscope.server import assets, failures
 from vitscope.server.image_routes import router as image_router
 from vitscope.server.live import Live
+from vitscope.server.pattern_routes import router as pattern_router
 from vitscope.server.routes import router
 from vitscope.server.security import LocalOnly
 from vitscope.server.served import Served
@@ -35,6 +36,7 @@ def api() -> FastAPI:
     failures.install(app)
     app.include_router(router)
     app.include_router(image_router)
+    app.include_router(pattern_router)
     return app
 
 

@@ -10,6 +10,7 @@ from vitscope import report
 from vitscope.report.layout import METHODS, TSNE_LIMIT
 from vitscope.server import thumbs
 from vitscope.server.catalogue import METRICS, SPREAD, measure_reason, mode_label, unavailable_reason
+from vitscope.server.describe_patterns import patterns_reason
 from vitscope.server.live import Dropped
 from vitscope.server.served import Served
 from vitscope.server.wire import (
@@ -166,6 +167,8 @@ def capabilities(served: Served) -> Capabilities:
         mean=run.has_mean_attention,
         layouts=[f"{source}/{method}" for source in sources for method in methods],
         tsne_limit=TSNE_LIMIT,
+        patterns=len(run.patterns.clusters) if run.has_patterns else 0,
+        patterns_reason=patterns_reason(run),
     )
 
 

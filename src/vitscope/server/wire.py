@@ -116,6 +116,8 @@ class Capabilities(Wire):
     mean: bool = Field(description="The mean attention over the images is there (it comes once all heads are done).")
     layouts: list[str] = Field(description="Answerable `source/method` of the map of images, e.g. `importance/pca`.")
     tsne_limit: int = Field(description="Images with values, at most, that t-SNE is computed for.")
+    patterns: int = Field(description="Clusters of attention matrices; 0 = none in this run, or not yet.")
+    patterns_reason: str = Field(description="Why there are no patterns, and what to do; empty where there are.")
 
 
 class RunInfo(Wire):
@@ -202,3 +204,80 @@ class DroppedImage(Wire):
     probability: float | None = Field(description="Of the predicted class.")
     top: list[ClassGuess] = Field(description="The most probable classes, at most 5; empty without a classifier.")
     note: str | None = Field(description="An oddity of the file that was handled.")
+
+
+class PatternCluster(Wire):
+    """Attention matrices that look alike. Clusters are numbered by size, 0 = largest."""
+
+    id: int
+    name: str = Field(description="The user's name where one was given, else `autoName`.")
+    auto_name: str = Field(description="By a rule, from what was measured on the members.")
+    rule: str = Field(description="The rule as a sentence, with its thresholds.")
+    confidence: float = Field(description="Share of the members that fulfil the rule.")
+    evidence: dict[str, float | None] = Field(description="Mean over the members of what the rules look at.")
+    size: int = Field(description="Matrices.")
+    medoid: int = Field(description="Number of the matrix in its middle.")
+    x: float = Field(description="Of the medoid on the map.")
+    y: float
+
+
+class PatternSpace(Wire):
+    """One way of seeing the sample, and how good its clusters are."""
+
+    clusters: int
+    silhouette: float | None = Field(description="-1 to 1; higher: clusters lie apart.")
+    stability: float | None = Field(description="Mean adjusted Rand index over seeds; 1 = the same clusters each time.")
+    reconstruction: float | None = Field(description="What is lost when a matrix is rebuilt from its codes.")
+    criterion: str = Field(description="How the number of clusters was chosen.")
+
+
+class PatternsInfo(Wire):
+    """What the sample of attention matrices shows.
+
+    Matrix = place of its image in `images` x number of all heads + flat head, layer by layer.
+    """
+
+    generation: int
+    n_matrices: int
+    images: list[int] = Field(description="Row numbers of the sampled images, ascending.")
+    chosen: str = Field(description="The space that clusters, map and distances are of.")
+    verdict: str = Field(description="Why that one, in one sentence.")
+    spaces: dict[str, PatternSpace]
+    clusters: list[PatternCluster]
+    patterns: list[str] = Field(description="Names of the codes in the column `pattern` of the points.")
+    content: list[list[float | None]] = Field(
+        description="Content dependence [layer][head] over all images: 0 = the same matrix whatever the image, 1 = the "
+        "image alone decides."
+    )
+    resolution: Literal["full", "common"] = Field(description="At which size content dependence was measured.")
+    rename_reason: str = Field(description="Why clusters cannot be renamed; empty where they can.")
+
+
+class NearMatrix(Wire):
+    """A matrix of the sample and how far it is from the one asked about."""
+
+    matrix: int
+    image: int
+    layer: int
+    head: int
+    distance: float = Field(description="Between codes of the chosen space.")
+
+
+class Deviation(Wire):
+    """How far a head's matrix on one image is from its mean over images."""
+
+    image: int
+    deviation: float = Field(description="Squared Frobenius norm.")
+
+
+class TypicalImages(Wire):
+    """Images on which a head's matrix is least and most like its mean, the extreme first."""
+
+    most: list[Deviation] = Field(description="Most typical: the smallest deviations.")
+    least: list[Deviation] = Field(description="Least typical: the largest deviations.")
+
+
+class ClusterName(Wire):
+    """A cluster's new name; null = the automatic one again."""
+
+    name: str | None = Field(description="1 to 60 printable characters; null = the automatic name again.")

@@ -226,6 +226,17 @@ class Patterns:
         return frame.assign(distance=distance[order]).reset_index(drop=True)
 
     @property
+    def medoid_distance(self) -> Float[np.ndarray, " matrix"]:
+        """How far each sampled matrix is from the medoid of its cluster (Euclidean, of codes); NaN = in no cluster.
+
+        Codes are those of the chosen space, as in `nearest`.
+        """
+        codes, cluster = self._codes, self.table["cluster"].to_numpy()
+        medoids = self.clusters["medoid"].to_numpy()
+        distance = np.linalg.norm(codes - codes[medoids[cluster]], axis=1)
+        return np.where(cluster < 0, np.nan, distance).astype(np.float32)
+
+    @property
     def medoids(self) -> Float16[np.ndarray, "cluster query key"]:
         """The most central matrix of each cluster."""
         if self.space == self.chosen:

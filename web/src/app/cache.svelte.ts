@@ -46,6 +46,13 @@ export class Cache<T> {
     return this.#entries.get(key)?.loaded.value ?? null;
   }
 
+  /** A value that came by another way. */
+  put(key: string, generation: number, value: T): void {
+    this.#entries.get(key)?.abort?.abort();
+    this.#entries.set(key, { loaded: { value, failure: null }, generation, abort: null });
+    this.#arrivals++;
+  }
+
   /** Forget failures, so that whoever reads them asks again. */
   retry(): void {
     for (const [key, entry] of this.#entries) if (entry.loaded.failure) this.#entries.delete(key);

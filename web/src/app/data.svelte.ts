@@ -1,8 +1,8 @@
 // The numbers of a run as the views read them: each array by its name, fetched when it is first read, never on hover.
 import type { Summary } from '../core/kernels';
-import type { Direction } from '../core/state';
-import type { DataSource, Layout, MeanMatrices, RolloutChoice } from '../io/source';
-import type { ProgressInfo } from '../io/wire';
+import type { Direction, HeadRef } from '../core/state';
+import type { DataSource, Layout, MeanMatrices, PatternPoints, RolloutChoice } from '../io/source';
+import type { NearMatrix, PatternsInfo, ProgressInfo, TypicalImages } from '../io/wire';
 import { Cache, WAITING, type Loaded } from './cache.svelte';
 
 export type StrengthKind = 'mass' | 'density';
@@ -24,6 +24,11 @@ export class Data {
   readonly #rows = new Cache<Float32Array>(48);
   readonly #matrices = new Cache<Float32Array>(24);
   readonly #rollouts = new Cache<Float32Array>(48);
+  readonly #patterns = new Cache<PatternsInfo>();
+  readonly #points = new Cache<PatternPoints>();
+  readonly #sampled = new Cache<Float32Array>(64);
+  readonly #nearest = new Cache<readonly NearMatrix[]>(32);
+  readonly #typical = new Cache<TypicalImages>(64);
 
   /** The values of a `large` run wait as well: a summary over all its images is shown first. */
   readonly #large: boolean;
@@ -96,9 +101,47 @@ export class Data {
     return this.#rollouts.read(key, FOR_EVER, (signal) => this.source.rollout(image, choice, signal));
   }
 
+  patterns(): Loaded<PatternsInfo> {
+    if (!this.opened) return WAITING;
+    return this.#patterns.read('', this.generation, (signal) => this.source.patterns(signal));
+  }
+
+  patternPoints(): Loaded<PatternPoints> {
+    if (!this.opened) return WAITING;
+    return this.#points.read('', this.generation, (signal) => this.source.patternPoints(signal));
+  }
+
+  /** Medoids and prototypes [2, cluster, 66, 66]. */
+  patternGlyphs(): Loaded<Float32Array> {
+    if (!this.opened) return WAITING;
+    return this.#column('patterns/glyphs', (signal) => this.source.patternGlyphs(signal));
+  }
+
+  patternColumn(what: 'deviation' | 'energy'): Loaded<Float32Array> {
+    return this.#column(`patterns/${what}`, (signal) => this.source.patternColumn(what, signal));
+  }
+
+  patternMatrix(matrix: number): Loaded<Float32Array> {
+    return this.#sampled.read(String(matrix), this.generation, (signal) => this.source.patternMatrix(matrix, signal));
+  }
+
+  nearestMatrices(matrix: number, n: number): Loaded<readonly NearMatrix[]> {
+    return this.#nearest.read(`${matrix}/${n}`, this.generation, (signal) => this.source.nearestMatrices(matrix, n, signal));
+  }
+
+  typicalImages(head: HeadRef): Loaded<TypicalImages> {
+    return this.#typical.read(`${head.layer}.${head.head}`, this.generation, (signal) => this.source.typicalImages(head, signal));
+  }
+
+  /** Name a cluster, in the run itself; what shows it is told. */
+  async renameCluster(cluster: number, name: string | null): Promise<void> {
+    this.#patterns.put('', this.generation, await this.source.renameCluster(cluster, name));
+  }
+
   /** Ask again for what failed. */
   retry(): void {
-    for (const cache of [this.#headline, this.#summaries, this.#columns, this.#layouts, this.#means, this.#rows, this.#matrices, this.#rollouts]) cache.retry();
+    for (const cache of [this.#headline, this.#summaries, this.#columns, this.#layouts, this.#means, this.#rows, this.#matrices, this.#rollouts, this.#patterns, this.#points, this.#sampled, this.#nearest, this.#typical])
+      cache.retry();
   }
 
   #column(key: string, load: (signal: AbortSignal) => Promise<Float32Array>): Loaded<Float32Array> {

@@ -1,9 +1,14 @@
 // Parts of the page that its first paint does not need: each a file of its own, loaded once nothing else is going on.
 import { drawings } from '../views/explore/drawings';
+import type { Session } from './session.svelte';
 
 const IDLE_MS = 300;
 
 export const later = {
+  mean: () => import('../views/explore/MeanPane.svelte'),
+  patterns: () => import('../views/explore/patterns/PatternsView.svelte'),
+  headPatterns: () => import('../views/explore/patterns/HeadPatterns.svelte'),
+  rings: () => import('../views/explore/patterns/HubRings.svelte'),
   image: () => import('../views/image/ImageView.svelte'),
   palette: () => import('./Palette.svelte'),
   help: () => import('./Help.svelte'),
@@ -16,4 +21,10 @@ export function loadLater(): () => void {
     for (const load of [...Object.values(later), ...Object.values(drawings)]) load().catch(() => undefined); // whoever opens it asks again, and is told
   }, IDLE_MS);
   return () => clearTimeout(timer);
+}
+
+/** The patterns of a run that has any, loaded when nothing waits for them. To be called in an effect. */
+export function openPatterns(session: Session): void {
+  if (session.patterns || !session.run.capabilities.patterns || !session.data.opened) return;
+  import('./patterns.svelte').then(({ PatternModel }) => (session.patterns ??= new PatternModel(session)), () => undefined);
 }

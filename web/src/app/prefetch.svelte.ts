@@ -1,5 +1,6 @@
 // Columns that other panes and other choices will need, read one after the other while nothing else is going on, so
 // that a later choice fetches nothing. The likeliest first, and no more than is small together.
+import { tokenCount } from '../core/tokens';
 import type { Loaded } from './cache.svelte';
 import type { Session } from './session.svelte';
 
@@ -34,11 +35,17 @@ export class Prefetch {
   }
 }
 
-function wanted({ data, run, state, cells }: Session): Column[] {
+const MOST_TOKENS = 64;
+
+function wanted({ data, run, state, cells, head }: Session): Column[] {
   const size = run.nImages * cells;
   const metrics = run.metrics.filter((metric) => metric.available);
   const modes = run.modes.filter((mode) => mode.available && mode.name !== 'head');
+  const side = Math.max(MOST_TOKENS, tokenCount(run.tokens));
+  const layers = run.capabilities.mean ? [head.layer, ...run.model.nHeads.keys()] : [];
   return [
+    // Why a head matters names the token that draws all: it is in the mean matrices.
+    ...[...new Set(layers)].map((layer) => ({ bytes: run.model.nHeads[layer]! * side * side, read: () => data.meanMatrices(layer) })),
     ...run.spread.filter((measure) => measure.available).map(({ name }) => ({ bytes: size * FLOAT16, read: () => data.spread(name) })),
     ...metrics.map(({ name }) => ({ bytes: size * FLOAT32, read: () => data.importance(name, 'head') })),
     ...(['density', 'mass'] as const).map((kind) => ({ bytes: size * run.hops * FLOAT16, read: () => data.strength(kind) })),

@@ -17,6 +17,7 @@ import type { DroppedImage, ImageTable, MetricInfo, ModeInfo, ProgressInfo, RunI
 import { Data, type StrengthKind } from './data.svelte';
 import { Intervals } from './intervals.svelte';
 import { OverScope } from './over_scope.svelte';
+import type { PatternModel } from './patterns.svelte';
 import { Travel } from './travel';
 
 /** Attention of the token before is shown no longer than this while the next one's is awaited. */
@@ -26,11 +27,17 @@ const MANY_VALUES = 300_000;
 
 /** What the pointer or the keyboard is on: shown everywhere, never stored, never fetched for. */
 export type Hover =
-  | { readonly kind: 'head'; readonly head: HeadRef }
+  /** On the map of matrices it is one head on one image. */
+  | { readonly kind: 'head'; readonly head: HeadRef; readonly image?: number }
   | { readonly kind: 'image'; readonly image: number }
   /** A token; over a matrix it is the key, and the query it is looked at from is known as well. */
   | { readonly kind: 'token'; readonly token: number; readonly query?: number }
-  | { readonly kind: 'hop'; readonly hop: number };
+  | { readonly kind: 'hop'; readonly hop: number }
+  /** A cluster of matrices. */
+  | { readonly kind: 'cluster'; readonly cluster: number };
+
+/** The image that is pointed at, also where it is one head's matrix on it. */
+export const hoveredImage = (hover: Hover | null): number | null => (hover && 'image' in hover ? (hover.image ?? null) : null);
 
 /** A run that is loaded: the parts that are there from the first paint on. */
 export class Session {
@@ -41,6 +48,8 @@ export class Session {
   progress = $state.raw<ProgressInfo>()!;
   history = $state.raw<History<State>>(begin(initialState('jsd'), 'Open the run'));
   hover = $state.raw<Hover | null>(null);
+  /** What the page knows of patterns: loaded after the first paint, where the run has any. */
+  patterns = $state.raw<PatternModel | null>(null);
   notice = $state<string | null>(null);
   /** Images of the user's own, in the order they were dropped; their numbers follow those of the run. */
   dropped = $state.raw<readonly DroppedImage[]>([]);

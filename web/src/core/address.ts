@@ -2,15 +2,16 @@
 // Defaults are left out. Keys of later versions are kept; what cannot be restored is named, never dropped in silence.
 import type { RunInfo } from '../io/wire';
 import { OPTIONS, parseOption, type OptionKey, type Options } from './options';
-import { EVERYTHING, LASSO_STEPS, type Lasso, type Scope, type ValueRange } from './scope';
+import type { PatternSet } from './pattern_set';
+import { EVERYTHING, LASSO_STEPS, type Lasso, type Point, type Scope, type ValueRange } from './scope';
 import type { HeadRef, PaneName, State, View } from './state';
 import { initialState } from './state';
 import { defaultQuery, patchAt, tokenAt } from './tokens';
 
 const VIEWS: readonly View[] = ['explore', 'image'];
-const PANES: readonly PaneName[] = ['images', 'importance', 'strength', 'mean'];
+const PANES: readonly PaneName[] = ['images', 'importance', 'strength', 'patterns'];
 const OPTION_KEYS = Object.keys(OPTIONS) as OptionKey[];
-const OURS = new Set(['v', 'm', 'r', 's', 'i', 'h', 'hs', 'q', 'd', 'f', ...OPTION_KEYS.map((key) => OPTIONS[key].address)]);
+const OURS = new Set(['v', 'm', 'r', 's', 'i', 'h', 'hs', 'pat', 'q', 'd', 'f', ...OPTION_KEYS.map((key) => OPTIONS[key].address)]);
 
 export interface Restored {
   readonly state: State;
@@ -30,6 +31,7 @@ export function encode(state: State, run: RunInfo, kept: Restored['kept'] = []):
   if (state.heads) pairs.push(['hs', state.heads.map(encodeHead).join(',')]);
   if (state.metric !== initial.metric) pairs.push(['m', state.metric]);
   if (state.mode !== initial.mode) pairs.push(['r', state.mode]);
+  if (state.patterns) pairs.push(['pat', encodePatterns(state.patterns)]);
   if (state.query !== null) pairs.push(['q', encodeQuery(state.query, run)]);
   if (state.direction !== initial.direction) pairs.push(['d', state.direction]);
   if (state.maximised) pairs.push(['f', state.maximised]);
@@ -64,13 +66,14 @@ export function decode(hash: string, run: RunInfo): Restored {
   }
   const state: State = {
     view: oneOf(VIEWS)(path.replace(/^#?\//, '')) ?? initial.view,
-    maximised: restore<PaneName | null>('f', 'pane', null, oneOf(PANES)),
+    maximised: restore<PaneName | null>('f', 'pane', null, (text) => oneOf(PANES)(text === 'mean' ? 'patterns' : text)),
     metric: restore('m', 'metric', initial.metric, available(run.metrics)),
     mode: restore('r', 'pruned part', initial.mode, available(run.modes)),
     scope: restore('s', 'scope', EVERYTHING, (text) => decodeScope(text, run)),
     image: restore<number | null>('i', 'image', null, (text) => whole(text, run.nImages)),
     head: restore<HeadRef | null>('h', 'head', null, (text) => decodeHead(text, run)),
     heads: restore<readonly HeadRef[] | null>('hs', 'heads', null, (text) => decodeHeads(text, run)),
+    patterns: restore<PatternSet | null>('pat', 'patterns', null, (text) => decodePatterns(text, run)),
     query: query === defaultQuery(run.tokens) ? null : query,
     direction: restore('d', 'direction', initial.direction, oneOf(['from', 'to'])),
     options: options as unknown as Options,
@@ -86,7 +89,7 @@ export function encodeScope(scope: Scope): string {
   if (confidence) parts.push(`conf:${confidence.map(String).join(':')}`);
   if (pair) parts.push(`pair:${pair[0]}:${pair[1]}`);
   if (range) parts.push(`range:${[range.metric, range.mode, encodeHead(range.head), range.low, range.high].join(':')}`);
-  if (lasso) parts.push(`lasso:${lasso.map}:${lasso.points.flat().map(digits).join('')}`);
+  if (lasso) parts.push(`lasso:${lasso.map}:${encodeOutline(lasso.points)}`);
   return parts.join(',');
 }
 
@@ -132,11 +135,31 @@ function decodeRange(fields: readonly string[], run: RunInfo): { range: ValueRan
 }
 
 function decodeLasso(map: string, code: string): { lasso: Lasso } | undefined {
-  if (!/^([0-9a-z]{4}){3,64}$/.test(code) || !/^[\w.+/-]+$/.test(map)) return undefined;
-  const points = code.match(/.{4}/g)!.map((corner) => [parseInt(corner.slice(0, 2), 36), parseInt(corner.slice(2), 36)] as const);
-  return points.every((corner) => corner.every((step) => step <= LASSO_STEPS)) ? { lasso: { map, points } } : undefined;
+  const points = decodeOutline(code);
+  return points && /^[\w.+/-]+$/.test(map) ? { lasso: { map, points } } : undefined;
 }
 
+function decodeOutline(code: string): Point[] | undefined {
+  if (!/^([0-9a-z]{4}){3,64}$/.test(code)) return undefined;
+  const points = code.match(/.{4}/g)!.map((corner) => [parseInt(corner.slice(0, 2), 36), parseInt(corner.slice(2), 36)] as const);
+  return points.every((corner) => corner.every((step) => step <= LASSO_STEPS)) ? points : undefined;
+}
+
+/** `0,3` for clusters, `lasso:…` for an outline on the map of matrices. */
+const encodePatterns = (set: PatternSet): string => (set.kind === 'clusters' ? set.clusters.join(',') : `lasso:${encodeOutline(set.points)}`);
+
+function decodePatterns(text: string, run: RunInfo): PatternSet | undefined {
+  const known = run.capabilities.patterns;
+  if (text.startsWith('lasso:')) {
+    const points = decodeOutline(text.slice(6));
+    return points && known > 0 ? { kind: 'lasso', points } : undefined;
+  }
+  const clusters = text.split(',').map((part) => whole(part, known));
+  if (!clusters.every((cluster) => cluster !== undefined)) return undefined;
+  return { kind: 'clusters', clusters: [...new Set(clusters)].sort((a, b) => a - b) };
+}
+
+const encodeOutline = (points: readonly Point[]): string => points.map((corner) => corner.map(digits).join('')).join('');
 const digits = (step: number): string => step.toString(36).padStart(2, '0');
 const encodeHead = ({ layer, head }: HeadRef): string => `${layer}.${head}`;
 

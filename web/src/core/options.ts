@@ -53,6 +53,11 @@ export const OPTIONS = {
   strengthKind: choice('sk', ['mass', 'density']),
   hop: range('k', 1, 0, 4096, true),
 
+  /** Patterns: the map of matrices and what it shows, or the heads' mean matrices; the table beside it. */
+  patterns: choice('pv', ['patterns', 'mean']),
+  patternColour: choice('pc', ['cluster', 'layer', 'importance', 'class']),
+  patternTable: choice('pt', ['heads', 'importance', 'layers', 'classes', 'quality']),
+
   /** Matrices (mean over images, or one image's): the sequence of tokens, or the image's two dimensions. */
   matrixLayout: choice('ml', ['sequence', 'grid']),
   matrixScale: choice('ms', ['log', 'linear']),

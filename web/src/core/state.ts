@@ -1,12 +1,13 @@
 // The one selection model: everything a user can choose, and how a choice changes it. Views only read it and send intents.
 import type { TokenInfo } from '../io/wire';
 import { initialOptions, type OptionKey, type Options } from './options';
+import { samePatterns, toggledCluster, type PatternSet } from './pattern_set';
 import { EVERYTHING, sameScope, type Scope } from './scope';
 import { defaultQuery } from './tokens';
 
 export type Direction = 'from' | 'to';
 export type View = 'explore' | 'image';
-export type PaneName = 'images' | 'importance' | 'strength' | 'mean';
+export type PaneName = 'images' | 'importance' | 'strength' | 'patterns';
 
 export interface HeadRef {
   readonly layer: number;
@@ -26,6 +27,7 @@ export interface State {
   readonly head: HeadRef | null;
   /** The head set, in the order of choosing. */
   readonly heads: readonly HeadRef[] | null;
+  readonly patterns: PatternSet | null;
   readonly query: number | null;
   readonly direction: Direction;
   /** How each view draws: see options.ts. */
@@ -46,12 +48,14 @@ export type Intent =
   | { readonly kind: 'head'; readonly head: HeadRef; readonly open?: boolean }
   | { readonly kind: 'toggle-head'; readonly head: HeadRef; readonly shown: readonly HeadRef[] }
   | { readonly kind: 'heads'; readonly heads: readonly HeadRef[] | null }
+  | { readonly kind: 'patterns'; readonly set: PatternSet | null }
+  | { readonly kind: 'toggle-pattern'; readonly cluster: number }
   | { readonly kind: 'query'; readonly query: number }
   | { readonly kind: 'direction'; readonly direction: Direction }
   | OptionIntent
   /** Several choices at once, as one step: what a question button asks for. `words` names the step. */
   | { readonly kind: 'preset'; readonly words: string; readonly change: Preset; readonly options?: Partial<Options> }
-  /** Esc: gives up the last level of selection: the head set, then the focus head, then the scope. */
+  /** Esc: gives up the last level of selection: patterns, then the head set, the focus head, the scope. */
   | { readonly kind: 'back' };
 
 export function initialState(metric: string): State {
@@ -64,6 +68,7 @@ export function initialState(metric: string): State {
     image: null,
     head: null,
     heads: null,
+    patterns: null,
     query: null,
     direction: 'from',
     options: initialOptions(),
@@ -102,6 +107,10 @@ export function reduce(state: State, intent: Intent, tokens: TokenInfo, stays: S
     }
     case 'heads':
       return sameHeads(state.heads, intent.heads) ? state : { ...state, heads: intent.heads };
+    case 'patterns':
+      return samePatterns(state.patterns, intent.set) ? state : { ...state, patterns: intent.set };
+    case 'toggle-pattern':
+      return { ...state, patterns: toggledCluster(state.patterns, intent.cluster) };
     case 'query': // the default is spelled null, so that one view has one address
       return merged(state, { query: intent.query === defaultQuery(tokens) ? null : intent.query });
     case 'direction':
@@ -116,6 +125,7 @@ export function reduce(state: State, intent: Intent, tokens: TokenInfo, stays: S
       return merged(state, { ...intent.change, ...(scope ? { scope } : {}), options });
     }
     case 'back':
+      if (state.patterns) return { ...state, patterns: null };
       if (state.heads) return { ...state, heads: null };
       if (state.head) return { ...state, head: null };
       return sameScope(state.scope, EVERYTHING) ? state : inScope(state, EVERYTHING, stays);

@@ -67,6 +67,18 @@ export interface Loss {
   readonly accuracyHigh: number;
 }
 
+/** Which pattern a head shows over the images in scope. */
+export interface PatternFacts {
+  /** The most frequent cluster; null = none. */
+  readonly cluster: number | null;
+  readonly name: string;
+  readonly share: number;
+  /** Sampled images in scope. */
+  readonly n: number;
+  readonly bits: number;
+  readonly content: number;
+}
+
 /** What pruning one region does, beside pruning the whole head on the same images. */
 export interface RegionEffect {
   readonly mode: string;
@@ -173,6 +185,14 @@ export function throughClause(regions: readonly RegionEffect[]): string {
   const share = main.mean / main.whole;
   const told = `${REGION_NAMES[main.mode]} (${main.mode}): pruning that alone has ${reportedShare(share)} of the effect, n = ${main.n}`;
   return share >= CARRIES ? `it acts through ${told}` : `no region carries it alone, most does ${told}`;
+}
+
+/** The pattern it shows most and whether the image decides; nothing where no sampled image is in scope. */
+export function patternClause({ cluster, name, share, n, bits, content }: PatternFacts): string {
+  const decides = Number.isFinite(content) ? `content dependence ${fixed(content, 2)}` : '';
+  if (cluster === null) return decides;
+  const told = `its pattern is ${name} in ${reportedShare(share)} of ${n} images (mix entropy ${fixed(bits, 1)} bits)`;
+  return decides ? `${told}, ${decides}` : told;
 }
 
 export function pruningClause({ metric, mean }: Standing, lost: Loss): string {

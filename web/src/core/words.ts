@@ -150,7 +150,7 @@ export const PANE_TITLES: Record<PaneName, string> = {
   images: 'Images',
   importance: 'Head importance',
   strength: 'Attention strength',
-  mean: 'Mean attention',
+  patterns: 'Patterns',
 };
 
 /** What an intent does, for the list of steps. */
@@ -176,6 +176,11 @@ export function intentWords(intent: Intent, run: RunInfo, images: ImageTable): s
       return `${headName(intent.head)} in or out of the set`;
     case 'heads':
       return intent.heads ? `${intent.heads.length} heads chosen` : 'Heads: the top three';
+    case 'patterns':
+      if (!intent.set) return 'Patterns: none chosen';
+      return intent.set.kind === 'lasso' ? 'Patterns inside an outline' : `${intent.set.clusters.length} patterns chosen`;
+    case 'toggle-pattern':
+      return 'A pattern in or out of the set';
     case 'query':
       return `Query ${tokenName(run.tokens, intent.query)}`;
     case 'direction':

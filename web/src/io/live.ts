@@ -1,10 +1,10 @@
 // The run behind a `vitscope serve`, over HTTP. Columns are revalidated: an unchanged one costs a 304.
 import type { Summary } from '../core/kernels';
-import type { Direction } from '../core/state';
+import type { Direction, HeadRef } from '../core/state';
 import { fromFloat16 } from './float16';
 import { fromLog8 } from './log8';
-import { Failure, type DataSource, type Layout, type MeanMatrices, type RolloutChoice } from './source';
-import type { DroppedImage, ErrorBody, Headline, ImageTable, ProgressInfo, RunInfo } from './wire';
+import { Failure, type DataSource, type Layout, type MeanMatrices, type PatternPoints, type RolloutChoice } from './source';
+import type { DroppedImage, ErrorBody, Headline, ImageTable, NearMatrix, PatternsInfo, ProgressInfo, RunInfo, TypicalImages } from './wire';
 
 export class LiveSource implements DataSource {
   readonly #base: string;
@@ -82,6 +82,42 @@ export class LiveSource implements DataSource {
     return new Float32Array(await this.#bytes(`rollout/${image}?${asked}`, signal));
   }
 
+  patterns(signal: AbortSignal): Promise<PatternsInfo> {
+    return this.#json('patterns', signal);
+  }
+
+  async patternPoints(signal: AbortSignal): Promise<PatternPoints> {
+    const bytes = await this.#bytes('patterns/points', signal);
+    const n = bytes.byteLength / 14;
+    const [x, y, distance] = [0, 1, 2].map((at) => new Float32Array(bytes, 4 * n * at, n)) as [Float32Array, Float32Array, Float32Array];
+    return { x, y, distance, cluster: new Uint8Array(bytes, 12 * n, n), pattern: new Uint8Array(bytes, 13 * n, n) };
+  }
+
+  async patternGlyphs(signal: AbortSignal): Promise<Float32Array> {
+    return fromLog8(await this.#bytes('patterns/glyphs', signal));
+  }
+
+  async patternMatrix(matrix: number, signal: AbortSignal): Promise<Float32Array> {
+    return fromLog8(await this.#bytes(`patterns/matrix/${matrix}`, signal));
+  }
+
+  nearestMatrices(matrix: number, n: number, signal: AbortSignal): Promise<readonly NearMatrix[]> {
+    return this.#json(`patterns/nearest/${matrix}?n=${n}`, signal);
+  }
+
+  typicalImages({ layer, head }: HeadRef, signal: AbortSignal): Promise<TypicalImages> {
+    return this.#json(`patterns/typical/${layer}/${head}`, signal);
+  }
+
+  async patternColumn(what: 'deviation' | 'energy', signal: AbortSignal): Promise<Float32Array> {
+    return new Float32Array(await this.#bytes(`patterns/${what}`, signal));
+  }
+
+  async renameCluster(cluster: number, name: string | null): Promise<PatternsInfo> {
+    const options = { method: 'PUT', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ name }) };
+    return (await this.#answer(`patterns/names/${cluster}`, options)).json() as Promise<PatternsInfo>;
+  }
+
   async drop(file: File): Promise<DroppedImage> {
     const asked = `dropped?name=${encodeURIComponent(file.name)}`;
     return (await this.#answer(asked, { method: 'POST', body: file })).json() as Promise<DroppedImage>;
@@ -95,8 +131,8 @@ export class LiveSource implements DataSource {
     return `${this.#base}/thumbs/${page}`;
   }
 
-  async #json<T>(path: string): Promise<T> {
-    return (await this.#answer(path)).json() as Promise<T>;
+  async #json<T>(path: string, signal?: AbortSignal): Promise<T> {
+    return (await this.#answer(path, signal ? { signal } : {})).json() as Promise<T>;
   }
 
   async #bytes(path: string, signal: AbortSignal): Promise<ArrayBuffer> {

@@ -1,7 +1,7 @@
 // Where the page's data comes from. Views never see this: the session asks, and hands typed arrays down.
 import type { Summary } from '../core/kernels';
-import type { Direction } from '../core/state';
-import type { DroppedImage, ErrorBody, ImageTable, ProgressInfo, RunInfo } from './wire';
+import type { Direction, HeadRef } from '../core/state';
+import type { DroppedImage, ErrorBody, ImageTable, NearMatrix, PatternsInfo, ProgressInfo, RunInfo, TypicalImages } from './wire';
 
 export interface RolloutChoice {
   readonly query: number;
@@ -24,6 +24,18 @@ export interface MeanMatrices {
   readonly values: Float32Array;
   readonly size: number;
   readonly pooled: boolean;
+}
+
+/** One entry a matrix of the sample. */
+export interface PatternPoints {
+  readonly x: Float32Array;
+  readonly y: Float32Array;
+  /** To the medoid of its cluster, between codes. */
+  readonly distance: Float32Array;
+  /** 255 = none. */
+  readonly cluster: Uint8Array;
+  /** The matrix's own name by rule: place in PatternsInfo.patterns. */
+  readonly pattern: Uint8Array;
 }
 
 export interface DataSource {
@@ -51,6 +63,18 @@ export interface DataSource {
   matrix(image: number, layer: number, head: number, signal: AbortSignal): Promise<Float32Array>;
   /** Float32 [layer, key]: rollout up to each layer; NaN before the first. */
   rollout(image: number, choice: RolloutChoice, signal: AbortSignal): Promise<Float32Array>;
+  patterns(signal: AbortSignal): Promise<PatternsInfo>;
+  patternPoints(signal: AbortSignal): Promise<PatternPoints>;
+  /** Float32 [2, cluster, 66, 66]: the medoids, then the prototypes. */
+  patternGlyphs(signal: AbortSignal): Promise<Float32Array>;
+  /** Float32 [66, 66]: a matrix of the sample at the common size. */
+  patternMatrix(matrix: number, signal: AbortSignal): Promise<Float32Array>;
+  nearestMatrices(matrix: number, n: number, signal: AbortSignal): Promise<readonly NearMatrix[]>;
+  typicalImages(head: HeadRef, signal: AbortSignal): Promise<TypicalImages>;
+  /** Float32 [image, layer, head]: squared distance of a head's matrix from its mean, and from the uniform matrix. */
+  patternColumn(what: 'deviation' | 'energy', signal: AbortSignal): Promise<Float32Array>;
+  /** Name a cluster; null = the automatic name again. */
+  renameCluster(cluster: number, name: string | null): Promise<PatternsInfo>;
   /** Send an image of the user's own to the loaded model. */
   drop(file: File): Promise<DroppedImage>;
   /** Address of the picture as the model saw it. */

@@ -190,6 +190,173 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/patterns": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Patterns
+         * @description The clusters of attention matrices with their names and quality, and each head's content dependence.
+         */
+        get: operations["patterns_api_patterns_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/patterns/glyphs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Glyphs
+         * @description Matrices that stand for clusters: uint8 [2, cluster, 66, 66] in the code `log8`: medoids, then prototypes.
+         *
+         *     Rows are queries, columns keys: CLS, the other prefix tokens together, then 8 x 8 cells of the image row by row.
+         */
+        get: operations["glyphs_api_patterns_glyphs_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/patterns/matrix/{number}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Sampled Matrix
+         * @description One matrix of the sample at the common size: uint8 [66, 66] in the code `log8`.
+         */
+        get: operations["sampled_matrix_api_patterns_matrix__number__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/patterns/names/{cluster}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Rename
+         * @description Name a cluster, kept in the run; null = the automatic name again. Answers with all clusters.
+         */
+        put: operations["rename_api_patterns_names__cluster__put"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/patterns/nearest/{number}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Nearest
+         * @description The matrices of the sample most like one, nearest first, itself left out.
+         */
+        get: operations["nearest_api_patterns_nearest__number__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/patterns/points": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Points
+         * @description The sample on the map, little-endian columns one after the other, each of `x-shape` entries; see `x-columns`.
+         *
+         *     x, y, distance (to the medoid of its cluster, between codes; NaN = in no cluster) as float32, then cluster (255 =
+         *     none) and pattern (the matrix's own name, its place in PatternsInfo.patterns) as uint8.
+         */
+        get: operations["points_api_patterns_points_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/patterns/typical/{layer}/{head}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Typical
+         * @description Images on which the head's matrix is most and least like its mean over images; all images, not the sample.
+         */
+        get: operations["typical_api_patterns_typical__layer___head__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/patterns/{what}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Per Image
+         * @description Squared distance of each matrix from its head's mean, or from the uniform matrix: float32 [image, layer, head].
+         *
+         *     Their sums over images are in the ratio of the content dependence; NaN = not computed.
+         */
+        get: operations["per_image_api_patterns__what__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/preview/{image}": {
         parameters: {
             query?: never;
@@ -399,6 +566,16 @@ export interface components {
              */
             mean: boolean;
             /**
+             * Patterns
+             * @description Clusters of attention matrices; 0 = none in this run, or not yet.
+             */
+            patterns: number;
+            /**
+             * Patternsreason
+             * @description Why there are no patterns, and what to do; empty where there are.
+             */
+            patternsReason: string;
+            /**
              * Tsnelimit
              * @description Images with values, at most, that t-SNE is computed for.
              */
@@ -415,6 +592,30 @@ export interface components {
             number: number;
             /** Probability */
             probability: number;
+        };
+        /**
+         * ClusterName
+         * @description A cluster's new name; null = the automatic one again.
+         */
+        ClusterName: {
+            /**
+             * Name
+             * @description 1 to 60 printable characters; null = the automatic name again.
+             */
+            name: string | null;
+        };
+        /**
+         * Deviation
+         * @description How far a head's matrix on one image is from its mean over images.
+         */
+        Deviation: {
+            /**
+             * Deviation
+             * @description Squared Frobenius norm.
+             */
+            deviation: number;
+            /** Image */
+            image: number;
         };
         /**
          * DroppedImage
@@ -670,6 +871,159 @@ export interface components {
             parity: number;
         };
         /**
+         * NearMatrix
+         * @description A matrix of the sample and how far it is from the one asked about.
+         */
+        NearMatrix: {
+            /**
+             * Distance
+             * @description Between codes of the chosen space.
+             */
+            distance: number;
+            /** Head */
+            head: number;
+            /** Image */
+            image: number;
+            /** Layer */
+            layer: number;
+            /** Matrix */
+            matrix: number;
+        };
+        /**
+         * PatternCluster
+         * @description Attention matrices that look alike. Clusters are numbered by size, 0 = largest.
+         */
+        PatternCluster: {
+            /**
+             * Autoname
+             * @description By a rule, from what was measured on the members.
+             */
+            autoName: string;
+            /**
+             * Confidence
+             * @description Share of the members that fulfil the rule.
+             */
+            confidence: number;
+            /**
+             * Evidence
+             * @description Mean over the members of what the rules look at.
+             */
+            evidence: {
+                [key: string]: number | null;
+            };
+            /** Id */
+            id: number;
+            /**
+             * Medoid
+             * @description Number of the matrix in its middle.
+             */
+            medoid: number;
+            /**
+             * Name
+             * @description The user's name where one was given, else `autoName`.
+             */
+            name: string;
+            /**
+             * Rule
+             * @description The rule as a sentence, with its thresholds.
+             */
+            rule: string;
+            /**
+             * Size
+             * @description Matrices.
+             */
+            size: number;
+            /**
+             * X
+             * @description Of the medoid on the map.
+             */
+            x: number;
+            /** Y */
+            y: number;
+        };
+        /**
+         * PatternSpace
+         * @description One way of seeing the sample, and how good its clusters are.
+         */
+        PatternSpace: {
+            /** Clusters */
+            clusters: number;
+            /**
+             * Criterion
+             * @description How the number of clusters was chosen.
+             */
+            criterion: string;
+            /**
+             * Reconstruction
+             * @description What is lost when a matrix is rebuilt from its codes.
+             */
+            reconstruction: number | null;
+            /**
+             * Silhouette
+             * @description -1 to 1; higher: clusters lie apart.
+             */
+            silhouette: number | null;
+            /**
+             * Stability
+             * @description Mean adjusted Rand index over seeds; 1 = the same clusters each time.
+             */
+            stability: number | null;
+        };
+        /**
+         * PatternsInfo
+         * @description What the sample of attention matrices shows.
+         *
+         *     Matrix = place of its image in `images` x number of all heads + flat head, layer by layer.
+         */
+        PatternsInfo: {
+            /**
+             * Chosen
+             * @description The space that clusters, map and distances are of.
+             */
+            chosen: string;
+            /** Clusters */
+            clusters: components["schemas"]["PatternCluster"][];
+            /**
+             * Content
+             * @description Content dependence [layer][head] over all images: 0 = the same matrix whatever the image, 1 = the image alone decides.
+             */
+            content: (number | null)[][];
+            /** Generation */
+            generation: number;
+            /**
+             * Images
+             * @description Row numbers of the sampled images, ascending.
+             */
+            images: number[];
+            /** Nmatrices */
+            nMatrices: number;
+            /**
+             * Patterns
+             * @description Names of the codes in the column `pattern` of the points.
+             */
+            patterns: string[];
+            /**
+             * Renamereason
+             * @description Why clusters cannot be renamed; empty where they can.
+             */
+            renameReason: string;
+            /**
+             * Resolution
+             * @description At which size content dependence was measured.
+             * @enum {string}
+             */
+            resolution: "full" | "common";
+            /** Spaces */
+            spaces: {
+                [key: string]: components["schemas"]["PatternSpace"];
+            };
+            /**
+             * Verdict
+             * @description Why that one, in one sentence.
+             */
+            verdict: string;
+        };
+        /**
          * ProgressInfo
          * @description How far a run is; `generation` rises with every shard that lands.
          */
@@ -786,6 +1140,22 @@ export interface components {
             prefix: string[];
             /** Rows */
             rows: number;
+        };
+        /**
+         * TypicalImages
+         * @description Images on which a head's matrix is least and most like its mean, the extreme first.
+         */
+        TypicalImages: {
+            /**
+             * Least
+             * @description Least typical: the largest deviations.
+             */
+            least: components["schemas"]["Deviation"][];
+            /**
+             * Most
+             * @description Most typical: the smallest deviations.
+             */
+            most: components["schemas"]["Deviation"][];
         };
     };
     responses: never;
@@ -1414,6 +1784,587 @@ export interface operations {
                 headers: {
                     "x-code"?: string;
                     "x-pooled"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description Unchanged since the tag in If-None-Match. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description An argument outside what the run allows. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not this server's own page. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not there, or not available without the live model. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The run folder is damaged or incomplete. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The request does not fit the route. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    patterns_api_patterns_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PatternsInfo"];
+                };
+            };
+            /** @description Unchanged since the tag in If-None-Match. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description An argument outside what the run allows. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not this server's own page. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not there, or not available without the live model. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The run folder is damaged or incomplete. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The request does not fit the route. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    glyphs_api_patterns_glyphs_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    "x-code"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description Unchanged since the tag in If-None-Match. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description An argument outside what the run allows. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not this server's own page. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not there, or not available without the live model. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The run folder is damaged or incomplete. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The request does not fit the route. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    sampled_matrix_api_patterns_matrix__number__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Number of a matrix of the sample. */
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    "x-code"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description Unchanged since the tag in If-None-Match. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description An argument outside what the run allows. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not this server's own page. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not there, or not available without the live model. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The run folder is damaged or incomplete. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The request does not fit the route. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    rename_api_patterns_names__cluster__put: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                cluster: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ClusterName"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PatternsInfo"];
+                };
+            };
+            /** @description An argument outside what the run allows. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not this server's own page. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not there, or not available without the live model. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The run folder is damaged or incomplete. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The request does not fit the route. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    nearest_api_patterns_nearest__number__get: {
+        parameters: {
+            query?: {
+                /** @description How many. */
+                n?: number;
+            };
+            header?: never;
+            path: {
+                /** @description Number of a matrix of the sample. */
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NearMatrix"][];
+                };
+            };
+            /** @description An argument outside what the run allows. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not this server's own page. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not there, or not available without the live model. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The run folder is damaged or incomplete. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The request does not fit the route. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    points_api_patterns_points_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    "x-columns"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description Unchanged since the tag in If-None-Match. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description An argument outside what the run allows. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not this server's own page. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not there, or not available without the live model. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The run folder is damaged or incomplete. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The request does not fit the route. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    typical_api_patterns_typical__layer___head__get: {
+        parameters: {
+            query?: {
+                /** @description How many of each. */
+                n?: number;
+            };
+            header?: never;
+            path: {
+                layer: number;
+                head: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TypicalImages"];
+                };
+            };
+            /** @description An argument outside what the run allows. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not this server's own page. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not there, or not available without the live model. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The run folder is damaged or incomplete. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The request does not fit the route. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    per_image_api_patterns__what__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                what: "deviation" | "energy";
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
                     [name: string]: unknown;
                 };
                 content: {

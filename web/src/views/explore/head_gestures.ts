@@ -34,7 +34,7 @@ function distinct(session: Session, heads: readonly HeadRef[]): HeadRef[] {
 function describe(session: Session, head: HeadRef): string[] {
   const index = headIndex(session.run, head);
   if (!session.summary || !session.ranks) return [headName(head)];
-  return headTooltip({
+  const told = headTooltip({
     name: headName(head),
     metric: session.metric,
     mode: session.mode,
@@ -45,6 +45,8 @@ function describe(session: Session, head: HeadRef): string[] {
     statistic: session.statistic,
     onImage: session.onImage(index),
   });
+  const patterns = session.patterns?.tellOf(head);
+  return patterns ? [...told, patterns] : told;
 }
 
 /** Place of each head in the set, by head place: its colour, dash and order. */

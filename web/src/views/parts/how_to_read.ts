@@ -19,6 +19,12 @@ export const HOW_TO_READ = {
     'The strip on the right shows how far each head looks on average, layer by layer.',
     'Caveat: where a head looks says where attention goes, not what information flows.',
   ],
+  patterns: [
+    'Every dot is the attention matrix of one head on one image; near dots are matrices that look alike.',
+    'A pattern is a cluster of them: its picture is the member in its middle, its name comes from a written rule, and may be changed.',
+    'Content dependence says whether the image decides: 0 = the same matrix whatever the image, 1 = the image alone.',
+    'Caveat: matrices are compared at 8 × 8 cells, on a sample of the images; n is printed below the map.',
+  ],
   mean: [
     'The mean over all images of a head’s attention matrix: rows are query tokens, columns the keys they look at.',
     'The first row and column belong to CLS; lines mark the regions that can be pruned apart.',

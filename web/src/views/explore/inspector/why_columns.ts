@@ -5,7 +5,7 @@ import type { Session } from '../../../app/session.svelte';
 import { keyToken, lossOf, meanOf, medianOver, regionEffect, standing, type Leader } from '../../../core/evidence';
 import { headAt } from '../../../core/focus';
 import { tokenCount } from '../../../core/tokens';
-import { clsClause, distanceClause, keyClause, patchesClause, pruningClause, REGION_MODES, shapeClause, throughClause } from '../../../core/why';
+import { clsClause, distanceClause, keyClause, patchesClause, patternClause, pruningClause, REGION_MODES, shapeClause, throughClause } from '../../../core/why';
 import type { Gaze, Standing } from '../../../core/why';
 
 export interface Columns {
@@ -75,11 +75,17 @@ export function reasonFor(session: Session, { arrays }: Columns, about: About): 
     key: seen ? keyClause(seen, keyOf(session, index), everything) : '',
     distance: seen ? distanceClause(seen) : '',
     shape: seen ? shapeClause(seen) : '',
+    pattern: patternOf(session, about),
     through: throughClause(regions),
     pruning: answers && !flip ? '' : pruningClause(stands, lossOf(drop, flip, session.images, cells, inScope, index)),
   };
   const clauses = Object.entries(told).map(([name, text]) => ({ name, text }));
   return { standing: stands, clauses: clauses.filter(({ text }) => text !== '') };
+}
+
+function patternOf({ patterns, run }: Session, { index, rows, everything }: About): string {
+  const facts = patterns?.factsOf(headAt(run, index), rows, everything);
+  return facts ? patternClause(facts) : '';
 }
 
 function gazeOf({ run, cells }: Session, arrays: Columns['arrays'], { index, rows: inScope }: About): Gaze | null {

@@ -1,0 +1,167 @@
+"""Routes over the patterns of a run: they say what `run.patterns` says, and renames are kept in the run."""
+
+import numpy as np
+import pytest
+from tests.server.clients import array, client_of
+from tests.synthetic_run import synthetic_run
+
+from vitscope.server.codes import encode_log8
+from vitscope.store import open_run
+
+SIDE = 66
+
+
+@pytest.fixture(scope="module")
+def patterned(tmp_path_factory):
+    return synthetic_run(tmp_path_factory.mktemp("patterns") / "run", n_images=12, pattern_images=7)
+
+
+@pytest.fixture
+def pattern_client(patterned):
+    return client_of(patterned)
+
+
+def columns(response):
+    """The points as named arrays, as the header says they lie."""
+    size, start, found = int(response.headers["x-shape"]), 0, {}
+    for part in response.headers["x-columns"].split(","):
+        name, dtype = part.split(":")
+        kind = np.dtype(dtype).newbyteorder("<")
+        found[name] = np.frombuffer(response.content, kind, size, start)
+        start += size * kind.itemsize
+    assert start == len(response.content)
+    return found
+
+
+def test_the_clusters_are_those_of_the_run(pattern_client, patterned):
+    body, patterns = pattern_client.get("/api/patterns").json(), patterned.patterns
+    assert body["nMatrices"] == len(patterns.table)
+    assert body["images"] == list(patterns.images)
+    assert (body["chosen"], body["verdict"]) == (patterns.chosen, patterns.verdict)
+    for sent, (number, cluster) in zip(body["clusters"], patterns.clusters.iterrows(), strict=True):
+        assert sent["id"] == number
+        for name, key in (("name", "name"), ("autoName", "auto_name"), ("rule", "rule"), ("size", "size")):
+            assert sent[name] == cluster[key]
+        for key in ("confidence", "medoid", "x", "y", "evidence"):
+            assert sent[key] == cluster[key]
+    for name, row in patterns.quality.iterrows():
+        assert body["spaces"][name] == {
+            "clusters": row["n_clusters"],
+            **{key: row[key] for key in ("silhouette", "stability", "reconstruction", "criterion")},
+        }
+    np.testing.assert_allclose(np.array(body["content"], float), patterns.content_dependence)
+    assert body["resolution"] == "full"
+    assert body["renameReason"] == ""
+
+
+def test_the_run_says_how_many_clusters_it_has_or_why_none(pattern_client, patterned, client, half_run):
+    capabilities = pattern_client.get("/api/run").json()["capabilities"]
+    assert capabilities["patterns"] == len(patterned.patterns.clusters)
+    assert capabilities["patternsReason"] == ""
+    for other in (client, client_of(half_run)):
+        capabilities = other.get("/api/run").json()["capabilities"]
+        assert capabilities["patterns"] == 0
+        assert capabilities["patternsReason"].startswith("The run was analysed without (--patterns 0). Analyse again")
+
+
+def test_without_patterns_every_route_says_what_to_do(client):
+    for path in ("", "/points", "/glyphs", "/matrix/0", "/nearest/0", "/typical/0/0"):
+        response = client.get(f"/api/patterns{path}")
+        assert response.status_code == 404, path
+        assert response.json()["code"] == "not_available"
+        assert "Analyse again" in response.json()["hint"]
+
+
+def test_points_are_the_table_in_its_order(pattern_client, patterned):
+    found, patterns = columns(pattern_client.get("/api/patterns/points")), patterned.patterns
+    table = patterns.table
+    np.testing.assert_array_equal(found["x"], table["x"].to_numpy(np.float32))
+    np.testing.assert_array_equal(found["y"], table["y"].to_numpy(np.float32))
+    cluster = table["cluster"].to_numpy()
+    np.testing.assert_array_equal(found["cluster"], np.where(cluster < 0, 255, cluster))
+    names = [patterns.pattern_names[code] for code in found["pattern"]]
+    assert names == table["pattern"].tolist()
+    per_image = sum(patterned.manifest.model.n_heads)  # the page finds image and head of a matrix by its number
+    assert table["image"].tolist() == np.repeat(patterns.images, per_image).tolist()
+
+
+def test_the_distance_of_a_point_is_that_to_its_medoid(pattern_client, patterned):
+    found, patterns = columns(pattern_client.get("/api/patterns/points")), patterned.patterns
+    cluster = patterns.table["cluster"].to_numpy()
+    assert np.isnan(found["distance"][cluster < 0]).all()
+    for number, medoid in patterns.clusters["medoid"].items():
+        near = patterns.nearest(medoid, len(cluster)).set_index("matrix")["distance"]
+        for member in np.flatnonzero(cluster == number):
+            expected = 0 if member == medoid else near[member]
+            assert found["distance"][member] == pytest.approx(expected, rel=1e-5)
+
+
+def test_glyphs_are_medoids_then_prototypes(pattern_client, patterned):
+    response, patterns = pattern_client.get("/api/patterns/glyphs"), patterned.patterns
+    assert response.headers["x-code"] == "log8"
+    expected = np.stack([patterns.medoids, patterns.prototypes]).astype(np.float32)
+    np.testing.assert_array_equal(array(response), encode_log8(expected))
+    assert array(response).shape[2:] == (SIDE, SIDE)
+
+
+def test_one_matrix_with_its_nearest(pattern_client, patterned):
+    patterns = patterned.patterns
+    codes = array(pattern_client.get("/api/patterns/matrix/11"))
+    np.testing.assert_array_equal(codes, encode_log8(patterns.matrix(11).astype(np.float32)))
+    body = pattern_client.get("/api/patterns/nearest/11?n=4").json()
+    assert body == patterns.nearest(11, 4).to_dict("records")
+    refused = pattern_client.get("/api/patterns/matrix/4200")
+    assert refused.status_code == 400
+    assert "counted from 0" in refused.json()["message"]
+
+
+def test_typical_images_are_those_with_the_smallest_and_largest_deviation(pattern_client, patterned):
+    body = pattern_client.get("/api/patterns/typical/1/2?n=3").json()
+    deviation = patterned.measure("patterns/deviation")[:, 1, 2]
+    order = [int(row) for row in np.argsort(deviation) if np.isfinite(deviation[row])]
+    assert [one["image"] for one in body["most"]] == order[:3]
+    assert [one["image"] for one in body["least"]] == order[::-1][:3]
+    assert body["least"][0]["deviation"] == pytest.approx(np.nanmax(deviation))
+    assert pattern_client.get("/api/patterns/typical/1/9").status_code == 400
+
+
+@pytest.mark.parametrize("what", ["deviation", "energy"])
+def test_the_columns_of_content_dependence(pattern_client, patterned, what):
+    response = pattern_client.get(f"/api/patterns/{what}")
+    np.testing.assert_array_equal(array(response), patterned.measure(f"patterns/{what}"))
+    again = pattern_client.get(f"/api/patterns/{what}", headers={"if-none-match": response.headers["etag"]})
+    assert again.status_code == 304
+
+
+def test_a_name_is_kept_in_the_run_until_it_is_given_back(pattern_client, patterned):
+    before = pattern_client.get("/api/patterns")
+    auto = before.json()["clusters"][1]["autoName"]
+    body = pattern_client.put("/api/patterns/names/1", json={"name": "  looks  left "}).json()
+    assert body["clusters"][1]["name"] == "looks left"
+    assert open_run(patterned.path).patterns.clusters.loc[1, "name"] == "looks left"
+    tag = {"if-none-match": before.headers["etag"]}
+    changed = pattern_client.get("/api/patterns", headers=tag)
+    assert changed.status_code == 200
+    assert changed.json()["clusters"][1]["name"] == "looks left"
+    assert pattern_client.put("/api/patterns/names/1", json={"name": None}).json()["clusters"][1]["name"] == auto
+    assert pattern_client.get("/api/patterns", headers=tag).status_code == 304
+
+
+@pytest.mark.parametrize("name", ["", "   ", "x" * 61, "two\nlines\x00"])
+def test_names_that_are_none_are_refused(pattern_client, name):
+    response = pattern_client.put("/api/patterns/names/0", json={"name": name})
+    assert response.status_code == 400
+    assert "1 to 60 printable characters" in response.json()["message"]
+    assert pattern_client.put("/api/patterns/names/99", json={"name": "x"}).status_code == 400
+
+
+def test_another_page_cannot_rename(pattern_client):
+    response = pattern_client.put(
+        "/api/patterns/names/0", json={"name": "x"}, headers={"origin": "http://elsewhere.example"}
+    )
+    assert response.status_code == 403
+
+
+def test_a_folder_that_cannot_be_written_says_so(pattern_client, monkeypatch):
+    monkeypatch.setattr("vitscope.server.describe_patterns.os.access", lambda *_: False)
+    assert "cannot be written" in pattern_client.get("/api/patterns").json()["renameReason"]

@@ -1,0 +1,208 @@
+// What the page knows of the patterns of attention: the sample and its clusters as they arrive, and everything counted
+// from them over the images in scope. Loaded after the first paint; views find it at `session.patterns`.
+import { DotGrid } from '../core/dot_grid';
+import { headIndex, headName } from '../core/focus';
+import { chosenClusters, matricesIn, type PatternSet } from '../core/pattern_set';
+import { countsOf, entropyBits, flatHead, headOf, imageOf, leading, matrixOf, membersByDistance, mixesOf, sampledInScope, sampleOf, shares, sharesIn } from '../core/pattern_sample';
+import type { Mixes, Sample } from '../core/pattern_sample';
+import { Memo } from '../core/memo';
+import { boxed } from '../core/positions';
+import { isEverything } from '../core/scope';
+import type { HeadRef } from '../core/state';
+import { count, percent } from '../core/words';
+import type { PatternFacts } from '../core/why';
+import { tip } from '../views/parts/tip.svelte';
+import type { Failure, PatternPoints } from '../io/source';
+import type { PatternCluster, PatternsInfo } from '../io/wire';
+import type { Session } from './session.svelte';
+
+/** Rows and columns of a matrix at the common size. */
+export const SIDE = 66;
+
+export class PatternModel {
+  readonly #session: Session;
+
+  constructor(session: Session) {
+    this.#session = session;
+  }
+
+  readonly #asked = $derived.by(() => this.#session.data.patterns());
+  readonly #askedPoints = $derived.by(() => this.#session.data.patternPoints());
+  readonly info: PatternsInfo | null = $derived(this.#asked.value);
+  readonly points: PatternPoints | null = $derived(this.#askedPoints.value);
+  readonly failure: Failure | null = $derived((this.info ? null : this.#asked.failure) ?? (this.points ? null : this.#askedPoints.failure));
+  readonly clusters: readonly PatternCluster[] = $derived(this.info?.clusters ?? []);
+  readonly #nClusters = $derived(this.clusters.length);
+  readonly #images = $derived(this.info?.images ?? null);
+
+  readonly sample: Sample | null = $derived.by(() => {
+    const { nImages, model } = this.#session.run;
+    return this.#images && sampleOf(this.#images, nImages, model.nHeads);
+  });
+  /** Positions [matrix, 2] in parts of the map's box, y upwards. */
+  readonly positions: Float32Array | null = $derived(this.points && boxed(this.points.x, this.points.y));
+  readonly grid: DotGrid | null = $derived(this.positions && new DotGrid(this.positions));
+  /** 1 for each sampled image in scope. */
+  readonly within: Uint8Array | null = $derived.by(() => this.sample && sampledInScope(this.sample, this.#session.inScope));
+  readonly mixes: Mixes | null = $derived(
+    this.points && this.sample && this.within && mixesOf(this.points.cluster, this.sample.heads.length, this.#nClusters, this.within),
+  );
+  /** Matrices in scope by cluster, those in none last. */
+  readonly totals: Int32Array | null = $derived(this.mixes && totalsOf(this.mixes));
+
+  readonly set = $derived.by(() => this.#session.state.patterns);
+  readonly chosen: readonly number[] = $derived(chosenClusters(this.set));
+  readonly inSet: Uint8Array | null = $derived(
+    this.set && this.points && this.positions ? matricesIn(this.set, this.points.cluster, this.positions) : null,
+  );
+  /** Share of each head's matrices in scope that belong to the set, by head place; null while there is no set. */
+  readonly setShares: Float64Array | null = $derived.by(() => {
+    const { inSet, sample, within } = this;
+    if (!inSet || !sample || !within) return null;
+    const found = new Float64Array(this.#session.cells).fill(NaN);
+    sharesIn(inSet, sample.heads.length, within).forEach((share, flat) => (found[headIndex(this.#session.run, sample.heads[flat]!)] = share));
+    return found;
+  });
+  readonly setWords: string = $derived.by(() => {
+    if (!this.set) return '';
+    if (this.set.kind === 'lasso') return 'inside the outline';
+    return this.chosen.map((cluster) => `“${this.nameOf(cluster)}”`).join(', ');
+  });
+
+  /** Content dependence over the images in scope, by head place; NaN while it is on its way. */
+  readonly content: Float64Array = $derived.by(() => {
+    const { run, scope, cells, width, overScope, data, inScope } = this.#session;
+    const found = new Float64Array(cells).fill(NaN);
+    if (isEverything(scope)) {
+      this.info?.content.forEach((layer, at) => layer.forEach((value, head) => (found[at * width + head] = value ?? NaN)));
+      return found;
+    }
+    const [deviation, energy] = (['deviation', 'energy'] as const).map((what) => {
+      const values = data.patternColumn(what).value;
+      return values && overScope.read('means', `patterns/${what}`, values, run.model.nLayers * width, inScope);
+    });
+    return deviation && energy ? found.map((_, i) => deviation[i]! / energy[i]!) : found;
+  });
+
+  /** Matrices in scope that a set would hold. */
+  countIn(set: PatternSet): number {
+    const { points, positions, sample, within } = this;
+    if (!points || !positions || !sample || !within) return 0;
+    const inSet = matricesIn(set, points.cluster, positions);
+    return inSet.reduce((all, one, matrix) => all + (one && within[Math.floor(matrix / sample.heads.length)]!), 0);
+  }
+
+  /** A cluster alone becomes the set; chosen again it is none. */
+  choose = (cluster: number): void => {
+    const again = this.chosen.length === 1 && this.chosen[0] === cluster;
+    this.#session.send({ kind: 'patterns', set: again ? null : { kind: 'clusters', clusters: [cluster] } });
+  };
+
+  /** Tell of a cluster beside an element, and everywhere; of none. */
+  point = (cluster: number | null, target?: Element): void => {
+    this.#session.hover = cluster === null ? null : { kind: 'cluster', cluster };
+    if (cluster !== null && target) tip.show(this.describeCluster(cluster), target);
+    else tip.hide();
+  };
+
+  /** `content blob`, how many, how sure, and the rule. */
+  describeCluster(cluster: number): string[] {
+    const of = this.clusters[cluster];
+    if (!of || !this.info) return [];
+    const here = this.totals?.[cluster];
+    const inScope = here === undefined || here === of.size ? '' : ` · ${count(here)} in scope`;
+    return [
+      of.name === of.autoName ? of.name : `${of.name} (by rule: ${of.autoName})`,
+      `${count(of.size)} matrices, ${percent(of.size / this.info.nMatrices)} of the sample${inScope}`,
+      `${percent(of.confidence)} of them fulfil the rule: ${of.rule}`,
+    ];
+  }
+
+  readonly #memo = new Memo();
+
+  /** Members of a cluster among the images in scope, those nearest its medoid first. */
+  membersOf(cluster: number): Int32Array {
+    const { points, sample, within } = this;
+    if (!points || !sample || !within) return new Int32Array(0);
+    const make = () => membersByDistance(points.cluster, points.distance, cluster, sample.heads.length, within);
+    return this.#memo.get(String(cluster), [points, within], make);
+  }
+
+  nameOf = (cluster: number): string => this.clusters[cluster]?.name ?? 'no pattern';
+
+  /** Medoid, or prototype, of a cluster; null while it is on its way. */
+  glyph(cluster: number, kind: 'medoid' | 'prototype' = 'medoid'): Float32Array | null {
+    const found = this.#session.data.patternGlyphs().value;
+    const at = (kind === 'medoid' ? 0 : this.#nClusters) + cluster;
+    return found && cluster < this.#nClusters ? found.subarray(at * SIDE * SIDE, (at + 1) * SIDE * SIDE) : null;
+  }
+
+  /** What a head's tooltip says: the share of its matrices in the set; nothing while none is chosen. */
+  tellOf(head: HeadRef): string {
+    const share = this.setShares?.[headIndex(this.#session.run, head)] ?? NaN;
+    return share === share ? `${percent(share)} of its matrices: ${this.setWords} · n = ${count(this.mixes?.images ?? 0)} images` : '';
+  }
+
+  /** Whether a head's matrix on an image is in the set. */
+  holds(image: number | null, head: HeadRef): boolean {
+    const matrix = this.inSet && this.matrixAt(image, head);
+    return matrix !== null && this.inSet![matrix] === 1;
+  }
+
+  /** The matrix of a head on an image; null where it is not in the sample. */
+  matrixAt = (image: number | null, head: HeadRef): number | null => this.sample && matrixOf(this.sample, image, head);
+
+  /** Counts of a head's matrices in scope by cluster, those in none last. */
+  countsOf = (head: HeadRef): Int32Array | null => this.mixes && this.sample && countsOf(this.mixes, flatHead(this.sample, head));
+
+  /** `L9·H3 on #1234`, and what the matrix shows. */
+  describe(matrix: number): string[] {
+    const { sample, points, info } = this;
+    if (!sample || !points || !info) return [];
+    const cluster = points.cluster[matrix]!;
+    const of = info.clusters[cluster];
+    const known = of ? `“${of.name}” (${count(of.size)} matrices, ${percent(of.size / info.nMatrices)})` : 'in no cluster';
+    const own = info.patterns[points.pattern[matrix]!];
+    const alone = own && own !== of?.autoName ? ` · by itself: ${own}` : '';
+    const distance = points.distance[matrix]!;
+    const away = distance === distance ? `distance to its medoid ${distance.toFixed(2)}` : '';
+    return [`${headName(headOf(sample, matrix))} on #${imageOf(sample, matrix)}`, known + alone, away].filter(Boolean);
+  }
+
+  /** What the pattern clause of *Why* says of a head over some images; null while it is on its way. */
+  factsOf(head: HeadRef, rows: Int32Array, everything: boolean): PatternFacts | null {
+    const { sample, points, info } = this;
+    if (!sample || !points || !info) return null;
+    const flat = flatHead(sample, head);
+    const counts = new Int32Array(info.clusters.length + 1);
+    for (const row of rows) {
+      const place = sample.placeOf[row]!;
+      if (place >= 0) counts[Math.min(info.clusters.length, points.cluster[place * sample.heads.length + flat]!)]!++;
+    }
+    const main = leading(counts);
+    const n = counts.reduce((all, some) => all + some, 0);
+    const name = main === null ? '' : this.nameOf(main);
+    return { cluster: main, name, share: main === null ? NaN : shares(counts)[main]!, n, bits: entropyBits(counts), content: this.#contentOf(head, rows, everything) };
+  }
+
+  #contentOf(head: HeadRef, rows: Int32Array, everything: boolean): number {
+    if (everything) return this.info?.content[head.layer]?.[head.head] ?? NaN;
+    const { data, cells, run } = this.#session;
+    const [deviation, energy] = [data.patternColumn('deviation').value, data.patternColumn('energy').value];
+    if (!deviation || !energy) return NaN;
+    let [above, below] = [0, 0];
+    for (const row of rows) {
+      const at = row * cells + headIndex(run, head);
+      if (!Number.isFinite(deviation[at]!) || !Number.isFinite(energy[at]!)) continue;
+      above += deviation[at]!;
+      below += energy[at]!;
+    }
+    return above / below;
+  }
+}
+
+function totalsOf({ counts, columns }: Mixes): Int32Array {
+  const totals = new Int32Array(columns);
+  for (let i = 0; i < counts.length; i++) totals[i % columns]! += counts[i]!;
+  return totals;
+}

@@ -1,0 +1,111 @@
+// The map of matrices onto canvases: all dots below, what is pointed at or in focus on a layer above.
+import { drawDots, stampOf, type Raster } from '../../../core/dot_raster';
+import { faded, groundColour, outColour, rgbOf, type DotColours } from '../../../core/pattern_colours';
+import type { Rgb, Theme } from '../../../core/colour';
+
+export interface Box {
+  readonly width: number;
+  readonly height: number;
+}
+
+/** Room for half a dot at the border, px. */
+export const RIM = 7;
+const VEIL = 0.8;
+
+/** Places [matrix, 2] in device pixels. */
+export function pixelsOf(positions: Float32Array, box: Box, ratio: number): Float32Array {
+  const places = new Float32Array(positions.length);
+  const [width, height] = [(box.width - 2 * RIM) * ratio, (box.height - 2 * RIM) * ratio];
+  for (let i = 0; i < positions.length; i += 2) {
+    places[i] = RIM * ratio + positions[i]! * width;
+    places[i + 1] = RIM * ratio + (1 - positions[i + 1]!) * height;
+  }
+  return places;
+}
+
+/** Of more dots each is smaller, px. */
+export const radiusOf = (dots: number, box: Box): number => Math.max(0.75, Math.min(2.2, 0.42 * Math.sqrt((box.width * box.height) / (dots || 1))));
+
+export interface Dots {
+  readonly places: Float32Array;
+  readonly colours: DotColours;
+  /** 1 for each sampled image in scope, and how many heads an image has. */
+  readonly within: Uint8Array;
+  readonly heads: number;
+  /** 1 for each matrix of the chosen set; null = none is chosen. */
+  readonly inSet: Uint8Array | null;
+  readonly radius: number;
+  readonly theme: Theme;
+}
+
+function blank(canvas: HTMLCanvasElement, box: Box): { image: ImageData; raster: Raster } {
+  const ratio = devicePixelRatio;
+  const [width, height] = [Math.max(1, Math.round(box.width * ratio)), Math.max(1, Math.round(box.height * ratio))];
+  if (canvas.width !== width) canvas.width = width;
+  if (canvas.height !== height) canvas.height = height;
+  const image = new ImageData(width, height);
+  return { image, raster: { words: new Uint32Array(image.data.buffer), width, height } };
+}
+
+/** All dots: those outside the scope first and grey, then those outside the set, faded, then the rest. */
+export function paintDots(canvas: HTMLCanvasElement, box: Box, dots: Dots): void {
+  const { image, raster } = blank(canvas, box);
+  const { places, colours, within, heads, inSet, theme } = dots;
+  const full = colours.colours.map(rgbOf);
+  const [out, pale, bright]: [number[], number[], number[]] = [[], [], []];
+  for (let matrix = 0; matrix < places.length / 2; matrix++) {
+    if (!within[(matrix / heads) | 0]) out.push(matrix);
+    else (inSet && !inSet[matrix] ? pale : bright).push(matrix);
+  }
+  const stamp = stampOf(dots.radius * devicePixelRatio);
+  const codeOf = (matrix: number): number => colours.codes[matrix]!;
+  drawDots(raster, places, out, () => 0, [outColour(theme)], stamp);
+  drawDots(raster, places, pale, codeOf, full.map((colour) => faded(colour, theme)), stamp);
+  drawDots(raster, places, bright, codeOf, full, stamp);
+  canvas.getContext('2d')!.putImageData(image, 0, 0);
+}
+
+export interface Marked {
+  /** Dots that are brought to the front; the others stay, or are veiled. */
+  readonly raised: readonly number[];
+  readonly veil: boolean;
+  /** Dots with a ring: those of one image. */
+  readonly ringed: readonly number[];
+  /** The one that is pointed at, and the one that was chosen. */
+  readonly pointed: number | null;
+  readonly picked: number | null;
+}
+
+export function paintMarked(canvas: HTMLCanvasElement, box: Box, dots: Dots, marked: Marked): void {
+  const { image, raster } = blank(canvas, box);
+  const { places, colours, theme, radius } = dots;
+  const ratio = devicePixelRatio;
+  const ink: Rgb = theme === 'light' ? [20, 23, 28] : [232, 235, 239];
+  const full = colours.colours.map(rgbOf);
+  const codeOf = (matrix: number): number => colours.codes[matrix]!;
+  if (marked.veil) raster.words.fill(veilWord(theme));
+  else drawDots(raster, places, marked.raised, () => 0, [ink], stampOf((radius + 1.6) * ratio));
+  drawDots(raster, places, marked.raised, codeOf, full, stampOf((radius + (marked.veil ? 0.1 : 0.6)) * ratio));
+  const context = canvas.getContext('2d')!;
+  context.putImageData(image, 0, 0);
+  context.setTransform(ratio, 0, 0, ratio, 0, 0);
+  for (const matrix of marked.ringed) ring(context, places, matrix, ratio, radius + 2.2, `rgb(${ink.join(' ')})`, 1);
+  for (const matrix of [marked.pointed, marked.picked]) {
+    if (matrix === null) continue;
+    ring(context, places, matrix, ratio, radius + 4.5, '#fff', 5);
+    ring(context, places, matrix, ratio, radius + 4.5, '#000', 2);
+  }
+}
+
+function veilWord(theme: Theme): number {
+  const [red, green, blue] = groundColour(theme);
+  return ((Math.round(255 * VEIL) << 24) | (blue << 16) | (green << 8) | red) >>> 0;
+}
+
+function ring(context: CanvasRenderingContext2D, places: Float32Array, matrix: number, ratio: number, radius: number, colour: string, width: number): void {
+  context.beginPath();
+  context.arc(places[2 * matrix]! / ratio, places[2 * matrix + 1]! / ratio, radius, 0, 2 * Math.PI);
+  context.strokeStyle = colour;
+  context.lineWidth = width;
+  context.stroke();
+}
