@@ -10,12 +10,12 @@ from vitscope.patterns import naming as rules
 PLAIN = {"breadth": 0.3, "entropy": 0.77, "largest_key": 0.02, "second_key": 0.02, "to_cls": 0.02, "self": 0.02}
 JUST = {
     "self": {"self": 0.4, "near": 0.4, "row": 0.4, "column": 0.4},
-    "local": {"near": 0.4, "row": 0.15, "column": 0.15, "equivariance": 0.8},
+    "local": {"near": 0.3, "equivariance": 0.5},
     "row": {"row": 0.4, "near": 0.1, "equivariance": 0.9},
     "column": {"column": 0.4, "near": 0.1, "equivariance": 0.9},
     "one-key stripe": {"largest_key": 0.4},
     "CLS sink": {"to_cls": 0.4},
-    "uniform": {"breadth": 0.6},
+    "uniform": {"breadth": 0.65},
     "content blob": {"same_map": 0.5, "same_region": 0.4},
 }
 """Features that just fulfil each rule: everything at its threshold."""
@@ -23,11 +23,11 @@ JUST = {
 
 def matrix(**values):
     """Features of one matrix [1, feature]; what is not named is that of a broad matrix without structure."""
-    return np.array([[(PLAIN | values).get(name, 0.0) for name in FEATURES]], dtype=np.float32)
+    return np.array([[(PLAIN | values).get(name, 0.0) for name in FEATURES]])
 
 
 def name_of(**values):
-    code, confidence = name_matrices(matrix(**values).astype(np.float64))
+    code, confidence = name_matrices(matrix(**values))
     return PATTERNS[code[0]], float(confidence[0])
 
 
@@ -47,7 +47,7 @@ def test_confidence_grows_with_the_evidence(name):
         more = {
             feature: value + part * (1 - value)
             for feature, value in JUST[name].items()
-            if (name, feature) not in (("local", "row"), ("local", "column"), ("row", "near"), ("column", "near"))
+            if (name, feature) not in (("row", "near"), ("column", "near"))
         }
         found, confidence = name_of(**JUST[name] | more)
         assert found == name
@@ -65,7 +65,8 @@ def test_confidence_grows_with_the_evidence(name):
         ("one-key stripe", {"row": 0.3}),
         ("self", {"to_cls": 0.3}),
         ("self", {"row": 0.7}),
-        ("local", {"to_cls": 0.3}),
+        ("local", {"to_cls": 0.2}),
+        ("local", {"equivariance": 0.3}),
         ("row", {"column": 0.35}),
         ("column", {"largest_key": 0.3}),
         ("content blob", {"equivariance": 0.6}),
@@ -81,13 +82,18 @@ def test_a_second_pattern_makes_it_mixed(name, rival):
 
 def test_the_shape_of_a_broad_matrix_decides_what_it_is_called():
     shape = {"same_map": 0.9, "equivariance": 0.1}
-    assert name_of(breadth=0.7, same_region=0.8, **shape)[0] == "content blob"
-    assert name_of(breadth=0.7, same_region=0.5, **shape)[0] == "uniform"
+    assert name_of(breadth=0.75, same_region=0.8, **shape)[0] == "content blob"
+    assert name_of(breadth=0.75, same_region=0.5, **shape)[0] == "uniform"
     assert name_of(breadth=0.95, same_region=0.9, **shape)[0] == "uniform"
 
 
+def test_weight_on_itself_is_self_although_it_is_near():
+    assert name_of(self=0.7, near=0.8, row=0.7, column=0.7, equivariance=0.95)[0] == "self"
+    assert name_of(self=0.3, near=0.8, row=0.4, column=0.4, equivariance=0.95)[0] == "local"
+
+
 def test_left_and_right_neighbours_are_local_and_a_long_line_is_a_row():
-    assert name_of(near=0.9, row=0.8)[0] == "local"
+    assert name_of(near=0.9, row=0.8, equivariance=0.9)[0] == "local"
     assert name_of(near=0.3, row=0.8)[0] == "row"
 
 
@@ -97,9 +103,11 @@ def test_every_name_has_its_sentence_with_the_thresholds():
         assert f"{bound:.0%}" in RULES["uniform"]
     for bound in (rules.SAME_MAP, rules.SAME_REGION, f"{rules.POSITION:.0%}", f"{rules.MOST:.0%}"):
         assert str(bound) in RULES["content blob"]
-    for name in ("self", "local", "row", "column", "one-key stripe", "CLS sink"):
+    assert f"{rules.NEAR:.0%}" in RULES["local"]
+    for name in ("self", "row", "column", "one-key stripe", "CLS sink"):
         assert f"{rules.MOST:.0%}" in RULES[name]
         assert f"{rules.RIVAL:.0%}" in RULES[name]
+    assert f"{rules.RIVAL:.0%}" in RULES["local"]
 
 
 def test_a_cluster_is_called_what_most_of_its_members_are():
@@ -118,6 +126,7 @@ def test_a_cluster_without_a_majority_is_mixed_and_says_of_what():
     assert found.evidence["share: row"] == pytest.approx(0.4)
     assert len([key for key in found.evidence if key.startswith("share: ")]) == 2
     assert name_cluster(matrix()).evidence["share: mixed"] == 1
+    assert {"second_key", "same_map", "near"} <= set(found.evidence)
 
 
 def test_what_is_no_table_of_features_is_refused():

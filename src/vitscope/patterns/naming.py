@@ -15,16 +15,20 @@ from vitscope.errors import InvalidArgument
 from vitscope.patterns.features import FEATURES
 
 MOST: Final = 0.4
-"""Share of a row that makes a place stand out. On 14 x 14 patches 80 times what one token gets by chance, and for near
-patches, row and column (from 7 to 25 of 197 tokens) it counts above chance. Less than half, as heads leak weight
-everywhere: 0.4 in one place beside a diffuse rest is what one sees."""
+"""Share of a row that makes one place stand out. On 14 x 14 patches 80 times what one token gets by chance; for row and
+column, which are 7 % of the tokens there, it counts above chance. Less than half, as heads leak weight everywhere: 0.4
+in one place beside a diffuse rest is what one sees."""
+NEAR: Final = 0.3
+"""The same for the patches near by, above chance: on 14 x 14 the 5 x 5 patches around, 12 % of the tokens, then hold
+38 % of the weight. Less than `MOST`, as a bell somewhat wider than they are is still local to the eye; `POSITION` keeps
+out attention that is near only because objects are."""
 RIVAL: Final = 0.5
 """A second place may hold this part of the first one's share; with more the matrix shows two patterns."""
-BROAD: Final = 0.6
-"""Share of the tokens that a query effectively looks at (e to its entropy). Weights that scatter log-normally around
-even ones by a factor of e leave 0.61: beyond that some keys visibly stand out."""
+BROAD: Final = 0.65
+"""Share of the tokens that a query effectively looks at (e to its entropy). Weights that scatter log-normally by a
+factor of 2.5 leave 0.65: with more scatter some keys visibly stand out."""
 EVEN: Final = 0.85
-"""From here up nothing visibly stands out (the same scatter by a factor of 1.8 or less), whatever shape is left."""
+"""From here up nothing visibly stands out (the same scatter, by a factor of 1.8 or less), whatever shape is left."""
 SHAPE: Final = 0.6
 """Between `BROAD` and `EVEN` neighbouring keys must correlate by less than this either way: a broad matrix that favours
 one half of the image, or every other patch, is not uniform."""
@@ -34,13 +38,15 @@ SAME_REGION: Final = 0.4
 """Correlation of neighbouring keys. Keys picked one by one give 0 or less; in a region of 3 x 3 patches 2 of 3 steps
 from a key stay inside, which gives 0.67, and noise takes from that."""
 POSITION: Final = 0.5
-"""Where relative offset explains more of the weights than this, position decides and not what the patches show."""
+"""Where relative offset explains more of the variance than this, position decides, else what the patches show."""
 
 PATTERNS: Final = (
     "self", "local", "row", "column", "one-key stripe", "CLS sink", "uniform", "content blob", "mixed",
 )  # fmt: skip
 """Every name; a code is a place in this tuple."""
 MIXED: Final = PATTERNS[-1]
+_HOLDS: Final = 0.5
+"""What a rule counts where it just holds."""
 
 Values = Float[np.ndarray, "*matrix"]
 
@@ -53,8 +59,8 @@ class ClusterName:
     ----------
     name: one of `PATTERNS`. rule: its sentence in `RULES`.
     confidence: share of the members that fulfil the rule, [0, 1]; of a mixed cluster what its largest name leaves.
-    evidence: mean over the members of each feature that the rule looks at, and `share: <name>` of the members for the
-        two commonest names.
+    evidence: mean over the members of each feature that the rule looks at (that any rule looks at where it is mixed),
+        and `share: <name>` of the members for the two commonest names.
     """
 
     name: str
@@ -83,7 +89,7 @@ def name_matrices(
     table = _table(features)
     held = np.stack([rule.holds(table) for rule in _RULES.values()], axis=-1)
     best, at = held.max(-1, initial=0.0), held.argmax(-1)
-    named = best >= 0.5
+    named = best >= _HOLDS
     return np.where(named, at, PATTERNS.index(MIXED)), np.where(named, best, 1 - best)
 
 
@@ -102,8 +108,8 @@ def name_cluster(features: Float[np.ndarray, "member feature"]) -> ClusterName:
     fulfilled = float(shares[leading])
     name = PATTERNS[leading] if fulfilled >= 0.5 else MIXED
     table = _table(features)
-    looks_at = _RULES[PATTERNS[leading]].looks_at
-    evidence = {feature: float(table[feature].mean(dtype=np.float64)) for feature in looks_at}
+    looks_at = _RULES[name].looks_at if name != MIXED else _OF_ANY_RULE
+    evidence = {feature: float(table[feature].mean()) for feature in looks_at}
     commonest = np.argsort(-shares, kind="stable")[:2]
     evidence |= {f"share: {PATTERNS[code]}": float(shares[code]) for code in commonest if shares[code] > 0}
     return ClusterName(name, RULES[name], fulfilled if name != MIXED else 1 - fulfilled, evidence)
@@ -158,8 +164,11 @@ def _one_key(table: Mapping[str, Values]) -> Values:
 
 
 def _local(table: Mapping[str, Values]) -> Values:
-    holds = _stands_out(table["near"], table["to_cls"], table["largest_key"])
-    return np.where(table["near"] >= np.maximum(table["row"], table["column"]), holds, 0)
+    alone = [_at_most(table[name], RIVAL * table["near"]) for name in ("to_cls", "largest_key")]
+    by_position = _at_least(table["equivariance"], POSITION)
+    holds = np.minimum.reduce([_at_least(table["near"], NEAR), by_position, *alone])
+    round_about = table["near"] >= np.maximum(table["row"], table["column"])
+    return np.where(round_about & (_self(table) < _HOLDS), holds, 0)
 
 
 def _line(table: Mapping[str, Values], line: str, across: str) -> Values:
@@ -182,7 +191,7 @@ def _content_blob(table: Mapping[str, Values]) -> Values:
         _at_most(table["equivariance"], POSITION),
         *places,
     ]
-    return np.where(_uniform(table) < 0.5, np.minimum.reduce(conditions), 0)
+    return np.where(_uniform(table) < _HOLDS, np.minimum.reduce(conditions), 0)
 
 
 _RULES: Final = {
@@ -193,8 +202,9 @@ _RULES: Final = {
         _self,
     ),
     "local": _Rule(
-        f"Patches give at least {MOST:.0%} of their weight above chance to patches near by (within a seventh of the "
-        f"grid's side), more than to their row or column; CLS and any one key get at most {RIVAL:.0%} of that.",
+        f"Patches give at least {NEAR:.0%} of their weight above chance to patches near by (within a seventh of the "
+        f"grid's side), more than to their row or column, and relative offset explains at least {POSITION:.0%} of what "
+        f"varies; CLS and any one key get at most {RIVAL:.0%} of that weight, and the rule of self does not hold.",
         ("near", "row", "column", "to_cls", "largest_key", "equivariance"),
         _local,
     ),
@@ -238,6 +248,11 @@ _RULES: Final = {
         _content_blob,
     ),
 }
+
+_OF_ANY_RULE: Final = (
+    "self", "near", "row", "column", "to_cls", "largest_key", "second_key", "breadth", "same_map", "same_region",
+    "equivariance",
+)  # fmt: skip
 
 RULES: Final[dict[str, str]] = {name: rule.sentence for name, rule in _RULES.items()} | {
     MIXED: "None of the rules holds: several patterns at once, or one that has no name here."
