@@ -60,6 +60,14 @@ def test_every_quantity_of_a_run_is_defined():
     assert [name for name in names if f"`{name}`" not in definitions] == []
 
 
+def test_every_feature_and_rule_of_a_pattern_is_defined_as_it_is():
+    from vitscope.patterns import FEATURES, RULES
+
+    definitions = (ROOT / "docs" / "definitions.md").read_text(encoding="utf-8")
+    assert [name for name in FEATURES if f"`{name}`" not in definitions] == []
+    assert [name for name, rule in RULES.items() if f"| {name} | {rule} |" not in definitions] == []
+
+
 def test_the_rules_of_the_report_are_documented_as_they_are():
     from vitscope.report import classes, findings, statistics, why
 

@@ -90,6 +90,7 @@ def test_the_shape_of_a_broad_matrix_decides_what_it_is_called():
 def test_weight_on_itself_is_self_although_it_is_near():
     assert name_of(self=0.7, near=0.8, row=0.7, column=0.7, equivariance=0.95)[0] == "self"
     assert name_of(self=0.3, near=0.8, row=0.4, column=0.4, equivariance=0.95)[0] == "local"
+    assert name_of(self=0.35, near=0.35, row=0.35, column=0.35, equivariance=0.95)[0] == "mixed"
 
 
 def test_left_and_right_neighbours_are_local_and_a_long_line_is_a_row():

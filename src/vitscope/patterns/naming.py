@@ -167,8 +167,9 @@ def _local(table: Mapping[str, Values]) -> Values:
     alone = [_at_most(table[name], RIVAL * table["near"]) for name in ("to_cls", "largest_key")]
     by_position = _at_least(table["equivariance"], POSITION)
     holds = np.minimum.reduce([_at_least(table["near"], NEAR), by_position, *alone])
-    round_about = table["near"] >= np.maximum(table["row"], table["column"])
-    return np.where(round_about & (_self(table) < _HOLDS), holds, 0)
+    not_a_line = table["near"] >= np.maximum(table["row"], table["column"])
+    not_self = _beside_self(table, "near") >= RIVAL * table["self"]
+    return np.where(not_a_line & not_self & (_self(table) < _HOLDS), holds, 0)
 
 
 def _line(table: Mapping[str, Values], line: str, across: str) -> Values:
@@ -196,39 +197,40 @@ def _content_blob(table: Mapping[str, Values]) -> Values:
 
 _RULES: Final = {
     "self": _Rule(
-        f"Patches give at least {MOST:.0%} of their weight to themselves, and neither CLS, one key, nor the patches "
-        f"around get more than {RIVAL:.0%} of that.",
+        f"Patches give at least {MOST:.0%} of their weight to themselves; CLS, any one key, the patches around, the "
+        f"rest of the row and of the column get at most {RIVAL:.0%} of that each.",
         ("self", "near", "to_cls", "largest_key"),
         _self,
     ),
     "local": _Rule(
         f"Patches give at least {NEAR:.0%} of their weight above chance to patches near by (within a seventh of the "
         f"grid's side), more than to their row or column, and relative offset explains at least {POSITION:.0%} of what "
-        f"varies; CLS and any one key get at most {RIVAL:.0%} of that weight, and the rule of self does not hold.",
+        f"varies; CLS and any one key get at most {RIVAL:.0%} of that weight, the patches around at least "
+        f"{RIVAL:.0%} of what the patch itself gets, and the rule of self does not hold.",
         ("near", "row", "column", "to_cls", "largest_key", "equivariance"),
         _local,
     ),
     "row": _Rule(
         f"Patches give at least {MOST:.0%} of their weight above chance to their own row, more than to patches near "
-        f"by; CLS, any one key, the patch itself and its column get at most {RIVAL:.0%} of that.",
+        f"by; CLS, any one key, the patch itself and the rest of its column get at most {RIVAL:.0%} of that each.",
         ("row", "near", "column", "to_cls", "largest_key"),
         lambda table: _line(table, "row", "column"),
     ),
     "column": _Rule(
         f"Patches give at least {MOST:.0%} of their weight above chance to their own column, more than to patches near "
-        f"by; CLS, any one key, the patch itself and its row get at most {RIVAL:.0%} of that.",
+        f"by; CLS, any one key, the patch itself and the rest of its row get at most {RIVAL:.0%} of that each.",
         ("column", "near", "row", "to_cls", "largest_key"),
         lambda table: _line(table, "column", "row"),
     ),
     "one-key stripe": _Rule(
-        f"Patches give at least {MOST:.0%} of their weight to one and the same key other than CLS, and neither a "
-        f"second key, CLS, nor the patches around get more than {RIVAL:.0%} of that.",
+        f"Patches give at least {MOST:.0%} of their weight to one and the same key other than CLS; a second key, CLS, "
+        f"the patches near by, the own row and column (above chance) get at most {RIVAL:.0%} of that each.",
         ("largest_key", "second_key", "to_cls", "near"),
         _one_key,
     ),
     "CLS sink": _Rule(
-        f"Patches give at least {MOST:.0%} of their weight to CLS, and neither another key nor the patches around get "
-        f"more than {RIVAL:.0%} of that.",
+        f"Patches give at least {MOST:.0%} of their weight to CLS; any other key, the patches near by, the own row and "
+        f"column (above chance) get at most {RIVAL:.0%} of that each.",
         ("to_cls", "largest_key", "near", "cls_self"),
         _cls_sink,
     ),
