@@ -48,8 +48,8 @@ def choose_images(strata: Sequence[Hashable], budget_images: int, seed: int) -> 
     """Draw images at random so that every class has its share: seeded, proportional to the size of the class.
 
     Within a class of s images in random order the i-th stands at (i + u) / s, with u drawn once a class from [0, 1);
-    the images that stand first are chosen. A class gets its exact share of the budget up to one image, each
-    image has the same chance, and a larger budget only adds images.
+    the images that stand first are chosen. A class gets its share of the budget up to about one image, every image
+    has about the same chance, and a larger budget only adds images.
 
     Parameters
     ----------
