@@ -5,6 +5,7 @@ Definitions are in docs/definitions.md. Knows nothing about: models, files, runs
 
 from vitscope.patterns.common import GRID, OFFSETS, REACH, SIDE, common_matrix, offset_view
 from vitscope.patterns.features import FEATURES, features
+from vitscope.patterns.learn import Learned, Space, learn
 from vitscope.patterns.naming import PATTERNS, RULES, ClusterName, name_cluster, name_matrices
 from vitscope.patterns.sample import Sample, choose_images
 
@@ -17,10 +18,13 @@ __all__ = [
     "RULES",
     "SIDE",
     "ClusterName",
+    "Learned",
     "Sample",
+    "Space",
     "choose_images",
     "common_matrix",
     "features",
+    "learn",
     "name_cluster",
     "name_matrices",
     "offset_view",
