@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from vitscope import measures
     from vitscope.engine import attention, head_importance, prune
     from vitscope.models import Model, load_model, wrap
+    from vitscope.models.smaller import without_heads
     from vitscope.pipeline import analyze
     from vitscope.store import Run, open_run
     from vitscope.tokens import TokenLayout
@@ -27,6 +28,7 @@ _HOMES = {
     "measures": "vitscope",
     "open_run": "vitscope.store",
     "prune": "vitscope.engine",
+    "without_heads": "vitscope.models.smaller",
     "wrap": "vitscope.models",
 }
 
@@ -42,6 +44,7 @@ __all__ = [
     "measures",
     "open_run",
     "prune",
+    "without_heads",
     "wrap",
 ]
 

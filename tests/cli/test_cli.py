@@ -50,7 +50,7 @@ def call(capsys, *words) -> tuple[int, str, str]:
 
 def test_help_tells_what_there_is_and_nothing_that_comes_later(capsys):
     texts = [call(capsys, "--help")[1]]
-    for command in ("demo", "analyze", "serve", "show", "doctor"):
+    for command in ("demo", "analyze", "serve", "show", "doctor", "prune"):
         assert command in texts[0]
         code, out, _ = call(capsys, command, "--help")
         assert code == 0
@@ -344,3 +344,32 @@ def test_serve_in_a_process_of_its_own_ends_cleanly(tmp_path):
     out, err = process.communicate(timeout=60)
     assert process.returncode == 0
     assert "Traceback" not in out + err
+
+
+def test_prune_saves_a_smaller_model_and_says_what_it_costs(tmp_path, capsys):
+    photos = write_photos(tmp_path / "photos", 6)
+    (tmp_path / "labels.csv").write_text(
+        "path,label\n" + "".join(f"photos/{p.name},{i % 3}\n" for i, p in enumerate(sorted(photos.iterdir())))
+    )
+    folder = tmp_path / "smaller"
+    words = ("prune", "demo", tmp_path / "labels.csv", "--heads", "L0.H1,3.2", "--save", folder)
+    code, out, _ = call(capsys, *words, "--json")
+    found = json.loads(out)
+    assert code == 0
+    assert found["heads"] == [[0, 1], [3, 2]]
+    assert found["parameters_after"] < found["parameters_before"]
+    assert found["agreement"] < 1e-5
+    assert found["accuracy"]["n"] == 6
+    assert found["speed"]["rounds"] > 0
+    assert {path.name for path in folder.iterdir()} == {"load.py", "model.safetensors", "pruned.json"}
+    # Not over what is there; heads and folder must be named, and be there.
+    assert call(capsys, *words)[0] == 2
+    assert "--save" in call(capsys, "prune", "demo", "--heads", "L0.H1")[2]
+    assert "none is named" in call(capsys, "prune", "demo", "--save", tmp_path / "other")[2]
+    assert (
+        "expected a layer and a head" in call(capsys, "prune", "demo", "--heads", "3", "--save", tmp_path / "other")[2]
+    )
+    assert not (tmp_path / "other").exists()
+    _, out, _ = call(capsys, "prune", "demo", "--heads", "L0.H1", "--save", tmp_path / "unlabelled")
+    for words in ("without 1 of its 24 heads: L0·H1", "fewer)", "images/s", "not measured", "from load import load"):
+        assert words in out

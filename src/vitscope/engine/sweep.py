@@ -167,6 +167,9 @@ class _Sweep:
         model, reads = self.model, self.model.architecture.reads
         n_images, n_heads = len(step.out), step.block.n_heads
         per_pass = max(1, self.micro_batch // n_images)
+        if n_heads == 0:
+            width = model.pool(step.out[:, reads]).shape[-1]
+            return step.out.new_empty(len(self.modes), 0, n_images, width)
         features: list[Tensor] = []
         for mode in self.modes:
             for first in range(0, n_heads, per_pass):

@@ -135,16 +135,18 @@ def join_heads(z: Float[Tensor, "image head token channel"]) -> Float[Tensor, "i
 
 
 def split_heads(
-    x: Float[Tensor, "image token head_channel"], n_heads: int
+    x: Float[Tensor, "image token head_channel"], n_heads: int, size: int = -1
 ) -> Float[Tensor, "image head token channel"]:
-    """The inverse of `join_heads`."""
-    return x.unflatten(-1, (n_heads, -1)).transpose(-3, -2)
+    """The inverse of `join_heads`; the channels of a head must be told where there may be no head."""
+    return x.unflatten(-1, (n_heads, size)).transpose(-3, -2)
 
 
-def per_head_weight(projection: nn.Linear, n_heads: int, scale: Tensor | None) -> Float[Tensor, "head channel width"]:
+def per_head_weight(
+    projection: nn.Linear, n_heads: int, scale: Tensor | None, size: int = -1
+) -> Float[Tensor, "head channel width"]:
     """A projection's weight cut by head, [head, channel, width], with LayerScale's gamma multiplied in."""
     weight = projection.weight if scale is None else projection.weight * scale[:, None]
-    return weight.T.unflatten(0, (n_heads, -1))
+    return weight.T.unflatten(0, (n_heads, size))
 
 
 class Evaluation:

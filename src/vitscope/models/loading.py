@@ -21,6 +21,7 @@ from vitscope.models.block import Architecture, Evaluation
 from vitscope.models.model import Model, as_classifier
 
 import timm  # isort: skip - after the adapters, which make torchvision importable
+from vitscope.models import standalone  # isort: skip
 from timm.data import ImageNetInfo, infer_imagenet_subset  # isort: skip
 from timm.models.vision_transformer import VisionTransformer  # isort: skip
 
@@ -47,6 +48,9 @@ _DAMAGE: Final = (  # what torch and safetensors raise for files that are not we
 )  # fmt: skip
 LATER: Final = {"hf": "transformers models", "torchvision": "torchvision models"}
 DEMO: Final = Path(__file__).parent / "demo"
+DEMO_CONFIG: Final = "config.json"
+PRUNED: Final = "pruned"
+"""Family of models that `vitscope prune --save` wrote: `pruned:<folder>`."""
 
 
 def load_model(spec: str, weights: str | Path | None = None, *, device: str = "auto", dtype: str = "float32") -> Model:
@@ -54,7 +58,8 @@ def load_model(spec: str, weights: str | Path | None = None, *, device: str = "a
 
     Parameters
     ----------
-    spec: `timm:<name>` (a bare timm name works too) or `demo`, the bundled Fashion-MNIST model.
+    spec: `timm:<name>` (a bare timm name works too), `demo`, the bundled Fashion-MNIST model, or a folder that
+        `vitscope prune --save` wrote.
     weights: a local `.safetensors`, `.pth`, `.pt` or `.bin` file (never unpickled: weights only); None asks timm for
         its pretrained ones.
     device: `auto` takes a GPU where there is one; else a torch device.
@@ -72,13 +77,18 @@ def load_model(spec: str, weights: str | Path | None = None, *, device: str = "a
         raise InvalidArgument(
             f"cannot load {spec} as {dtype!r}: expected one of {', '.join(DTYPES)}", "float32 is the plain choice."
         )
+    if (Path(spec.removeprefix(f"{PRUNED}:")) / standalone.CONFIG).is_file():
+        return _saved(Path(spec.removeprefix(f"{PRUNED}:")), weights, pick_device(device), DTYPES[dtype])
     family, _, name = spec.rpartition(":")
     if family in LATER:
         raise NotAvailable(
             f"cannot load {spec}: {LATER[family]} come with a later version", "Use a timm model for now."
         )
     if family not in ("", "timm"):
-        raise ModelLoadError(f"cannot load {spec}: unknown source {family!r}", "Use timm:<name> or demo.")
+        raise ModelLoadError(
+            f"cannot load {spec}: unknown source {family!r}",
+            "Use timm:<name>, demo, or a folder that `vitscope prune --save` wrote.",
+        )
     place = pick_device(device)
     if not family and name == "demo":
         module, classes, sha256 = _demo(weights)
@@ -222,8 +232,24 @@ def _load_state(module: nn.Module, state: dict[str, Tensor], path: Path) -> None
     module.load_state_dict(state)
 
 
+def _saved(folder: Path, weights: str | Path | None, place: torch.device, dtype: torch.dtype) -> Model:
+    if weights is not None:
+        raise InvalidArgument(
+            f"cannot load {folder} with other weights: a pruned model has its own", "Leave --weights out."
+        )
+    try:
+        classes = json.loads((folder / standalone.CONFIG).read_text(encoding="utf-8"))["classes"]
+        module, sha256 = standalone.load(folder), file_sha256(folder / standalone.WEIGHTS)
+    except Exception as error:  # timm, torch, safetensors and json raise many kinds for damaged files
+        raise ModelLoadError(
+            f"cannot load the pruned model in {folder}: {type(error).__name__}: {first_line(error)}",
+            f"It needs {standalone.WEIGHTS} and {standalone.CONFIG} as `vitscope prune --save` wrote them.",
+        ) from error
+    return _model(f"{PRUNED}:{folder.resolve()}", module.to(place, dtype), classes=classes, sha256=sha256)
+
+
 def _demo(weights: str | Path | None) -> tuple[nn.Module, tuple[str, ...], str]:
-    config = json.loads((DEMO / "config.json").read_text())
+    config = json.loads((DEMO / DEMO_CONFIG).read_text(encoding="utf-8"))
     path = DEMO / "model.safetensors" if weights is None else Path(weights)
     module = VisionTransformer(**config["architecture"])
     module.pretrained_cfg = {"architecture": "vitscope_demo"} | config["preprocessing"]  # type: ignore[assignment]

@@ -63,7 +63,7 @@ class ViTBlock:
         """q, k, v per head, q/k norm and scale included."""
         attn = self.attn
         qkv = attn.qkv(x if self.post_norm else self.block.norm1(x))
-        q, k, v = (split_heads(part, attn.num_heads) for part in qkv.chunk(3, -1))
+        q, k, v = (split_heads(part, attn.num_heads, attn.head_dim) for part in qkv.chunk(3, -1))
         return Projections(attn.q_norm(q) * attn.scale, attn.k_norm(k), v)
 
     def branch(
@@ -77,7 +77,7 @@ class ViTBlock:
 
     def output_weight(self) -> Float[Tensor, "head channel width"]:
         """Projection weight per head, LayerScale's gamma included."""
-        return per_head_weight(self.attn.proj, self.n_heads, getattr(self.block.ls1, "gamma", None))
+        return per_head_weight(self.attn.proj, self.n_heads, getattr(self.block.ls1, "gamma", None), self.attn.head_dim)
 
     def mlp(self, x: Float[Tensor, "image token width"]) -> Float[Tensor, "image token width"]:
         """The second half of the block, residual included."""

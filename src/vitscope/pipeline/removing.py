@@ -1,0 +1,238 @@
+"""Take heads out of a model for good, and measure what that costs and gains: accuracy, parameters, speed.
+
+Knows nothing about: how the findings are printed.
+"""
+
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from vitscope.engine import features_and_logits, prune
+from vitscope.errors import BadInput, ImageUnreadable, InvalidArgument, ParityError
+from vitscope.models import Evaluation, Model
+from vitscope.models.images import decode_picture, read_bytes
+from vitscope.models.parity import probe_image, relative_difference
+from vitscope.models.smaller import save_without_heads, without_heads
+from vitscope.pipeline.labels import ClassNames
+from vitscope.pipeline.listing import Images, Listing, list_images
+from vitscope.report.paired import Paired, paired
+from vitscope.store.writer import require_free
+from vitscope.tokens import HEAD, HeadRef
+
+AGREEMENT: Final = 1e-4
+"""Largest difference to the masked model's logits, as a share of the largest logit; in half precision 0.02."""
+_HALF_AGREEMENT: Final = 2e-2
+BATCH: Final = 16
+ROUNDS: Final = 7
+"""Timed passes of each model, in turns, so that what else the machine does falls on both."""
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Images a second of the whole and of the smaller model, medians of passes in turns.
+
+    `ratio` is the median of the ratios of neighbouring passes, `low` and `high` their extremes.
+    """
+
+    before: float
+    after: float
+    ratio: float
+    low: float
+    high: float
+    batch: int
+    rounds: int
+    threads: int
+    device: str
+
+
+@dataclass(frozen=True)
+class Removal:
+    """What taking heads out did. `agreement` = largest difference to the masked model, a share of the largest logit."""
+
+    model: str
+    heads: tuple[HeadRef, ...]
+    n_heads: int
+    parameters_before: int
+    parameters_after: int
+    agreement: float
+    speed: Speed
+    accuracy: Paired | None
+    """None without labelled images or without a classifier."""
+    unreadable: int
+    saved: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """The same for JSON."""
+        return asdict(self) | {"heads": [list(head) for head in self.heads]}
+
+
+def parse_heads(text: str) -> list[HeadRef]:
+    """Heads as a user writes them: `L2.H0,L4.H2`, `2.0,4.2` or `L2·H0`.
+
+    Raises
+    ------
+    InvalidArgument: one that cannot be read so.
+    """
+    heads = []
+    for part in filter(None, (word.strip() for word in text.split(","))):
+        layer, _, head = part.upper().replace("·", ".").partition(".")
+        layer, head = layer.removeprefix("L"), head.removeprefix("H")
+        if not (layer.isdecimal() and head.isdecimal()):
+            raise InvalidArgument(
+                f"cannot read the head {part!r}: expected a layer and a head such as L2.H0",
+                "Name several with commas: --heads L2.H0,L4.H2; both count from 0.",
+            )
+        heads.append(HeadRef(int(layer), int(head)))
+    return heads
+
+
+def remove(
+    model: Model,
+    heads: Sequence[HeadRef],
+    folder: str | Path,
+    *,
+    images: "Images | None" = None,
+    labels: str | Path | None = None,
+    progress: Callable[[int, int], object] | None = None,
+) -> Removal:
+    """Save a model without some heads, once it is proved to be the masked model, and measure both.
+
+    Parameters
+    ----------
+    images: labelled ones give the accuracy of both models; None: the proof runs on a test pattern.
+    progress: called with images done and images in all.
+
+    Raises
+    ------
+    InvalidArgument, UnsupportedModel: heads or a model that cannot be cut down.
+    StorageError: `folder` holds something already.
+    ParityError: the smaller model is not the masked one; nothing is written.
+    """
+    folder = Path(folder)
+    require_free(folder)
+    smaller = without_heads(model, heads)
+    listing = None if images is None else list_images(images, labels, ClassNames(model.n_classes, model.classes))
+    agreement, accuracy, unreadable = _compare(model, smaller, heads, listing, progress or (lambda done, total: None))
+    limit = AGREEMENT if model.dtype in (torch.float32, torch.float64) else _HALF_AGREEMENT
+    if not agreement <= limit:
+        raise ParityError(
+            f"cannot save {smaller.id}: its output differs from the masked model's by {agreement:.2g} of the largest "
+            f"value, allowed {limit:.0e}",
+            "Please report it.",
+        )
+    speed = _speed(model, smaller)
+    save_without_heads(model, heads, folder)
+    return Removal(
+        model=model.id,
+        heads=tuple(sorted({HeadRef(*head) for head in heads})),
+        n_heads=sum(model.n_heads),
+        parameters_before=_parameters(model),
+        parameters_after=_parameters(smaller),
+        agreement=agreement,
+        speed=speed,
+        accuracy=accuracy,
+        unreadable=unreadable,
+        saved=str(folder),
+    )
+
+
+def _compare(
+    model: Model,
+    smaller: Model,
+    heads: Sequence[HeadRef],
+    listing: Listing | None,
+    progress: Callable[[int, int], object],
+) -> tuple[float, Paired | None, int]:
+    """Agreement with the masked model on the first batch, accuracies on all labelled images, unreadable images."""
+    if listing is None:
+        return _agreement(model, smaller, heads, probe_image(model.architecture)), None, 0
+    agreement: float | None = None
+    right: list[tuple[np.ndarray, np.ndarray]] = []
+    read = 0
+    for start in range(0, len(listing), BATCH):
+        rows = range(start, min(start + BATCH, len(listing)))
+        pixels, labels = _load(model, listing, rows)
+        progress(rows.stop, len(listing))
+        if not len(pixels):
+            continue
+        read += len(pixels)
+        if agreement is None:
+            agreement = _agreement(model, smaller, heads, pixels)
+        known = labels >= 0
+        if model.n_classes is not None and known.any():
+            answers = [_answers(one, pixels[torch.from_numpy(known)]) == labels[known] for one in (model, smaller)]
+            right.append((answers[0], answers[1]))
+    if agreement is None:
+        raise BadInput(f"cannot measure on these images: none of the {len(listing)} can be read", "Check the files.")
+    compared = paired(*(np.concatenate(part) for part in zip(*right, strict=True))) if right else None
+    return agreement, compared, len(listing) - read
+
+
+def _load(model: Model, listing: Listing, rows: range) -> tuple[Float[Tensor, "image color row col"], np.ndarray]:
+    pixels, labels = [], []
+    for row in rows:
+        try:
+            picture = decode_picture(read_bytes(listing.root / listing.paths[row]), channels=model.input_size[0])
+        except ImageUnreadable:
+            continue
+        pixels.append(model.preprocess(picture.image))
+        labels.append(listing.labels[row])
+    stacked = torch.stack(pixels) if pixels else torch.empty(0, *model.input_size)
+    return stacked, np.array(labels, dtype=np.int64)
+
+
+def _answers(model: Model, pixels: Float[Tensor, "image color row col"]) -> np.ndarray:
+    logits = features_and_logits(model, pixels)[1]
+    assert logits is not None  # noqa: S101 - asked only of a model with classes
+    return logits.argmax(-1).cpu().numpy()
+
+
+def _agreement(
+    model: Model, smaller: Model, heads: Sequence[HeadRef], pixels: Float[Tensor, "image c row col"]
+) -> float:
+    masked = prune(model, pixels, dict.fromkeys(((head.layer, head.head) for head in heads), HEAD))
+    return relative_difference(prune(smaller, pixels, {}), masked)
+
+
+def _speed(model: Model, smaller: Model) -> Speed:
+    """Both as their library runs them, one pass of each in turns."""
+    pixels = model.place(probe_image(model.architecture).expand(BATCH, -1, -1, -1).contiguous())
+    seconds: dict[str, list[float]] = {"before": [], "after": []}
+    for round_ in range(ROUNDS + 1):
+        for name, one in (("before", model), ("after", smaller)):
+            taken = _timed(one, pixels)
+            if round_:  # the first pass of each warms up
+                seconds[name].append(taken)
+    ratios = [before / after for before, after in zip(seconds["before"], seconds["after"], strict=True)]
+    return Speed(
+        before=BATCH / statistics.median(seconds["before"]),
+        after=BATCH / statistics.median(seconds["after"]),
+        ratio=statistics.median(ratios),
+        low=min(ratios),
+        high=max(ratios),
+        batch=BATCH,
+        rounds=ROUNDS,
+        threads=torch.get_num_threads(),
+        device=str(model.device),
+    )
+
+
+def _timed(model: Model, pixels: Tensor) -> float:
+    with Evaluation(model.module):
+        start = time.perf_counter()
+        model.module(pixels)
+        if model.device.type == "cuda":
+            torch.cuda.synchronize(model.device)
+        return time.perf_counter() - start
+
+
+def _parameters(model: Model) -> int:
+    return sum(parameter.numel() for parameter in model.module.parameters())
