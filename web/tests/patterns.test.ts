@@ -8,7 +8,7 @@ import {
   NO_CLUSTER, sampledInScope, sampleOf, shares, sharesIn,
 } from '../src/core/pattern_sample';
 import { matricesIn, samePatterns, toggledCluster, type PatternSet } from '../src/core/pattern_set';
-import { repeated, seriated } from '../src/core/pattern_tables';
+import { labelled, repeated, seriated } from '../src/core/pattern_tables';
 import { LASSO_STEPS } from '../src/core/scope';
 import { patternClause } from '../src/core/why';
 
@@ -80,11 +80,15 @@ describe('a sample of matrices', () => {
     expect([...repeated(mixes)]).toEqual([[0, [0, 2]], [1, [1, 3]]]);
   });
 
+  it('gives clusters of one name their number', () => {
+    expect(labelled(['row', 'mixed', 'row', 'self'])).toEqual(['row #0', 'mixed', 'row #2', 'self']);
+  });
+
   it('says in words which pattern a head shows and whether the image decides', () => {
     const facts = { cluster: 3, name: 'one-key stripe', share: 0.92, n: 555, bits: 0.42, content: 0.123 };
     expect(patternClause(facts)).toBe('its pattern is one-key stripe in 92 % of 555 images (mix entropy 0.4 bits), content dependence 0.12');
     expect(patternClause({ ...facts, content: NaN })).toBe('its pattern is one-key stripe in 92 % of 555 images (mix entropy 0.4 bits)');
-    expect(patternClause({ ...facts, cluster: null })).toBe('content dependence 0.12');
+    expect(patternClause({ ...facts, cluster: null })).toBe('');
   });
 });
 

@@ -60,6 +60,7 @@ def _space(row: dict[str, Any]) -> PatternSpace:
     return PatternSpace(
         clusters=int(row["n_clusters"]),
         silhouette=_number(row["silhouette"]),
+        fair=_number(row.get("fair")),
         stability=_number(row["stability"]),
         reconstruction=_number(row["reconstruction"]),
         criterion=str(row["criterion"]),

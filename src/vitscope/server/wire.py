@@ -225,9 +225,10 @@ class PatternSpace(Wire):
     """One way of seeing the sample, and how good its clusters are."""
 
     clusters: int
-    silhouette: float | None = Field(description="-1 to 1; higher: clusters lie apart.")
+    silhouette: float | None = Field(description="In its own codes, -1 to 1; higher: clusters lie apart.")
+    fair: float | None = Field(description="Silhouette where neither space is at home, to compare them.")
     stability: float | None = Field(description="Mean adjusted Rand index over seeds; 1 = the same clusters each time.")
-    reconstruction: float | None = Field(description="What is lost when a matrix is rebuilt from its codes.")
+    reconstruction: float | None = Field(description="Share of the variance of matrices not learned from that the codes explain.")
     criterion: str = Field(description="How the number of clusters was chosen.")
 
 

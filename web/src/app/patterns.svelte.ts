@@ -6,6 +6,7 @@ import { chosenClusters, matricesIn, type PatternSet } from '../core/pattern_set
 import { countsOf, entropyBits, flatHead, headOf, imageOf, leading, matrixOf, membersByDistance, mixesOf, sampledInScope, sampleOf, shares, sharesIn } from '../core/pattern_sample';
 import type { Mixes, Sample } from '../core/pattern_sample';
 import { Memo } from '../core/memo';
+import { labelled } from '../core/pattern_tables';
 import { boxed } from '../core/positions';
 import { isEverything } from '../core/scope';
 import type { HeadRef } from '../core/state';
@@ -99,9 +100,9 @@ export class PatternModel {
   };
 
   /** Tell of a cluster beside an element, and everywhere; of none. */
-  point = (cluster: number | null, target?: Element): void => {
+  point = (cluster: number | null, target?: Element, lines?: number): void => {
     this.#session.hover = cluster === null ? null : { kind: 'cluster', cluster };
-    if (cluster !== null && target) tip.show(this.describeCluster(cluster), target);
+    if (cluster !== null && target) tip.show(this.describeCluster(cluster).slice(0, lines), target);
     else tip.hide();
   };
 
@@ -112,7 +113,7 @@ export class PatternModel {
     const here = this.totals?.[cluster];
     const inScope = here === undefined || here === of.size ? '' : ` · ${count(here)} in scope`;
     return [
-      of.name === of.autoName ? of.name : `${of.name} (by rule: ${of.autoName})`,
+      of.name === of.autoName ? this.nameOf(cluster) : `${this.nameOf(cluster)} (by rule: ${of.autoName})`,
       `${count(of.size)} matrices, ${percent(of.size / this.info.nMatrices)} of the sample${inScope}`,
       `${percent(of.confidence)} of them fulfil the rule: ${of.rule}`,
     ];
@@ -128,7 +129,8 @@ export class PatternModel {
     return this.#memo.get(String(cluster), [points, within], make);
   }
 
-  nameOf = (cluster: number): string => this.clusters[cluster]?.name ?? 'no pattern';
+  readonly #labels = $derived(labelled(this.clusters.map(({ name }) => name)));
+  nameOf = (cluster: number): string => this.#labels[cluster] ?? 'no pattern';
 
   /** Medoid, or prototype, of a cluster; null while it is on its way. */
   glyph(cluster: number, kind: 'medoid' | 'prototype' = 'medoid'): Float32Array | null {
@@ -161,7 +163,7 @@ export class PatternModel {
     if (!sample || !points || !info) return [];
     const cluster = points.cluster[matrix]!;
     const of = info.clusters[cluster];
-    const known = of ? `“${of.name}” (${count(of.size)} matrices, ${percent(of.size / info.nMatrices)})` : 'in no cluster';
+    const known = of ? `“${this.nameOf(cluster)}” (${count(of.size)} matrices, ${percent(of.size / info.nMatrices)})` : 'in no cluster';
     const own = info.patterns[points.pattern[matrix]!];
     const alone = own && own !== of?.autoName ? ` · by itself: ${own}` : '';
     const distance = points.distance[matrix]!;

@@ -69,6 +69,7 @@ export function commands(session: Session, show: Windows): Command[] {
     { group: 'Page', name: 'Keys and glossary', keys: '?', run: show.help },
     { group: 'Page', name: 'Take the tour', run: show.tour },
     { group: 'Page', name: 'Show the headline and its questions', run: show.headline },
+    ...patterns(session),
     ...heads(session),
     ...classes(session),
     ...images(session),
@@ -86,7 +87,7 @@ const parts = (run: RunInfo) => run.modes.filter((mode) => mode.available).map((
 
 /** What a pane shows: each value of its option. */
 function views(session: Session): Command[] {
-  const shown = ['layout', 'importance', 'strength'] as const;
+  const shown = ['layout', 'importance', 'strength', ...(session.patterns ? (['patterns', 'patternColour'] as const) : [])] as const;
   return shown.flatMap((key) =>
     OPTIONS[key].values.map((value) => {
       const words = `${optionName(key)}: ${valueWords(key, value)}`;
@@ -94,6 +95,20 @@ function views(session: Session): Command[] {
       return { group: 'View', name: words, run };
     }),
   );
+}
+
+/** Each pattern by name. */
+function patterns({ patterns: model, send }: Session): Command[] {
+  const all = model?.clusters ?? [];
+  return [
+    ...all.map(({ id, size }) => ({
+      group: 'Patterns',
+      name: `Pattern ${model!.nameOf(id)}`,
+      note: `${count(size)} matrices`,
+      run: () => send({ kind: 'patterns', set: { kind: 'clusters', clusters: [id] } }),
+    })),
+    ...(all.length ? [{ group: 'Patterns', name: 'No pattern chosen', run: () => send({ kind: 'patterns', set: null }) }] : []),
+  ];
 }
 
 function heads(session: Session): Command[] {

@@ -20,6 +20,9 @@ export const GLOSSARY: readonly Term[] = [
   { term: 'Mass, density', meaning: 'Mass is the attention that goes to a whole ring; density is the mean per patch of the ring. Rings grow with k, so mass alone misleads.' },
   { term: 'Mean distance', meaning: 'Distance between query and key patches, weighted by attention, in pixels. Small = local, large = across the image.' },
   { term: 'Entropy, focus, coverage', meaning: 'How evenly a token attends. Entropy 0 = one token only. Focus is 1 − normalised entropy. Coverage is the smallest share of patches that holds 60 % of the mass.' },
+  { term: 'Pattern', meaning: 'Attention matrices of many heads and images that look alike: a cluster of them, named by a written rule (self, local, row, column, one-key stripe, CLS sink, uniform, content blob, mixed) or by you. Medoid: the member in its middle.' },
+  { term: 'Mix of patterns', meaning: 'How often a head shows each pattern over images. Its entropy, in bits: 0 = always the same pattern.' },
+  { term: 'Content dependence', meaning: 'How far the image decides a head’s matrix: 0 = the same matrix whatever the image, 1 = the image alone decides. Squared distances from the head’s mean matrix over those from the uniform one.' },
   { term: 'Rollout', meaning: 'Attention multiplied through the layers, with a share for the residual path: which patches a token can draw from, from the first layer up.' },
   { term: 'Scope', meaning: 'The images that all numbers are about: all of them, or those that meet every condition in the scope bar. n is how many.' },
 ];
@@ -71,6 +74,14 @@ export const KEYS: readonly KeyGroup[] = [
       { keys: 'M', does: 'next measure' },
       { keys: 'R', does: 'next part of the head to prune' },
       { keys: 'S', does: 'sort heads inside each layer' },
+    ],
+  },
+  {
+    where: 'Patterns',
+    keys: [
+      { keys: 'N', does: 'in the list: next member of the pattern, nearest the medoid first' },
+      { keys: 'P', does: 'the member before' },
+      { keys: 'F2', does: 'rename the pattern, in the run itself' },
     ],
   },
   {

@@ -1,6 +1,10 @@
 // Tables of patterns: the order of heads that puts like beside like, and heads that repeat each other's pattern.
 import { countsOf, leading, shares, type Mixes } from './pattern_sample';
 
+/** A name for each cluster that no other has: names that repeat get the cluster's number. */
+export const labelled = (names: readonly string[]): string[] =>
+  names.map((name, cluster) => (names.filter((other) => other === name).length > 1 ? `${name} #${cluster}` : name));
+
 /** A head holds a pattern from this share of its images. */
 export const HOLDS = 0.8;
 

@@ -42,12 +42,12 @@ export const TOUR: readonly TourStep[] = [
     done: (now, before) => now.options !== before.options,
   },
   {
-    title: 'Its mean attention',
-    text: 'The mean of the head’s attention matrix over all images: a diagonal means neighbours, a column means that all patches attend to one token.',
-    hint: 'Choose another head and see the shape change.',
-    at: ['[data-pane="mean"]'],
+    title: 'Its pattern',
+    text: 'What its attention matrices look like, image by image: a diagonal means neighbours, a column means that all patches attend to one token. The bar says how often the head shows each pattern; content says whether the image decides. Without patterns, its mean matrix stands here.',
+    hint: 'Choose a pattern, or another head, and see what changes.',
+    at: ['[data-pane="patterns"]'],
     view: 'explore',
-    done: (now, before) => now.head !== before.head || now.options !== before.options,
+    done: (now, before) => now.head !== before.head || now.patterns !== before.patterns || now.options !== before.options,
   },
   {
     title: 'On one image',

@@ -187,12 +187,11 @@ export function throughClause(regions: readonly RegionEffect[]): string {
   return share >= CARRIES ? `it acts through ${told}` : `no region carries it alone, most does ${told}`;
 }
 
-/** The pattern it shows most and whether the image decides; nothing where no sampled image is in scope. */
+/** The pattern it shows most and whether the image decides; nothing where none is in scope. */
 export function patternClause({ cluster, name, share, n, bits, content }: PatternFacts): string {
-  const decides = Number.isFinite(content) ? `content dependence ${fixed(content, 2)}` : '';
-  if (cluster === null) return decides;
+  if (cluster === null) return '';
   const told = `its pattern is ${name} in ${reportedShare(share)} of ${n} images (mix entropy ${fixed(bits, 1)} bits)`;
-  return decides ? `${told}, ${decides}` : told;
+  return Number.isFinite(content) ? `${told}, content dependence ${fixed(content, 2)}` : told;
 }
 
 export function pruningClause({ metric, mean }: Standing, lost: Loss): string {

@@ -954,13 +954,18 @@ export interface components {
              */
             criterion: string;
             /**
+             * Fair
+             * @description Silhouette where neither space is at home, to compare them.
+             */
+            fair: number | null;
+            /**
              * Reconstruction
-             * @description What is lost when a matrix is rebuilt from its codes.
+             * @description Share of the variance of matrices not learned from that the codes explain.
              */
             reconstruction: number | null;
             /**
              * Silhouette
-             * @description -1 to 1; higher: clusters lie apart.
+             * @description In its own codes, -1 to 1; higher: clusters lie apart.
              */
             silhouette: number | null;
             /**
