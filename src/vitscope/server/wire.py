@@ -228,7 +228,9 @@ class PatternSpace(Wire):
     silhouette: float | None = Field(description="In its own codes, -1 to 1; higher: clusters lie apart.")
     fair: float | None = Field(description="Silhouette where neither space is at home, to compare them.")
     stability: float | None = Field(description="Mean adjusted Rand index over seeds; 1 = the same clusters each time.")
-    reconstruction: float | None = Field(description="Share of the variance of matrices not learned from that the codes explain.")
+    reconstruction: float | None = Field(
+        description="Share of the variance of matrices not learned from that the codes explain."
+    )
     criterion: str = Field(description="How the number of clusters was chosen.")
 
 

@@ -134,10 +134,15 @@ export class PatternModel {
 
   /** Medoid, or prototype, of a cluster; null while it is on its way. */
   glyph(cluster: number, kind: 'medoid' | 'prototype' = 'medoid'): Float32Array | null {
-    const found = this.#session.data.patternGlyphs().value;
-    const at = (kind === 'medoid' ? 0 : this.#nClusters) + cluster;
-    return found && cluster < this.#nClusters ? found.subarray(at * SIDE * SIDE, (at + 1) * SIDE * SIDE) : null;
+    return this.#glyphs[(kind === 'medoid' ? 0 : this.#nClusters) + cluster] ?? null;
   }
+  // The very same arrays as long as they are the same numbers: whoever draws one draws it once.
+  readonly #askedGlyphs = $derived.by(() => this.#session.data.patternGlyphs().value);
+  readonly #glyphs = $derived.by(() => {
+    const found = this.#askedGlyphs;
+    const size = SIDE * SIDE;
+    return found ? Array.from({ length: found.length / size }, (_, at) => found.subarray(at * size, (at + 1) * size)) : [];
+  });
 
   /** What a head's tooltip says: the share of its matrices in the set; nothing while none is chosen. */
   tellOf(head: HeadRef): string {

@@ -8,61 +8,65 @@ export interface Raster {
   readonly height: number;
 }
 
-/** How much of each pixel around its middle a disc covers, in 0..256, row by row. */
-interface Stamp {
-  readonly offset: number;
-  readonly side: number;
+/** The pixels around its middle that a disc covers, and how much of each, in 1..256. */
+export interface Stamp {
+  readonly reach: number;
+  readonly across: Int8Array;
+  readonly down: Int8Array;
   readonly cover: Uint16Array;
 }
 
-export function stampOf(radius: number, strength = 1): Stamp {
-  const offset = Math.ceil(radius - 0.5);
-  const side = 2 * offset + 1;
-  const cover = Uint16Array.from({ length: side * side }, (_, i) => {
-    const distance = Math.hypot((i % side) - offset, Math.floor(i / side) - offset);
-    return Math.round(256 * strength * Math.max(0, Math.min(1, radius + 0.5 - distance)));
-  });
-  return { offset, side, cover };
+export function stampOf(radius: number): Stamp {
+  const reach = Math.ceil(radius - 0.5);
+  const pixels: [number, number, number][] = [];
+  for (let y = -reach; y <= reach; y++) {
+    for (let x = -reach; x <= reach; x++) {
+      const share = Math.round(FULL * Math.max(0, Math.min(1, radius + 0.5 - Math.hypot(x, y))));
+      if (share) pixels.push([x, y, share]);
+    }
+  }
+  const column = (at: 0 | 1 | 2): number[] => pixels.map((pixel) => pixel[at]);
+  return { reach, across: Int8Array.from(column(0)), down: Int8Array.from(column(1)), cover: Uint16Array.from(column(2)) };
 }
 
+const FULL = 256;
+
 /**
- * Draw dots over what is there. `places` are pixels [dot, 2], `list` the dots, `colourOf` gives each one's colour out of
+ * Draw dots over what is there. `places` are pixels [dot, 2], `list` the dots, `codes` give each one's colour out of
  * `colours`; a colour of undefined is not drawn. The bitmap is opaque or empty, and stays so where nothing is drawn.
  */
 export function drawDots(
   raster: Raster,
   places: Float32Array,
   list: ArrayLike<number>,
-  colourOf: (dot: number) => number,
+  codes: ArrayLike<number> | null,
   colours: readonly (Rgb | undefined)[],
   stamp: Stamp,
 ): void {
   const { words, width, height } = raster;
-  const { offset, side, cover } = stamp;
+  const { reach, across, down, cover } = stamp;
+  const offsets = Int32Array.from(across, (x, i) => down[i]! * width + x);
+  const whole = colours.map((colour) => (colour ? ((FULL - 1) << 24) | (colour[2] << 16) | (colour[1] << 8) | colour[0] : 0));
   for (let at = 0; at < list.length; at++) {
     const dot = list[at]!;
-    const colour = colours[colourOf(dot)];
-    if (!colour) continue;
-    const [left, top] = [Math.round(places[2 * dot]!) - offset, Math.round(places[2 * dot + 1]!) - offset];
-    if (!(left >= 0 && top >= 0 && left + side <= width && top + side <= height)) continue; // NaN too
-    const [red, green, blue] = colour;
-    for (let row = 0; row < side; row++) {
-      let word = (top + row) * width + left;
-      for (let i = row * side; i < (row + 1) * side; i++, word++) {
-        const share = cover[i]!;
-        if (share) words[word] = blended(words[word]!, red, green, blue, share);
-      }
+    const word = whole[codes ? codes[dot]! : 0]!;
+    if (!word) continue;
+    const [x, y] = [Math.round(places[2 * dot]!), Math.round(places[2 * dot + 1]!)];
+    if (!(x >= reach && y >= reach && x < width - reach && y < height - reach)) continue; // NaN too
+    const middle = y * width + x;
+    for (let i = 0; i < offsets.length; i++) {
+      const pixel = middle + offsets[i]!;
+      words[pixel] = cover[i]! >= FULL ? word : blended(words[pixel]!, word, cover[i]!);
     }
   }
 }
 
-function blended(under: number, red: number, green: number, blue: number, share: number): number {
-  const rest = 256 - share;
+/** A colour over another, each part in its place of the word; over nothing it is itself, so much opaque. */
+function blended(under: number, over: number, share: number): number {
   const alpha = under >>> 24;
-  if (alpha === 0) return ((Math.min(255, share) << 24) | (blue << 16) | (green << 8) | red) >>> 0;
-  const r = ((under & 255) * rest + red * share) >> 8;
-  const g = (((under >> 8) & 255) * rest + green * share) >> 8;
-  const b = (((under >> 16) & 255) * rest + blue * share) >> 8;
-  const a = Math.min(255, alpha + (((255 - alpha) * share) >> 8));
-  return ((a << 24) | (b << 16) | (g << 8) | r) >>> 0;
+  if (alpha === 0) return (share << 24) | (over & 0xffffff);
+  const rest = FULL - share;
+  const redBlue = (((under & 0xff00ff) * rest + (over & 0xff00ff) * share) >>> 8) & 0xff00ff;
+  const green = (((under & 0xff00) * rest + (over & 0xff00) * share) >>> 8) & 0xff00;
+  return ((alpha + (((FULL - 1 - alpha) * share) >> 8)) << 24) | redBlue | green;
 }

@@ -52,16 +52,18 @@ export function paintDots(canvas: HTMLCanvasElement, box: Box, dots: Dots): void
   const { image, raster } = blank(canvas, box);
   const { places, colours, within, heads, inSet, theme } = dots;
   const full = colours.colours.map(rgbOf);
-  const [out, pale, bright]: [number[], number[], number[]] = [[], [], []];
-  for (let matrix = 0; matrix < places.length / 2; matrix++) {
-    if (!within[(matrix / heads) | 0]) out.push(matrix);
-    else (inSet && !inSet[matrix] ? pale : bright).push(matrix);
+  const n = places.length / 2;
+  const lists = [new Int32Array(n), new Int32Array(n), new Int32Array(n)] as const;
+  const many: [number, number, number] = [0, 0, 0];
+  for (let matrix = 0; matrix < n; matrix++) {
+    const kind = !within[(matrix / heads) | 0] ? 0 : inSet && !inSet[matrix] ? 1 : 2;
+    lists[kind][many[kind]++] = matrix;
   }
+  const [out, pale, bright] = lists.map((list, kind) => list.subarray(0, many[kind])) as [Int32Array, Int32Array, Int32Array];
   const stamp = stampOf(dots.radius * devicePixelRatio);
-  const codeOf = (matrix: number): number => colours.codes[matrix]!;
-  drawDots(raster, places, out, () => 0, [outColour(theme)], stamp);
-  drawDots(raster, places, pale, codeOf, full.map((colour) => faded(colour, theme)), stamp);
-  drawDots(raster, places, bright, codeOf, full, stamp);
+  drawDots(raster, places, out, null, [outColour(theme)], stamp);
+  drawDots(raster, places, pale, colours.codes, full.map((colour) => faded(colour, theme)), stamp);
+  drawDots(raster, places, bright, colours.codes, full, stamp);
   canvas.getContext('2d')!.putImageData(image, 0, 0);
 }
 
@@ -82,10 +84,9 @@ export function paintMarked(canvas: HTMLCanvasElement, box: Box, dots: Dots, mar
   const ratio = devicePixelRatio;
   const ink: Rgb = theme === 'light' ? [20, 23, 28] : [232, 235, 239];
   const full = colours.colours.map(rgbOf);
-  const codeOf = (matrix: number): number => colours.codes[matrix]!;
   if (marked.veil) raster.words.fill(veilWord(theme));
-  else drawDots(raster, places, marked.raised, () => 0, [ink], stampOf((radius + 1.6) * ratio));
-  drawDots(raster, places, marked.raised, codeOf, full, stampOf((radius + (marked.veil ? 0.1 : 0.6)) * ratio));
+  else drawDots(raster, places, marked.raised, null, [ink], stampOf((radius + 1.6) * ratio));
+  drawDots(raster, places, marked.raised, colours.codes, full, stampOf((radius + (marked.veil ? 0.1 : 0.6)) * ratio));
   const context = canvas.getContext('2d')!;
   context.putImageData(image, 0, 0);
   context.setTransform(ratio, 0, 0, ratio, 0, 0);
