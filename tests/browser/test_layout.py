@@ -97,7 +97,8 @@ def shape(request, chromium, serve, tmp_path_factory):
     layers, heads = request.param
     run = synthetic_run(
         tmp_path_factory.mktemp("shape") / "run",
-        n_images=24, layers=layers, heads=heads, grid=(7, 11), shard_size=8, partial_images=6, n_featured=3, pattern_images=12,
+        n_images=24, layers=layers, heads=heads, grid=(7, 11), shard_size=8, partial_images=6, n_featured=3,
+        pattern_images=12,
     )  # fmt: skip
     with serve(run) as address:
         yield address
