@@ -10,7 +10,7 @@ from vitscope._version import __version__
 
 if TYPE_CHECKING:
     from vitscope import measures
-    from vitscope.engine import attention, head_importance, prune
+    from vitscope.engine import attention, head_importance, interactions, prune, shapley
     from vitscope.models import Model, load_model, wrap
     from vitscope.models.smaller import without_heads
     from vitscope.pipeline import analyze
@@ -24,10 +24,12 @@ _HOMES = {
     "analyze": "vitscope.pipeline",
     "attention": "vitscope.engine",
     "head_importance": "vitscope.engine",
+    "interactions": "vitscope.engine",
     "load_model": "vitscope.models",
     "measures": "vitscope",
     "open_run": "vitscope.store",
     "prune": "vitscope.engine",
+    "shapley": "vitscope.engine",
     "without_heads": "vitscope.models.smaller",
     "wrap": "vitscope.models",
 }
@@ -40,10 +42,12 @@ __all__ = [
     "analyze",
     "attention",
     "head_importance",
+    "interactions",
     "load_model",
     "measures",
     "open_run",
     "prune",
+    "shapley",
     "without_heads",
     "wrap",
 ]

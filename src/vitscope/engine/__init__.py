@@ -7,6 +7,7 @@ from vitscope.engine.reduce import Reduction, reduce_attention
 from vitscope.engine.references import MeanReferences, PairedReferences, References, derangement, mean_references
 from vitscope.engine.schedule import fixed_arithmetic, plan_micro_batch
 from vitscope.engine.sweep import sweep
+from vitscope.engine.together import interactions, set_effects, shapley
 
 __all__ = [
     "MeanReferences",
@@ -19,10 +20,13 @@ __all__ = [
     "features_and_logits",
     "fixed_arithmetic",
     "head_importance",
+    "interactions",
     "mean_references",
     "plan_micro_batch",
     "prune",
     "reduce_attention",
+    "set_effects",
+    "shapley",
     "sweep",
     "targets",
 ]

@@ -1,0 +1,45 @@
+"""Planted backups: heads that stand in for each other, beside pairs that add up."""
+
+import numpy as np
+import xarray
+
+from vitscope.report.backups import backups
+
+
+def planted(n: int) -> xarray.Dataset:
+    """Four heads: a and b stand in for each other, c and d add up with everything."""
+    random = np.random.default_rng(0)
+    alone = np.array([0.01, 0.02, 0.2, 0.1]) + 0.005 * random.standard_normal((n, 4))
+    together = alone[:, :, None] + alone[:, None, :] + 0.01 * random.standard_normal((n, 4, 4))
+    together = (together + together.transpose(0, 2, 1)) / 2
+    together[:, 0, 1] += 0.3
+    together[:, 1, 0] += 0.3
+    together[:, 2, 3] += 0.1  # more than the sum, but not twice
+    together[:, 3, 2] += 0.1
+    names = list("abcd")
+    return xarray.Dataset(
+        {
+            "alone": (("image", "head"), alone),
+            "together": (("image", "head", "other"), together),
+            "interaction": (("image", "head", "other"), alone[:, :, None] + alone[:, None, :] - together),
+        },
+        coords={"head": names, "other": names},
+    )
+
+
+def test_the_planted_pair_is_found_and_no_other():
+    found = backups(planted(50))
+    assert [(pair.head, pair.other) for pair in found] == [("a", "b")]
+    pair = found[0]
+    assert (round(pair.alone, 2), round(pair.other_alone, 2), round(pair.together, 1)) == (0.01, 0.02, 0.3)
+    assert pair.low < -0.3 < pair.high < 0
+    assert pair.n == 50
+
+
+def test_one_image_says_nothing_about_the_others():
+    assert backups(planted(1)) == []
+
+
+def test_without_numbers_there_are_no_pairs():
+    nothing = planted(5) * np.nan
+    assert backups(nothing) == []
