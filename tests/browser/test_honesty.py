@@ -1,7 +1,7 @@
 """Every number has a unit and its n, every heat map a colour bar, every interpolation a badge, every gap a reason."""
 
 import pytest
-from tests.browser.hands import settled
+from tests.browser.hands import settled, wait_until
 
 UNIT = "bits"
 LABELLED = {
@@ -43,6 +43,7 @@ def check_drawing(page, drawing):
         assert "(bits)" in pane.locator("figcaption").first.inner_text()
         assert any(character.isdigit() for character in pane.locator(".ticks").first.inner_text())
     if drawing == "metrics":
+        wait_until(page, "document.querySelectorAll('[data-pane=importance] [role=grid]').length === 4")
         assert pane.locator(".bar").count() == pane.locator('[role="grid"]').count() == 4
 
 

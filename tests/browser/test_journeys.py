@@ -149,6 +149,13 @@ def test_j1_which_heads_matter_and_why(open_page, journey_address, run, hands):
     for clause in clauses:
         assert clause.removesuffix(".") in why, clause
     mass = np.nanmean(run.strength["mass"].values[:, layer, head].astype(np.float64), axis=0)
+    if run.has_patterns:  # which pattern the head shows, and whether the image decides
+        page.wait_for_selector('[data-testid="why"] [data-clause="pattern"]')
+        assert page.locator('[data-testid="why"] [data-clause="pattern"]').inner_text() in why
+        mix = page.get_by_test_id("focus-mix")
+        assert float(mix.get_attribute("data-bits")) == pytest.approx(float(run.patterns.mix_entropy[layer, head]))
+        dependence = float(run.patterns.content_dependence[layer, head])
+        assert float(mix.get_attribute("data-content")) == pytest.approx(dependence, rel=1e-5)
     curve = page.locator('[data-plot="strength"]').get_attribute("aria-valuetext")
     name, hop, value = re.search(r"(L\d+·H\d+) · k = (\d+): ([\d.]+) mass", curve).groups()
     if name == f"L{layer}·H{head}":
