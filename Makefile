@@ -19,10 +19,10 @@ MODULES := web/node_modules/.installed
 ASSETS := src/vitscope/server/static/index.html
 WEB_SOURCES := $(shell find web/src web/public web/index.html web/vite.config.ts web/tsconfig.json -type f 2>/dev/null)
 
-.PHONY: help setup demo test test-real test-browser test-slow check lint imports web-check types-check fix ui types bench bench-ui clean
+.PHONY: help setup demo test test-real test-browser test-slow check lint imports web-check types-check fix ui types bench bench-ui bench-patterns clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS=$$'\t' read -r name text; do printf '  make %-11s %s\n' "$$name" "$$text"; done
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS=$$'\t' read -r name text; do printf '  make %-14s %s\n' "$$name" "$$text"; done
 	@echo "  ARGS=... is handed on, e.g. make test ARGS='-k rollout', make demo ARGS='--port 9000'"
 
 setup: $(INSTALLED) $(ASSETS) ## environment in .venv and the web app's assets; the other targets do this themselves
@@ -81,6 +81,9 @@ bench: setup ## the exact sweep against a plain script with one hook per head, a
 
 bench-ui: setup ## the goals of the web app, measured in a real Chromium on 5,000 images x 144 heads, as a table
 	python benchmarks/ui.py $(ARGS)
+
+bench-patterns: setup ## time by stage and peak memory of learning patterns from 20,000 matrices
+	python benchmarks/patterns.py $(ARGS)
 
 clean: ## remove the environment, the assets and caches (runs are kept)
 	rm -rf $(VENV) web/node_modules src/vitscope/server/static .pytest_cache .ruff_cache .hypothesis

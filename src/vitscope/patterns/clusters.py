@@ -18,10 +18,11 @@ FEWEST, MOST = 2, 14
 STABLE = 0.9
 """Mean adjusted Rand over the subsamples from which a number of clusters counts as stable."""
 
-NEARLY = 0.05
+NEARLY = 0.02
 """A finer partition is preferred where its silhouette is at most this much below the best."""
 
 SUBSAMPLES = 4
+STARTS = 10
 FIT_AT_MOST = 4000
 JUDGE_AT_MOST = 2500
 
@@ -65,7 +66,7 @@ def _cluster(codes: np.ndarray, seed: int) -> Clustering:
     k = _choose(tried)
     silhouette, agreement = tried[k]
     found = f"{CRITERION}: k = {k}, silhouette {silhouette:.2f}, adjusted Rand {agreement:.2f}"
-    return _numbered(codes, _k_means(codes, k, 10, seed), found)
+    return _numbered(codes, _k_means(codes, k, STARTS, seed), found)
 
 
 def medoids(codes: Float[np.ndarray, "matrix code"], clustering: Clustering) -> Int[np.ndarray, " cluster"]:
@@ -108,7 +109,8 @@ def _try(codes: np.ndarray, numbers: range, seed: int) -> dict[int, tuple[float,
     size = max(min(FIT_AT_MOST, round(0.7 * len(codes))), numbers[-1])
     drawn = [codes[rng.permutation(len(codes))[:size]] for _ in range(SUBSAMPLES)]
     everything = [
-        [np.asarray(_k_means(part, k, 3, seed + i).predict(codes)) for i, part in enumerate(drawn)] for k in numbers
+        [np.asarray(_k_means(part, k, STARTS, seed + i).predict(codes)) for i, part in enumerate(drawn)]
+        for k in numbers
     ]
     judged = silhouettes(codes, [labels for same in everything for labels in same], seed=seed)
     parts = np.reshape(judged, (len(numbers), SUBSAMPLES))

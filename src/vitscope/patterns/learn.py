@@ -113,7 +113,8 @@ def learn(
     ----------
     seed: of everything drawn; the same seed, device and number of threads give the same result.
     device: where the autoencoder is trained.
-    progress: called with (stage, done, total); stages are train, encode, cluster, map and name.
+    progress: called with (stage, done, total); stages are train, encode, cluster, judge, map
+        and name.
     runs: seeds over which stability is taken, at least 2; the result is that of the first.
 
     Raises
@@ -128,11 +129,13 @@ def learn(
         AUTOENCODER: _by_autoencoder(sample, seeds, splits, device, tell),
         FEATURES: _by_features(sample, seeds, splits[0], tell),
     }
+    tell("judge", 0, 1)
     fair = fair_silhouettes(sample, [each.found[0].cluster for each in candidates.values()], seed=seed)
     spaces = {
         name: _judged(sample, each, splits[0], among, seeds[0])
         for (name, each), among in zip(candidates.items(), fair, strict=True)
     }
+    tell("judge", 1, 1)
     spaces = _mapped(spaces, seeds[0], tell)
     chosen, verdict = choose(*(_standing(spaces[name]) for name in (AUTOENCODER, FEATURES)))
     tell("name", 0, 1)

@@ -1,8 +1,9 @@
-"""Codes on a plane: PCA always, UMAP (extra `maps`) or PaCMAP where one is installed.
+"""Codes on a plane: PCA always, UMAP where it is installed (extra `maps`).
 
 A map is for looking at: clusters are found in the codes, never in the plane. Knows nothing about: attention, files.
 """
 
+import warnings
 from importlib.util import find_spec
 from typing import Literal
 
@@ -11,17 +12,15 @@ from jaxtyping import Float
 
 from vitscope.errors import NotAvailable
 
-Method = Literal["pca", "pacmap", "umap"]
+Method = Literal["pca", "umap"]
 
-NEIGHBOUR_MAPS: tuple[Method, ...] = ("umap", "pacmap")
 FEWEST = 50
-"""Matrices below which neighbour maps say nothing and PCA is taken."""
+"""Matrices below which a map of neighbours says nothing and PCA is taken."""
 
 
 def best_method(n_matrices: int) -> Method:
-    """UMAP before PaCMAP before PCA, by what is installed; PCA for very few matrices."""
-    installed: list[Method] = [method for method in NEIGHBOUR_MAPS if find_spec(method)]
-    return installed[0] if installed and n_matrices >= FEWEST else "pca"
+    """UMAP where it is installed, else PCA; PCA for very few matrices."""
+    return "umap" if n_matrices >= FEWEST and find_spec("umap") else "pca"
 
 
 def to_plane(
@@ -31,20 +30,16 @@ def to_plane(
 
     Parameters
     ----------
-    method: `pca`, `pacmap` or `umap`; None takes the best that is installed.
+    method: `pca` or `umap`; None takes UMAP where it is installed.
 
     Raises NotAvailable where the method asked for is not installed. PCA gives the same plane whatever the seed.
     """
     method = best_method(len(codes)) if method is None else method
-    if method == "pca":
-        places = _principal(codes)
-    elif not find_spec(method):
+    if method == "umap" and not find_spec("umap"):
         raise NotAvailable(
-            f"cannot draw the map by {method}: it is not installed",
-            "pip install 'vitscope[maps]' for umap, or take pca.",
+            "cannot draw the map by umap: it is not installed", "pip install 'vitscope[maps]', or take pca."
         )
-    else:
-        places = _pacmap(codes, seed) if method == "pacmap" else _umap(codes, seed)
+    places = _umap(codes, seed) if method == "umap" else _principal(codes)
     places = places - places.mean(0)
     width = places.std(0).max(initial=0.0)
     return (places / width if width > 0 else places).astype(np.float32)
@@ -61,14 +56,11 @@ def _principal(codes: np.ndarray) -> np.ndarray:
     return np.pad(places, ((0, 0), (0, 2 - places.shape[1])))
 
 
-def _pacmap(codes: np.ndarray, seed: int) -> np.ndarray:
-    import pacmap  # type: ignore[import-not-found]
-
-    reducer = pacmap.PaCMAP(n_components=2, random_state=seed, apply_pca=False)
-    return np.asarray(reducer.fit_transform(codes.astype(np.float32), init="pca"))
-
-
 def _umap(codes: np.ndarray, seed: int) -> np.ndarray:
-    import umap  # type: ignore[import-not-found]
+    """Uniform manifold approximation on one thread: the only way it repeats for a seed."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about parts that are not used, and about the one thread
+        import umap  # pyright: ignore[reportMissingImports]
 
-    return np.asarray(umap.UMAP(n_components=2, random_state=seed, n_jobs=1).fit_transform(codes.astype(np.float32)))
+        reducer = umap.UMAP(n_components=2, random_state=seed % 2**32, n_jobs=1)
+        return np.asarray(reducer.fit_transform(codes.astype(np.float32)), np.float64)
