@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from tests.server.clients import FakeLive, client_of
+from tests.synthetic_run import synthetic_run
 
 from vitscope.server.app import api
 from vitscope.server.schema import schema_text
@@ -46,10 +47,16 @@ def operations():
     return {operation.ok().path: operation.ok() for operation in schema.get_all_operations()}
 
 
+@pytest.fixture(scope="module")
+def patterned(tmp_path_factory):
+    return synthetic_run(tmp_path_factory.mktemp("schema") / "run", pattern_images=4)
+
+
 @pytest.mark.parametrize("path", sorted(api().openapi()["paths"]))
-def test_any_request_the_schema_allows_is_answered_as_it_says(operations, run, path):
+def test_any_request_the_schema_allows_is_answered_as_it_says(operations, run, patterned, path):
     """Property over the OpenAPI document: no status it does not name, and the one body for every failure."""
     operation = operations[path]
+    run = patterned if path.startswith("/api/patterns") else run
     client = client_of(run, FakeLive(run))
 
     @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), database=None)
