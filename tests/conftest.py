@@ -7,7 +7,8 @@ import jaxtyping
 import pytest
 
 CHECKED = ("measures", "models.block", "models.parity", "models.timm_vit", "models.timm_eva", "models.timm_beit")
-CHECKED += ("engine.forward", "engine.reduce", "engine.references", "engine.regions", "engine.sweep")
+CHECKED += ("engine.deviation", "engine.forward", "engine.reduce", "engine.references", "engine.regions")
+CHECKED += ("engine.sweep",)
 CHECKED += ("patterns.common", "patterns.features", "patterns.naming", "patterns.autoencoder", "patterns.baseline")
 CHECKED += ("patterns.centring", "patterns.clusters", "patterns.learn", "patterns.plane", "patterns.quality")
 # Not the modules that answer a user's wrong types with a sentence of their own.

@@ -1,5 +1,6 @@
 """What we do to a model: run it, look at its attention, prune heads, sweep over all of them."""
 
+from vitscope.engine.deviation import Comparison, MeanAttention, compare_with_mean, mean_common_attention
 from vitscope.engine.forward import attention, features_and_logits
 from vitscope.engine.importance import head_importance, targets
 from vitscope.engine.prune import check_fill, prune
@@ -10,17 +11,21 @@ from vitscope.engine.sweep import sweep
 from vitscope.engine.together import interactions, set_effects, shapley
 
 __all__ = [
+    "Comparison",
+    "MeanAttention",
     "MeanReferences",
     "PairedReferences",
     "Reduction",
     "References",
     "attention",
     "check_fill",
+    "compare_with_mean",
     "derangement",
     "features_and_logits",
     "fixed_arithmetic",
     "head_importance",
     "interactions",
+    "mean_common_attention",
     "mean_references",
     "plan_micro_batch",
     "prune",
