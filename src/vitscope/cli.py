@@ -69,7 +69,7 @@ def demo(
     """Analyse the bundled model and images, and watch the answer come in.
 
     A small Vision Transformer trained on Fashion-MNIST, and 300 of its test images: whole heads on all of them, then
-    regions of heads on 60. Needs no download, no account, no GPU.
+    regions of heads on 60, then the patterns of their attention. Needs no download, no account, no GPU.
     """
     from vitscope.commands import serving
 
@@ -117,6 +117,15 @@ def analyze(
             "--partial-images", min=1, metavar="N", help="Modes other than head on a seeded sample of N images."
         ),
     ] = None,
+    patterns: Annotated[
+        int | None,
+        typer.Option(
+            "--patterns",
+            min=0,
+            metavar="N",
+            help="Learn patterns from at most N attention matrices; default 20000, 0: none.",
+        ),
+    ] = None,
     seed: Annotated[int | None, typer.Option("--seed", min=0, help="Of every sample; default 0.")] = None,
     threads: Annotated[
         int | None, typer.Option("--threads", min=1, help="Processor threads; default: torch's.")
@@ -131,7 +140,8 @@ def analyze(
     """Prune every head, one at a time, on every image, and keep what that changes.
 
     Effects on the output and on the layer, attention by distance, spread, CLS maps and predictions land in RUN, shard
-    by shard. Stopped at any moment, it goes on with --resume and ends with the same bits.
+    by shard; then how far each image moves a head's attention, and the patterns that heads have learned. Stopped at any
+    moment, it goes on with --resume and ends with the same bits.
     """
     from vitscope.commands import analysis
     from vitscope.pipeline.request import Request, check_method
@@ -143,6 +153,7 @@ def analyze(
         fill=fill,
         limit=limit,
         partial_images=partial_images,
+        patterns=patterns,
         seed=seed,
         threads=threads,
         weights_file=weights,

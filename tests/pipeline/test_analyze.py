@@ -25,6 +25,7 @@ from vitscope.store.commits import Unit, committed
 def small_and_quick(monkeypatch):
     """Many units of few images; a power cut is not what is tested here, so nothing waits for the disk."""
     monkeypatch.setattr(planning, "SHARD_SIZE", 4)
+    monkeypatch.setattr(planning, "PATTERNS", 0)  # they have tests of their own
     monkeypatch.setattr("os.fsync", lambda descriptor: None)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)

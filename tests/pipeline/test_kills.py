@@ -20,12 +20,17 @@ from tiny_analysis import assert_same_bits, write_photos
 from vitscope.store import open_run
 
 # Every line of arguments runs the command line in a fork: importing torch for each of dozens of processes would take
-# minutes. Nothing of torch has run before the fork. Small shards make many units out of few images.
+# minutes. Nothing of torch has run before the fork. Small shards make many units out of few images. Learning patterns
+# takes its time and has tests of its own: here it stands in, but for the slow tests.
 LAUNCHER = """
 import json, os, sys
 import vitscope.pipeline.planning as planning
 from vitscope.cli import main
 planning.SHARD_SIZE = 4
+if not json.loads(sys.argv[2]):
+    sys.path.append(sys.argv[1])
+    import stand_in
+    sys.modules["vitscope.patterns.learn"] = stand_in
 for line in sys.stdin:
     pid = os.fork()
     if pid == 0:
@@ -45,9 +50,10 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 class Launcher:
     """Starts the command line, one process at a time."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, learns: bool = False) -> None:
+        arguments = [str(Path(__file__).parents[1]), json.dumps(learns)]
         self._helper = subprocess.Popen(
-            [sys.executable, "-c", LAUNCHER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [sys.executable, "-c", LAUNCHER, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
 
     def start(self, arguments: list[str]) -> int:
@@ -110,6 +116,7 @@ def kills_and_resumes(
     photos, plain, broken = write_photos(folder / "photos", images), folder / "plain", folder / "broken"
     (photos / "broken.png").write_bytes((photos / "000.png").read_bytes()[:100])
     words = ["analyze", "timm:test_vit", str(photos), "--weights", str(weights), "--modes", "all", "--threads", "1"]
+    words += ["--patterns", "1000"]
     launcher.start([*words, "--out", str(plain)])
     assert launcher.wait() == 0
     resumed = [*words, "--out", str(broken), "--resume"]
@@ -134,7 +141,18 @@ def test_a_killed_run_ends_with_the_same_bits(tmp_path, weights, launcher):
 @pytest.mark.timeout(1800)
 def test_twenty_kills_end_with_the_same_bits(tmp_path, weights, launcher):
     moments = kills_and_resumes(tmp_path, weights, launcher, images=159, kills=20, seed=1)
-    assert sum(1 <= units < 81 for units in moments) >= 15, moments
+    assert sum(1 <= units < 122 for units in moments) >= 15, moments
+    assert sum(81 <= units < 122 for units in moments) >= 3, moments  # among the matrices of the patterns
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_learning_that_is_killed_ends_with_the_same_bits(tmp_path, weights):
+    learner = Launcher(learns=True)
+    try:
+        assert kills_and_resumes(tmp_path, weights, learner, images=31, kills=4, seed=2)
+    finally:
+        learner.close()
 
 
 def test_an_interrupted_run_is_left_to_resume(tmp_path, weights, launcher):

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from vitscope.store import Run
 
 DEMO_PARTIAL_IMAGES: Final = 60
+DEMO_PATTERNS: Final = 3000
+"""Matrices: learning from them takes less than a minute on two cores."""
 _PATIENCE: Final = 60.0
 """Seconds that Ctrl-C waits for the images in flight."""
 
@@ -50,7 +52,7 @@ def demo(out: Path, *, port: int | None, browser: bool) -> int:
         _serve(known, LiveModel(known, model), port, browser)
         terminal.print_next(known)
         return 0
-    request = Request(modes="all", partial_images=DEMO_PARTIAL_IMAGES)
+    request = Request(modes="all", partial_images=DEMO_PARTIAL_IMAGES, patterns=DEMO_PATTERNS)
     with terminal.busy("Reading the bundled images"):
         run = plan(model, DEMO / "images" / "labels.csv", out, request, resume=known is not None)
     work = Background(run, model)

@@ -21,7 +21,13 @@ if TYPE_CHECKING:
     from vitscope.pipeline import Step
     from vitscope.store import Run
 
-GROUP_NAMES: Final = {"head": "Whole heads", "featured": "Featured images", "partial": "Regions of heads"}
+GROUP_NAMES: Final = {
+    "head": "Whole heads",
+    "featured": "Featured images",
+    "partial": "Regions of heads",
+    "matrices": "Mean and deviation",
+    "patterns": "Patterns",
+}
 LISTED: Final = 20
 """Images named one by one in a summary before it only counts."""
 
@@ -70,7 +76,7 @@ def progress_bars() -> Iterator[Callable[[Step], None]]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
     columns = (
-        TextColumn("{task.description:<18}"),
+        TextColumn("{task.description:<26}"),
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("{task.fields[rate]:>13}"),
@@ -81,13 +87,13 @@ def progress_bars() -> Iterator[Callable[[Step], None]]:
         tasks: dict[str, TaskID] = {}
 
         def show(step: Step) -> None:
-            if step.group not in tasks:
-                name = GROUP_NAMES[step.group]
-                tasks[step.group] = bars.add_task(name, total=step.total, completed=step.done, rate="")
-            task = tasks[step.group]
-            bars.update(task, completed=step.done)
+            name = GROUP_NAMES[step.group] if step.stage is None else f"{GROUP_NAMES[step.group]}: {step.stage}"
+            if name not in tasks:
+                tasks[name] = bars.add_task(escape(name), total=step.total, completed=step.done, rate="")
+            task = tasks[name]
+            bars.update(task, completed=step.done, total=step.total)
             speed = bars.tasks[bars.task_ids.index(task)].speed
-            bars.update(task, rate=f"{speed:.1f} images/s" if speed else "")
+            bars.update(task, rate=f"{speed:.1f} {'images' if step.stage is None else 'steps'}/s" if speed else "")
 
         yield show
 

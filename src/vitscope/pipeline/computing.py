@@ -70,7 +70,7 @@ def head_unit(
         on_images(len(here))
     on_images(len(rows) - len(batch.rows))
     reduction = reduce_attention(model, batch.pixels, REDUCTION_BATCH)
-    over_rows = _OverRows(rows, batch.rows)
+    over_rows = OverRows(rows, batch.rows)
     heads = (model.n_layers, max(model.n_heads))
     return HeadUnit(
         columns=_columns(rows, batch.facts, results, label_of),
@@ -107,7 +107,7 @@ def partial_effects(
         parts.append(sweep(model, batch.pixels[part], target, modes=modes, fill=fill, micro_batch=micro_batch))
         on_images(len(target))
     on_images(len(batch.facts) - len(batch.rows))
-    over_rows = _OverRows(rows, batch.rows)
+    over_rows = OverRows(rows, batch.rows)
     shape = (len(modes), model.n_layers, max(model.n_heads))
     return {name: over_rows([part[name] for part in parts], shape) for name in METRICS}
 
@@ -138,7 +138,7 @@ def encoded(picture: Image.Image) -> tuple[str, bytes]:
     return ("png" if small else "webp"), file.getvalue()
 
 
-class _OverRows:
+class OverRows:
     """Puts results of the readable images into arrays over all rows of the shard, NaN for the others."""
 
     def __init__(self, rows: Sequence[int], readable: Sequence[int]) -> None:

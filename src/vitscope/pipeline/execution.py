@@ -1,6 +1,7 @@
 """Run the units of a planned run on this machine, one after the other, and finish it. Killed at any moment, it goes on.
 
-Order: the head units, shard by shard; then whole attention of featured images; then the partial modes.
+Order: the head units, shard by shard; whole attention of featured images; the partial modes; how far each image is from
+the mean matrices, with the patterns' sample; the fit of the patterns.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -15,6 +16,7 @@ from torch.nn.attention import sdpa_kernel
 from vitscope.engine import References, attention, fixed_arithmetic, mean_references
 from vitscope.errors import BadInput, InvalidArgument
 from vitscope.models import Model
+from vitscope.pipeline import patterns
 from vitscope.pipeline.backends import backends
 from vitscope.pipeline.computing import head_unit, paired, partial_effects, slices
 from vitscope.pipeline.listing import Images
@@ -34,11 +36,15 @@ _REFERENCE_BATCH: Final = 16
 
 @dataclass(frozen=True)
 class Step:
-    """How far a group of units is, in images (whole matrices: featured images)."""
+    """How far a group of units is, in images (whole matrices: featured images).
+
+    The fit of the patterns has stages, each with a name and a unit of its own (epochs, seeds, clusters).
+    """
 
     group: Group
     done: int
     total: int
+    stage: str | None = None
 
 
 OnStep = Callable[[Step], object]
@@ -60,7 +66,8 @@ def analyze(
     images: a folder, a table or list file, a sequence of paths, or a data frame with the columns path and label.
     resume: go on with the run in `out` where it stopped; with the same options it ends with the same bits.
     progress: called after every few images.
-    options: the fields of `Request`: labels, modes, fill, limit, partial_images, seed, threads.
+    options: the fields of `Request`: labels, modes, fill, limit, partial_images, patterns, seed,
+        threads, weights_file.
 
     Raises
     ------
@@ -110,6 +117,7 @@ class _Execution:
         self.labels: list[int] = planned["label"].tolist()
         self.sample = np.flatnonzero(planned["partial"].to_numpy())
         self.counter = _Counter(self, progress)
+        self.progress = progress
 
     def run(self) -> None:
         """Compute and commit unit after unit."""
@@ -117,6 +125,9 @@ class _Execution:
         if Unit("featured", 0) in self.pending:
             self._featured()
         self._partials([unit.shard for unit in self.pending if unit.group == "partial"])
+        self._matrices([unit.shard for unit in self.pending if unit.group == "matrices"])
+        if Unit("patterns", 0) in self.pending:
+            self._patterns()
 
     def _heads(self, shards: Sequence[int]) -> None:
         if not shards:
@@ -175,6 +186,24 @@ class _Execution:
             effects = partial_effects(self.model, self.manifest, rows, batch, target_of, on_images)
             self.writer.write_partial(shard, effects)
 
+    def _matrices(self, shards: Sequence[int]) -> None:
+        if not shards:
+            return
+        run, rows_of = self.writer.run, self.manifest.shard_rows
+        sample = patterns.sampled_rows(run.images, self.manifest)
+        mean = patterns.mean_of(run, self.model, self.source, sample)
+        on_images = self.counter.of("matrices")
+        for shard, batch in ahead(shards, lambda shard: patterns.batch_of(run, self.source, rows_of(shard), sample)):
+            rows = rows_of(shard)
+            self.writer.write_matrices(shard, patterns.matrices_unit(self.model, rows, batch, mean, sample))
+            on_images(len(rows))
+
+    def _patterns(self) -> None:
+        def on_stage(stage: str, done: int, total: int) -> None:
+            self.progress(Step("patterns", done, total, stage))
+
+        self.writer.write_patterns(patterns.fit(self.writer.run, device=str(self.model.device), progress=on_stage))
+
     def _sampled(self, shard: int) -> list[int]:
         rows = self.manifest.shard_rows(shard)
         return [int(row) for row in self.sample if row in rows]
@@ -189,12 +218,19 @@ class _Counter:
             "head": manifest.n_images,
             "featured": manifest.options.featured,
             "partial": len(sampled) if manifest.options.partial_modes else 0,
+            "matrices": manifest.n_images,
         }
         left: dict[Group, int] = dict.fromkeys(self.totals, 0)
         for unit in execution.pending:
             rows = manifest.shard_rows(unit.shard)
-            here = {"head": len(rows), "featured": self.totals["featured"], "partial": len(sampled.intersection(rows))}
-            left[unit.group] += here[unit.group]
+            here: dict[Group, int] = {
+                "head": len(rows),
+                "featured": self.totals["featured"],
+                "partial": len(sampled.intersection(rows)),
+                "matrices": len(rows),
+            }
+            if unit.group in here:
+                left[unit.group] += here[unit.group]
         self.done = {group: total - left[group] for group, total in self.totals.items()}
         self.progress = progress
 

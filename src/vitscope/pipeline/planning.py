@@ -16,12 +16,13 @@ from vitscope._version import __version__
 from vitscope.engine import check_fill, derangement, plan_micro_batch
 from vitscope.errors import InvalidArgument
 from vitscope.models import Model
+from vitscope.patterns import FEATURES, OFFSETS, SIDE
 from vitscope.pipeline.backends import enabled_backends
 from vitscope.pipeline.identity import file_ids, fingerprint, model_info, require_same, versions
 from vitscope.pipeline.labels import ClassNames
 from vitscope.pipeline.listing import Images, Listing, list_images, require_text_names
 from vitscope.pipeline.request import Request, resolve_modes
-from vitscope.store import SCHEMA_VERSION, Manifest, Options, Run, RunWriter, Source, open_run
+from vitscope.store import SCHEMA_VERSION, Manifest, Options, PatternSample, Run, RunWriter, Source, open_run
 from vitscope.store.writer import require_free
 from vitscope.tokens import HEAD, METRICS
 
@@ -34,6 +35,10 @@ FEATURED: Final = 24
 FEATURED_BYTES: Final = 512 * 2**20
 MEAN_BYTES: Final = 256 * 2**20
 """Largest mean attention that is kept: it is written anew after every shard."""
+PATTERNS: Final = 20_000
+"""Matrices that patterns are learned from, where not said otherwise."""
+FEWEST_MATRICES: Final = 100
+"""Of fewer there is nothing to learn."""
 _NAMED: Final = 3
 
 
@@ -85,6 +90,7 @@ def _as_in_run(request: Request, kept: Options) -> Request:
         "fill": kept.fill,
         "limit": kept.limit,
         "partial_images": kept.partial_images or None,
+        "patterns": kept.patterns,
         "seed": kept.seed,
         "threads": kept.threads,
     }
@@ -95,6 +101,7 @@ def _manifest(model: Model, listing: Listing, ids: list[str], request: Request, 
     n_images, tokens = len(listing), model.tokens
     matrices = model.n_layers * max(model.n_heads) * tokens.n_tokens**2
     partial = 0 if modes == (HEAD,) else min(request.partial_images or n_images, n_images)
+    sample = _pattern_sample(model, n_images, request.patterns)
     return Manifest(
         schema_version=SCHEMA_VERSION,
         run_id=secrets.token_hex(8),
@@ -117,14 +124,34 @@ def _manifest(model: Model, listing: Listing, ids: list[str], request: Request, 
             seed=request.seed or 0,
             featured=min(FEATURED, n_images, FEATURED_BYTES // (2 * matrices)),
             mean_attention=4 * matrices <= MEAN_BYTES,
-            patterns=0,
+            patterns=0 if sample is None else PATTERNS if request.patterns is None else request.patterns,
         ),
-        patterns=None,
+        patterns=sample,
         metrics=METRICS,
         versions=versions(),
         fingerprint=fingerprint(ids, listing),
         n_images=n_images,
     )
+
+
+def _pattern_sample(model: Model, n_images: int, asked: int | None) -> PatternSample | None:
+    """All heads of as many images as fit; none where patterns were not asked for and there is too little to learn from.
+
+    Raises
+    ------
+    InvalidArgument: patterns were asked for, of too few matrices.
+    """
+    heads = sum(model.n_heads)
+    images = min((PATTERNS if asked is None else asked) // heads, n_images)
+    if asked == 0 or (asked is None and images * heads < FEWEST_MATRICES):
+        return None
+    if images * heads < FEWEST_MATRICES:
+        raise InvalidArgument(
+            f"cannot learn patterns from at most {asked} matrices of {n_images} images with {heads} heads each: whole "
+            f"images give {images * heads}, expected at least {FEWEST_MATRICES}",
+            "Give more, or leave patterns out with --patterns 0.",
+        )
+    return PatternSample(images, SIDE, OFFSETS, FEATURES)
 
 
 def _source(listing: Listing, request: Request) -> Source:

@@ -22,6 +22,7 @@ class Request:
     fill: zero (default), renormalise, mean, resample.
     limit: a seeded sample of at most this many images.
     partial_images: size of the seeded sample on which the modes other than `head` run; all images by default.
+    patterns: patterns are learned from at most this many attention matrices (20,000 by default), 0 = no patterns.
     seed: of both samples, of the featured images and of the fills' references.
     threads: of torch; what torch has by default.
     weights_file: where the weights came from, kept so that `serve` finds them again.
@@ -32,6 +33,7 @@ class Request:
     fill: str | None = None
     limit: int | None = None
     partial_images: int | None = None
+    patterns: int | None = None
     seed: int | None = None
     threads: int | None = None
     weights_file: str | Path | None = None
@@ -41,8 +43,10 @@ class Request:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise InvalidArgument(f"cannot analyse with {name} {value}: expected at least 1")
-        if self.seed is not None and self.seed < 0:
-            raise InvalidArgument(f"cannot analyse with seed {self.seed}: expected at least 0")
+        for name in ("seed", "patterns"):
+            value = getattr(self, name)
+            if value is not None and value < 0:
+                raise InvalidArgument(f"cannot analyse with {name} {value}: expected at least 0")
 
 
 def resolve_modes(modes: str | Sequence[str], tokens: TokenLayout) -> tuple[str, ...]:

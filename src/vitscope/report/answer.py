@@ -6,6 +6,7 @@ Knows nothing about: models, torch, how the answer is printed.
 from dataclasses import dataclass
 
 from vitscope.report import why
+from vitscope.report.census import Census, HeldPattern, census, held_pattern
 from vitscope.report.classes import ClassReport, class_exceptions
 from vitscope.report.findings import (
     LAYER_METRICS,
@@ -31,6 +32,7 @@ class Why:
     sentence: str
     gaze: why.Gaze | None
     loss: why.Loss
+    pattern: HeldPattern | None
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ class Answer:
     hidden: tuple[HiddenHead, ...]
     reach: Reach | None
     classes: ClassReport | None
+    patterns: Census | None
     why: Why | None
 
 
@@ -51,7 +54,7 @@ def answer(run: Run) -> Answer:
     """Everything `show` tells, computed from what the run holds now."""
     output = output_ranking(run)
     if output is None:
-        return Answer(None, (), (), (), None, None, None)
+        return Answer(None, (), (), (), None, None, None, None)
     regions = region_effects(run, output, output.top)
     layers = tuple(ranking for metric in LAYER_METRICS if (ranking := rank_heads(run, metric)) is not None)
     return Answer(
@@ -61,6 +64,7 @@ def answer(run: Run) -> Answer:
         hidden=hidden_heads(output, layers),
         reach=reach(run),
         classes=class_exceptions(run, output),
+        patterns=census(run, output),
         why=reason(run, output, output.top, regions),
     )
 
@@ -68,8 +72,8 @@ def answer(run: Run) -> Answer:
 def reason(run: Run, output: Ranking, head: HeadRef, regions: tuple[RegionEffect, ...]) -> Why:
     """Why a head matters (or does not), in one sentence and in numbers."""
     seen, lost = why.gaze(run, head), why.loss(run, head, output.mode)
-    measured = seen if seen.n else None
-    return Why(head, why.sentence(output, head, measured, regions, lost), measured, lost)
+    measured, held = seen if seen.n else None, held_pattern(run, head)
+    return Why(head, why.sentence(output, head, measured, regions, lost, held), measured, lost, held)
 
 
 def headline(run: Run) -> str | None:

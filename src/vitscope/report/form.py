@@ -3,8 +3,10 @@
 Knows nothing about: runs, heads, models.
 """
 
+import re
 from collections.abc import Sequence
 from math import floor, isfinite, log10
+from textwrap import wrap
 from typing import Final
 
 DASH: Final = "–"
@@ -50,6 +52,13 @@ def plural(n: int, noun: str) -> str:
 def name_list(names: Sequence[str]) -> str:
     """`a`, `a and b`, `a, b and c`."""
     return ", ".join(names[:-1]) + " and " + names[-1] if len(names) > 1 else "".join(names)
+
+
+def paragraph(text: str) -> list[str]:
+    """Lines of a paragraph; a number is never parted from its unit."""
+    joined = re.sub(r" (?=(%|px|nats|bits)\b|%)|(?<=\bn) (?== )|(?<=\bn =) ", "\N{NO-BREAK SPACE}", text)
+    lines = wrap(joined, WIDTH, initial_indent="  ", subsequent_indent="  ", break_long_words=False)
+    return [line.replace("\N{NO-BREAK SPACE}", " ") for line in lines]
 
 
 def table(

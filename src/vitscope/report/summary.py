@@ -43,6 +43,7 @@ def summary(run: Run) -> dict[str, Any]:
         "low_on_output_high_on_layer": [asdict(hidden) for hidden in found.hidden],
         "reach": _reach(found.reach) if found.reach else None,
         "classes": asdict(found.classes) if found.classes else None,
+        "patterns": asdict(found.patterns) if found.patterns else None,
     }
     return _plain(told)
 

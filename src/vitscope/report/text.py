@@ -4,7 +4,6 @@ Every number carries its unit and the number of images behind it; what is not kn
 Knows nothing about: models, torch, terminals (no colour, no cursor: it reads the same in a file).
 """
 
-import re
 from collections.abc import Iterable, Sequence
 from textwrap import wrap
 from typing import Final
@@ -15,7 +14,8 @@ from vitscope.report import classes as by_class
 from vitscope.report.answer import Answer, answer
 from vitscope.report.classes import ClassReport
 from vitscope.report.findings import MEANINGS, PATCH_SHARE, Ranking, Reach, RegionEffect, measured, occurrences
-from vitscope.report.form import DASH, WIDTH, name_list, number, percent, plural, span, table
+from vitscope.report.form import DASH, WIDTH, name_list, number, paragraph, percent, plural, span, table
+from vitscope.report.patterns_text import pattern_lines
 from vitscope.report.statistics import spearman
 from vitscope.store import Run
 
@@ -41,7 +41,7 @@ def show(run: Run) -> str:
         lines += ["", *_nothing(run)]
         return "\n".join(lines) + "\n"
     if found.why is not None:
-        lines += ["", "WHY THE TOP HEAD MATTERS", *_paragraph(found.why.sentence)]
+        lines += ["", "WHY THE TOP HEAD MATTERS", *paragraph(found.why.sentence)]
     lines += ["", *_ranking(found.output, "WHICH HEADS MATTER, BY OUTPUT", TOP), "", *_matrix(found.output, run)]
     if found.regions:
         lines += ["", *_regions(found.regions, found.output)]
@@ -53,6 +53,8 @@ def show(run: Run) -> str:
     if found.classes is not None:
         lines += ["", *_classes(found.classes)]
     lines += ["", *_consistency(found)]
+    if found.patterns is not None:
+        lines += ["", *pattern_lines(found.patterns, found.output)]
     return "\n".join(lines) + "\n"
 
 
@@ -142,13 +144,6 @@ def _nothing(run: Run) -> list[str]:
     if run.progress().done_units == 0:
         return ["No image has been measured yet: the first numbers come with the first shard."]
     return ["No image could be measured: see the reasons above."]
-
-
-def _paragraph(text: str) -> list[str]:
-    """Lines of a paragraph; a number is never parted from its unit."""
-    joined = re.sub(r" (?=(%|px|nats|bits)\b|%)|(?<=\bn) (?== )|(?<=\bn =) ", "\N{NO-BREAK SPACE}", text)
-    lines = wrap(joined, WIDTH, initial_indent="  ", subsequent_indent="  ", break_long_words=False)
-    return [line.replace("\N{NO-BREAK SPACE}", " ") for line in lines]
 
 
 def _ranking(ranking: Ranking, title: str, most: int) -> list[str]:
@@ -305,10 +300,10 @@ def _classes(found: ClassReport) -> list[str]:
         f"comparisons of a class with the rest, p corrected for all of them (Holm) and listed below "
         f"{by_class.THRESHOLD}; t-tests, approximate for skewed effects"
     )
-    lines = [title, *_paragraph(rule)]
+    lines = [title, *paragraph(rule)]
     for top in found.other_tops[:TOP]:
         against = f"{number(top.mean)} against {number(top.usual_mean)} of {top.usual}"
-        lines += _paragraph(f"{top.name}: {top.head} matters most, {against} (n = {top.n}, p = {number(top.p)})")
+        lines += paragraph(f"{top.name}: {top.head} matters most, {against} (n = {top.n}, p = {number(top.p)})")
     if not found.other_tops:
         lines.append("  no class has another top head beyond chance")
     if found.unclear_tops:
@@ -316,11 +311,11 @@ def _classes(found: ClassReport) -> list[str]:
     for shift in found.shifts[:TOP]:
         times = f"{shift.mean / shift.rest:.1f} times" if shift.rest > 0 and shift.mean > 0 else "against"
         what = f"{shift.head} {number(shift.mean)}, {times} the {number(shift.rest)} of other images"
-        lines += _paragraph(f"{shift.name}: {what} (n = {shift.n}, p = {number(shift.p)})")
+        lines += paragraph(f"{shift.name}: {what} (n = {shift.n}, p = {number(shift.p)})")
     if len(found.shifts) > TOP:
         lines.append(f"  and {len(found.shifts) - TOP} more heads that differ for a class")
     if not found.shifts:
-        lines += _paragraph(
+        lines += paragraph(
             f"no head differs for a class beyond chance, by a factor of {by_class.FACTOR:.0f} and by at least "
             f"{percent(by_class.SIZE)} of the top head's mean"
         )

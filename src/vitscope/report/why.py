@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 from jaxtyping import Float
 
+from vitscope.report.census import HeldPattern
 from vitscope.report.findings import Ranking, RegionEffect, mean_over_images, measured
 from vitscope.report.form import name_list, number, percent
 from vitscope.store import Run
@@ -139,14 +140,22 @@ def loss(run: Run, head: HeadRef, mode: str) -> Loss:
     )
 
 
-def sentence(ranking: Ranking, head: HeadRef, seen: Gaze | None, regions: Sequence[RegionEffect], lost: Loss) -> str:
+def sentence(
+    ranking: Ranking,
+    head: HeadRef,
+    seen: Gaze | None,
+    regions: Sequence[RegionEffect],
+    lost: Loss,
+    held: HeldPattern | None = None,
+) -> str:
     """The whole answer for one head; what the run does not have (None, NaN, no partial modes) is left out."""
     index = ranking.heads.index(head)
     place = f"number {int(ranking.rank[index])}"
     if head == ranking.top:
         place = "first, though not clearly," if rivalled(ranking, index) else "the most important head"
     looks = [_patches(seen), _cls(seen), _key(seen), _distance(seen), _shape(seen)] if seen is not None else []
-    told = "; ".join(clause for clause in (*looks, _acts_through(regions), _pruning(ranking, index, lost)) if clause)
+    does = (_holds(held), _acts_through(regions), _pruning(ranking, index, lost))
+    told = "; ".join(clause for clause in (*looks, *does) if clause)
     return f"{head} is {place} by {ranking.metric} ({standing(ranking, index)}): {told}."
 
 
@@ -241,6 +250,16 @@ def _shape(seen: Gaze) -> str:
     if np.isfinite(seen.focus):
         told.append(f"CLS focus {seen.focus:.2f}")
     return name_list(told)
+
+
+def _holds(held: HeldPattern | None) -> str:
+    """The pattern it shows most, how steadily, and how far the image decides; nothing where the run has no patterns."""
+    if held is None or held.cluster is None:
+        return ""
+    mix = f"mix entropy {held.entropy:.1f} bits"
+    told = f"its pattern is {held.pattern} in {percent(held.share)} of {held.n} images ({mix})"
+    depends = held.content_dependence
+    return f"{told}, content dependence {depends:.2f}" if np.isfinite(depends) else told
 
 
 def _acts_through(regions: Sequence[RegionEffect]) -> str:

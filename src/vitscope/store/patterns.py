@@ -144,7 +144,7 @@ class Patterns:
 
         Sums to less than 1 where matrices belong to no cluster.
         """
-        return self.mix_of(None)
+        return self._mix.copy()
 
     def mix_of(self, images: Sequence[int] | None) -> "xr.DataArray":
         """The mix over some images only (those of them that are in the sample); None for all."""
@@ -170,17 +170,22 @@ class Patterns:
 
     @property
     def content_dependence(self) -> "xr.DataArray":
-        """How far the image decides, over all images of the run [layer, head], 0 to 1; NaN where there is no head.
+        """How far the image decides, over all images of the run [layer, head], 0 to 1.
 
-        Attributes say at which resolution, and over which images the mean was taken.
+        NaN where there is no head, and in a run of one image. Attributes say at which resolution, and over which images
+        the mean was taken.
         """
-        return self.content_dependence_of(None)
+        return self._dependence.copy()
 
     def content_dependence_of(self, images: Sequence[int] | None) -> "xr.DataArray":
         """The same over some images only; above 1 where they are far from the run's mean and near uniform."""
         import xarray as xr
 
-        values = content_dependence(*(self._streamed(name, images) for name in (DEVIATION, ENERGY)))
+        deviation, energy = (self._run.measure(name) for name in (DEVIATION, ENERGY))
+        one = np.isfinite(deviation).any((1, 2)).sum() < 2  # its own mean: nothing to tell
+        rows = slice(None) if images is None else np.asarray(images, dtype=np.int64)
+        values = content_dependence(deviation[rows], energy[rows])
+        values = np.full_like(values, np.nan) if one else values
         sample, full = self._run.manifest.patterns, self._run.manifest.options.mean_attention
         attributes = {
             "units": "0 to 1",
@@ -327,6 +332,14 @@ class Patterns:
         return pd.DataFrame(rows, columns=["cluster", "name", "heads", "content_dependence"])
 
     @cached_property
+    def _mix(self) -> "xr.DataArray":
+        return self.mix_of(None)
+
+    @cached_property
+    def _dependence(self) -> "xr.DataArray":
+        return self.content_dependence_of(None)
+
+    @cached_property
     def _points(self) -> "pd.DataFrame":
         frame = read_tables([self._run.path / POINTS_TABLE], POINTS)
         frame.index.name = "matrix"
@@ -359,10 +372,6 @@ class Patterns:
         members = table[table["cluster"] >= 0]
         np.add.at(counts, (members["layer"], members["head"], members["cluster"]), 1)
         return counts, total
-
-    def _streamed(self, name: str, images: Sequence[int] | None) -> np.ndarray:
-        values = self._run.measure(name)
-        return values if images is None else values[np.asarray(images, dtype=np.int64)]
 
 
 def content_dependence(

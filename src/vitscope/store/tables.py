@@ -13,6 +13,7 @@ from vitscope.errors import RunError
 from vitscope.store.durable import write_atomically
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
 
 PLANNED: Final[Mapping[str, str]] = {
@@ -61,7 +62,7 @@ _ABSENT: Final[Mapping[str, object]] = {
 }
 
 
-def write_table(path: Path, columns: Mapping[str, Sequence[object]], schema: Mapping[str, str]) -> None:
+def write_table(path: Path, columns: "Mapping[str, Sequence[object] | np.ndarray]", schema: Mapping[str, str]) -> None:
     """Write columns of one length as Parquet, atomically, with the types of `schema`."""
     import duckdb
     import pandas as pd

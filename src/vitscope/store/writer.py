@@ -111,7 +111,7 @@ class PatternsUnit:
     `chosen`, `verdict`, `patterns` (names by rule), `spaces`.
     """
 
-    columns: Mapping[str, Sequence[object]]
+    columns: Mapping[str, Sequence[object] | np.ndarray]
     codes: np.ndarray
     medoids: np.ndarray
     prototypes: np.ndarray

@@ -1,0 +1,132 @@
+"""The census of patterns as plain text, for `show`.
+
+Knows nothing about: runs, how patterns are learned.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from vitscope.report.census import Census, HeldPattern
+from vitscope.report.findings import Ranking
+from vitscope.report.form import DASH, name_list, number, paragraph, percent, plural, table
+
+FEW: Final = 3
+TOP: Final = 5
+NAMED: Final = 12
+
+
+def pattern_lines(found: Census, ranking: Ranking) -> list[str]:
+    """Census, quality, content dependence, heads that repeat a pattern, patterns of the important heads."""
+    return [
+        *_counts(found, ranking),
+        "",
+        *_quality(found),
+        "",
+        *_content(found),
+        "",
+        *_important(found, ranking),
+        "",
+        *_repeated(found),
+    ]
+
+
+def _counts(found: Census, ranking: Ranking) -> list[str]:
+    rows = [
+        (
+            count.pattern,
+            percent(count.share),
+            ", ".join(map(str, count.layers)),
+            ", ".join(f"{head} {percent(share)}" for head, share in count.examples),
+            str(count.heads),
+            number(count.effect),
+            percent(count.effect_share),
+        )
+        for count in found.patterns
+    ]
+    header = ("pattern", "share", "half in layers", "shown most by", "heads", f"mean {ranking.metric}", "of all")
+    title = (
+        f"PATTERNS THAT HEADS HAVE LEARNED: {plural(len(found.patterns), 'pattern')} among {found.n_matrices} matrices "
+        f"of {plural(found.n_images, 'image')}"
+    )
+    told = (
+        f"heads: whose commonest pattern it is; mean {ranking.metric}: of pruning the head where it shows the pattern "
+        f"({ranking.unit}); of all: its share of the summed {ranking.metric}"
+    )
+    return [title, *paragraph(told), *table(header, rows, left=(0, 2, 3))]
+
+
+def _quality(found: Census) -> list[str]:
+    rows = [
+        (
+            space + (" (chosen)" if space == found.space else ""),
+            str(quality["n_clusters"]),
+            number(_known(quality["silhouette"])),
+            number(_known(quality["stability"])),
+            number(_known(quality["reconstruction"])),
+        )
+        for space, quality in found.quality.items()
+    ]
+    header = ("seen by", "patterns", "silhouette", "stability", "reconstruction error")
+    return ["HOW GOOD ARE THE CLUSTERS?", *paragraph(found.verdict), *table(header, rows)]
+
+
+def _known(value: float | None) -> float:
+    return float("nan") if value is None else value
+
+
+def _content(found: Census) -> list[str]:
+    heads = found.by_content()
+    title = "DOES THE IMAGE DECIDE? content dependence: 0 = the same matrix whatever the image, 1 = only the image"
+    if not heads:
+        return [title, f"  {DASH} needs two images"]
+    at = "" if found.resolution == "full" else f", at {found.resolution} size, mean {found.mean}"
+    few = min(FEW, len(heads))
+    return [
+        title + at,
+        "  lowest",
+        *table(_HEADER, [_row(held) for held in heads[:few]], left=(0, 2), indent=4),
+        "  highest",
+        *table(_HEADER, [_row(held) for held in heads[::-1][:few]], left=(0, 2), indent=4),
+    ]
+
+
+_HEADER: Final = ("head", "content dependence", "pattern", "in", "mix entropy, bits")
+
+
+def _row(held: HeldPattern) -> tuple[str, ...]:
+    return (
+        str(held.head),
+        number(held.content_dependence),
+        held.pattern,
+        f"{percent(held.share)} of {held.n}",
+        f"{held.entropy:.2f}",
+    )
+
+
+def _important(found: Census, ranking: Ranking) -> list[str]:
+    rows = [
+        (str(ranking.heads[index]), number(ranking.summary.mean[index]), *_row(found.of(ranking.heads[index]))[1:])
+        for index in ranking.order[:TOP]
+    ]
+    header = ("head", ranking.metric, *_HEADER[1:])
+    return [f"WHICH PATTERNS IMPORTANT HEADS HOLD (by {ranking.metric})", *table(header, rows, left=(0, 3))]
+
+
+def _repeated(found: Census) -> list[str]:
+    title = "HEADS THAT REPEAT A PATTERN in at least 80 % of their images: candidates for redundancy"
+    if not found.repeated:
+        return [title, "  none"]
+    lines = [title]
+    for repetition in found.repeated:
+        named = _names([str(head) for head in repetition.heads])
+        lines += paragraph(
+            f"{repetition.pattern}: {plural(len(repetition.heads), 'head')}, {named}; mean content dependence "
+            f"{number(repetition.content_dependence)}"
+        )
+    return lines
+
+
+def _names(heads: Sequence[str]) -> str:
+    if len(heads) <= NAMED:
+        return name_list(heads)
+    return f"{', '.join(heads[:NAMED])} and {len(heads) - NAMED} more"

@@ -1,0 +1,113 @@
+"""The census of patterns: its numbers against loops, the clause of the sentence, what a run without patterns tells."""
+
+import json
+
+import numpy as np
+import pytest
+
+from synthetic_run import CLUSTERS, STRONG, synthetic_run
+from vitscope import report
+from vitscope.report.answer import answer, reason
+from vitscope.report.census import held_pattern
+from vitscope.report.findings import output_ranking
+from vitscope.report.form import WIDTH
+from vitscope.tokens import HeadRef
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("os.fsync", lambda descriptor: None)
+        return synthetic_run(
+            tmp_path_factory.mktemp("census") / "run", n_images=24, layers=3, heads=4, pattern_images=15
+        )
+
+
+@pytest.fixture(scope="module")
+def found(run):
+    return answer(run).patterns
+
+
+def test_the_census_counts_what_a_loop_counts(run, found):
+    table, effect = run.patterns.table, run.effect("jsd", "head")
+    assert (found.n_matrices, found.n_images, found.metric) == (15 * 12, 15, "jsd")
+    assert [count.pattern for count in found.patterns] == list(CLUSTERS)
+    for count in found.patterns:
+        own = table[table["cluster"] == count.cluster]
+        assert count.size == len(own)
+        assert count.share == pytest.approx(len(own) / len(table))
+        values = [float(effect[row.image, row.layer, row.head]) for row in own.itertuples()]
+        assert count.effect == pytest.approx(sum(values) / len(values))
+        by_layer = [int((own["layer"] == layer).sum()) for layer in range(3)]
+        assert sum(by_layer[layer] for layer in count.layers) >= len(own) / 2
+        assert sum(sorted(by_layer)[::-1][: len(count.layers) - 1]) < len(own) / 2
+        head, share = count.examples[0]
+        shares = [float(np.mean(table[(table["layer"] == i) & (table["head"] == j)]["cluster"] == count.cluster))
+                  for i in range(3) for j in range(4)]  # fmt: skip
+        assert share == pytest.approx(max(shares)) == pytest.approx(shares[head.layer * 4 + head.head])
+    assert sum(count.heads for count in found.patterns) == 12
+
+
+def test_each_head_and_those_that_repeat_a_pattern(run, found):
+    mix, entropy = run.patterns.mix.values, run.patterns.mix_entropy.values
+    for held in found.heads:
+        assert held.share == mix[held.head].max()
+        assert mix[held.head][held.cluster] == held.share
+        assert held.entropy == entropy[held.head]
+        assert held == held_pattern(run, held.head)
+    values = [held.content_dependence for held in found.by_content()]
+    assert values == sorted(values)
+    assert len(values) == 12
+    for repetition in found.repeated:
+        assert len(repetition.heads) > 1
+        assert all(found.of(head).share >= 0.8 for head in repetition.heads)
+
+
+def test_the_sentence_has_a_clause_that_holds(run, found):
+    held = found.of(HeadRef(*STRONG))
+    told = answer(run).why
+    clause = (
+        f"its pattern is {held.pattern} in {held.share:.0%} of 15 images (mix entropy {held.entropy:.1f} bits), "
+        f"content dependence {held.content_dependence:.2f}"
+    )
+    assert clause.replace("%", " %") in told.sentence
+    assert told.pattern == held
+    ranking = output_ranking(run)
+    assert "its pattern is" in reason(run, ranking, HeadRef(2, 3), ()).sentence
+
+
+def test_show_and_json_hold_the_census(run, found):
+    text = report.show(run)
+    assert max(map(len, text.splitlines())) <= WIDTH + 1
+    for title in ("PATTERNS THAT HEADS HAVE LEARNED: 5 patterns among 180 matrices of 15 images",
+                  "HOW GOOD ARE THE CLUSTERS?", "DOES THE IMAGE DECIDE?",
+                  "WHICH PATTERNS IMPORTANT HEADS HOLD (by jsd)",
+                  "HEADS THAT REPEAT A PATTERN"):  # fmt: skip
+        assert title in text
+    assert "autoencoder (chosen)" in text
+    assert found.verdict in " ".join(text.split())
+    told = json.loads(json.dumps(report.summary(run)))["patterns"]
+    assert [count["pattern"] for count in told["patterns"]] == list(CLUSTERS)
+    assert told["heads"][1]["head"] == {"layer": 0, "head": 1}
+    assert told["quality"]["features"]["stability"] == 0.88
+
+
+def test_names_of_the_user_are_told_and_names_that_repeat_are_numbered(tmp_path, monkeypatch):
+    monkeypatch.setattr("os.fsync", lambda descriptor: None)
+    run = synthetic_run(tmp_path / "run", n_images=8, pattern_images=6)
+    run.patterns.rename(0, "row")
+    names = [count.pattern for count in answer(run).patterns.patterns]
+    assert names[0] == "row #0"
+    assert names[CLUSTERS.index("row")] == f"row #{CLUSTERS.index('row')}"
+    assert "one-key stripe" in names
+
+
+def test_a_run_without_patterns_tells_nothing_of_them(tmp_path, monkeypatch):
+    monkeypatch.setattr("os.fsync", lambda descriptor: None)
+    run = synthetic_run(tmp_path / "run", n_images=6)
+    assert answer(run).patterns is None
+    assert answer(run).why.pattern is None
+    text = report.show(run)
+    assert "PATTERNS" not in text
+    assert "its pattern is" not in text
+    assert report.summary(run)["patterns"] is None
