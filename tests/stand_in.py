@@ -24,9 +24,11 @@ def learn(sample: Sample, *, seed: int = 0, device: str = "cpu", progress=None) 
         codes=sample.features.astype(np.float16),
         medoids=np.array([own[0] for own in members]),
         silhouette=0.3,
+        fair=0.2,
         stability=float("nan"),
         reconstruction=0.1,
         criterion="one cluster a name",
+        plane="pca",
     )
     names = [name_cluster(sample.features[own]) for own in members]
     return SimpleNamespace(

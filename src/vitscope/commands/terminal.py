@@ -28,6 +28,14 @@ GROUP_NAMES: Final = {
     "matrices": "Mean and deviation",
     "patterns": "Patterns",
 }
+STAGE_NAMES: Final = {
+    "train": "Learning patterns",
+    "encode": "Patterns: codes",
+    "cluster": "Patterns: clusters",
+    "map": "Patterns: map",
+    "name": "Patterns: names",
+}
+"""Stages of the fit of the patterns."""
 LISTED: Final = 20
 """Images named one by one in a summary before it only counts."""
 
@@ -76,7 +84,7 @@ def progress_bars() -> Iterator[Callable[[Step], None]]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
     columns = (
-        TextColumn("{task.description:<26}"),
+        TextColumn("{task.description:<18}"),
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("{task.fields[rate]:>13}"),
@@ -87,7 +95,7 @@ def progress_bars() -> Iterator[Callable[[Step], None]]:
         tasks: dict[str, TaskID] = {}
 
         def show(step: Step) -> None:
-            name = GROUP_NAMES[step.group] if step.stage is None else f"{GROUP_NAMES[step.group]}: {step.stage}"
+            name = GROUP_NAMES[step.group] if step.stage is None else STAGE_NAMES.get(step.stage, step.stage)
             if name not in tasks:
                 tasks[name] = bars.add_task(escape(name), total=step.total, completed=step.done, rate="")
             task = tasks[name]

@@ -140,9 +140,11 @@ def _space(space: "Space", names: Sequence[ClusterName]) -> dict[str, Any]:
     sizes = np.bincount(space.cluster[space.cluster >= 0], minlength=len(names))
     return {
         "silhouette": _number(space.silhouette),
+        "fair": _number(space.fair),
         "stability": _number(space.stability),
         "reconstruction": _number(space.reconstruction),
         "criterion": space.criterion,
+        "plane": space.plane,
         "clusters": [
             {
                 "id": cluster,

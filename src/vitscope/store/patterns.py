@@ -128,10 +128,15 @@ class Patterns:
 
     @property
     def quality(self) -> "pd.DataFrame":
-        """Both spaces side by side: silhouette, stability (adjusted Rand), reconstruction, criterion, n_clusters."""
+        """Both spaces side by side, one row each; NaN where a number is not defined.
+
+        Columns: silhouette (in the space's own codes), fair (silhouette where neither space is at home, to compare
+        them), stability (mean adjusted Rand over seeds), reconstruction (share of the variance of matrices not learned
+        from that the codes explain), n_clusters, criterion (how their number was chosen), plane (method of x and y).
+        """
         import pandas as pd
 
-        names = ("silhouette", "stability", "reconstruction", "criterion")
+        names = ("silhouette", "fair", "stability", "reconstruction", "criterion", "plane")
         rows = {
             space: {name: described[name] for name in names} | {"n_clusters": len(described["clusters"])}
             for space, described in self._document["spaces"].items()
