@@ -8,7 +8,15 @@ import typer.main
 
 from vitscope import errors
 from vitscope.cli import app
-from vitscope.store.arrays import SPREAD_UNITS, STRENGTH_UNITS
+from vitscope.store.arrays import (
+    DEVIATION,
+    ENERGY,
+    MATRICES,
+    MATRIX_FEATURES,
+    OFFSETS,
+    SPREAD_UNITS,
+    STRENGTH_UNITS,
+)
 from vitscope.tokens import METRIC_UNITS
 
 ROOT = Path(__file__).parents[1]
@@ -56,7 +64,7 @@ def test_every_route_is_documented():
 
 def test_every_quantity_of_a_run_is_defined():
     definitions = (ROOT / "docs" / "definitions.md").read_text(encoding="utf-8")
-    names = [*METRIC_UNITS, *STRENGTH_UNITS, *SPREAD_UNITS]
+    names = [*METRIC_UNITS, *STRENGTH_UNITS, *SPREAD_UNITS, DEVIATION, ENERGY, MATRICES, OFFSETS, MATRIX_FEATURES]
     assert [name for name in names if f"`{name}`" not in definitions] == []
 
 
