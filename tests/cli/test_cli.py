@@ -13,6 +13,7 @@ import urllib.request
 import pytest
 import torch
 
+import stand_in
 from synthetic_run import synthetic_run
 from tiny_analysis import tiny_model, write_photos
 from vitscope.cli import main
@@ -265,6 +266,7 @@ def demo_of_tiny(monkeypatch, tmp_path):
     (photos / "labels.csv").write_text("path,label\n" + "\n".join(rows) + "\n")
     monkeypatch.setattr("vitscope.models.loading.DEMO", bundle)
     monkeypatch.setattr(serving, "load", lambda *arguments: tiny_model(classes=list("abcdefg")))
+    monkeypatch.setitem(sys.modules, "vitscope.patterns.learn", stand_in)
     return tmp_path / "out"
 
 
@@ -285,6 +287,8 @@ def test_the_demo_serves_while_it_computes_and_reopens(capsys, demo_of_tiny, mon
     assert seen[1] == (3, 3, 16, 16)
     run = open_run(demo_of_tiny)
     assert run.manifest.options.partial_images == 60
+    assert run.manifest.options.patterns == serving.DEMO_PATTERNS
+    assert len(run.patterns.table) == 70 * 9
     assert run.progress().state == "complete"
     assert "Look next" in out
     seen.clear()

@@ -41,6 +41,8 @@ def test_the_census_counts_what_a_loop_counts(run, found):
         by_layer = [int((own["layer"] == layer).sum()) for layer in range(3)]
         assert sum(by_layer[layer] for layer in count.layers) >= len(own) / 2
         assert sum(sorted(by_layer)[::-1][: len(count.layers) - 1]) < len(own) / 2
+        name, share = count.by_rule[0]
+        assert share == max((own["pattern"] == name).mean() for name in run.patterns.pattern_names)
         head, share = count.examples[0]
         shares = [float(np.mean(table[(table["layer"] == i) & (table["head"] == j)]["cluster"] == count.cluster))
                   for i in range(3) for j in range(4)]  # fmt: skip

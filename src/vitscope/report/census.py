@@ -4,6 +4,7 @@ Knows nothing about: models, torch, how patterns are learned, how the answer is 
 """
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -15,8 +16,8 @@ from vitscope.store import Patterns, Run
 from vitscope.store.patterns import main_patterns
 from vitscope.tokens import HeadRef
 
-EXAMPLES: Final = 3
-"""Heads named for each pattern."""
+EXAMPLES: Final = 2
+"""Heads, and names by rule, that are told of each pattern."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,8 @@ class PatternCount:
     share: float
     layers: tuple[int, ...]
     """The fewest layers that hold half of its matrices."""
+    by_rule: tuple[tuple[str, float], ...]
+    """What its matrices are called one by one, commonest first, with the share of the cluster."""
     examples: tuple[tuple[HeadRef, float], ...]
     """Heads that show it most, with the share of their images."""
     heads: int
@@ -158,7 +161,7 @@ def _counts(run: Run, patterns: Patterns, ranking: Ranking, labels: dict[int, st
     counts = []
     for row, effect in zip(clusters, effects, strict=True):
         number = int(row["cluster"])
-        layers = table["layer"].to_numpy()[(table["cluster"] == number).to_numpy()]
+        members = table[table["cluster"] == number]
         counts.append(
             PatternCount(
                 cluster=number,
@@ -167,7 +170,8 @@ def _counts(run: Run, patterns: Patterns, ranking: Ranking, labels: dict[int, st
                 confidence=float(row["confidence"]),
                 size=int(row["size"]),
                 share=float(row["share"]),
-                layers=_half_of(np.bincount(layers, minlength=run.manifest.model.n_layers)),
+                layers=_half_of(np.bincount(members["layer"], minlength=run.manifest.model.n_layers)),
+                by_rule=_commonest(members["pattern"].tolist()),
                 examples=_examples(mix[..., number]),
                 heads=int(effect["heads"]),
                 effect=float(effect["mean"]),
@@ -182,6 +186,10 @@ def _half_of(counts: np.ndarray) -> tuple[int, ...]:
     order = np.argsort(-counts, kind="stable")
     enough = int(np.searchsorted(np.cumsum(counts[order]), counts.sum() / 2)) + 1
     return tuple(sorted(int(layer) for layer in order[:enough]))
+
+
+def _commonest(names: Sequence[str]) -> tuple[tuple[str, float], ...]:
+    return tuple((name, count / len(names)) for name, count in Counter(names).most_common(EXAMPLES))
 
 
 def _examples(shares: Float[np.ndarray, "layer head"]) -> tuple[tuple[HeadRef, float], ...]:

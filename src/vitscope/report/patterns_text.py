@@ -37,6 +37,7 @@ def _counts(found: Census, ranking: Ranking) -> list[str]:
             count.pattern,
             percent(count.share),
             ", ".join(map(str, count.layers)),
+            ", ".join(f"{name} {percent(share)}" for name, share in count.by_rule),
             ", ".join(f"{head} {percent(share)}" for head, share in count.examples),
             str(count.heads),
             number(count.effect),
@@ -44,16 +45,17 @@ def _counts(found: Census, ranking: Ranking) -> list[str]:
         )
         for count in found.patterns
     ]
-    header = ("pattern", "share", "half in layers", "shown most by", "heads", f"mean {ranking.metric}", "of all")
+    header = ("pattern", "share", "layers", "by rule", "most in", "heads", ranking.metric, "of all")
     title = (
         f"PATTERNS THAT HEADS HAVE LEARNED: {plural(len(found.patterns), 'pattern')} among {found.n_matrices} matrices "
         f"of {plural(found.n_images, 'image')}"
     )
     told = (
-        f"heads: whose commonest pattern it is; mean {ranking.metric}: of pruning the head where it shows the pattern "
-        f"({ranking.unit}); of all: its share of the summed {ranking.metric}"
+        "layers: the fewest that hold half of it; by rule: what its matrices are called one by one; heads: whose "
+        f"commonest pattern it is; {ranking.metric}: mean of pruning the head where it shows the pattern "
+        f"({ranking.unit}), and its share of the sum over all"
     )
-    return [title, *paragraph(told), *table(header, rows, left=(0, 2, 3))]
+    return [title, *table(header, rows, left=(0, 2, 3, 4)), *paragraph(told)]
 
 
 _QUALITY: Final = {
