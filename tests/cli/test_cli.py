@@ -266,7 +266,7 @@ def demo_of_tiny(monkeypatch, tmp_path):
     (photos / "labels.csv").write_text("path,label\n" + "\n".join(rows) + "\n")
     monkeypatch.setattr("vitscope.models.loading.DEMO", bundle)
     monkeypatch.setattr(serving, "load", lambda *arguments: tiny_model(classes=list("abcdefg")))
-    monkeypatch.setitem(sys.modules, "vitscope.patterns.learn", stand_in)
+    monkeypatch.setattr("vitscope.pipeline.patterns.learn", stand_in.learn)
     return tmp_path / "out"
 
 

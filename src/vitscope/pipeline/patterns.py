@@ -14,7 +14,7 @@ from torch import Tensor
 from vitscope.engine import MeanAttention, compare_with_mean, mean_common_attention
 from vitscope.errors import BadInput
 from vitscope.models import Model
-from vitscope.patterns import PATTERNS, ClusterName, Sample, choose_images
+from vitscope.patterns import PATTERNS, ClusterName, Learned, Sample, Space, choose_images, learn
 from vitscope.pipeline.computing import REDUCTION_BATCH, OverRows, slices
 from vitscope.pipeline.loading import Batch, ImageSource
 from vitscope.store import Manifest, MatricesUnit, PatternsUnit, Run
@@ -22,8 +22,6 @@ from vitscope.store.arrays import MATRICES, MATRIX_FEATURES, OFFSETS, read_regio
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from vitscope.patterns.learn import Learned, Space
 
 
 def sampled_rows(images: "pd.DataFrame", manifest: Manifest) -> list[int]:
@@ -84,8 +82,6 @@ def matrices_unit(
 
 def fit(run: Run, *, device: str, progress: Callable[[str, int, int], object]) -> PatternsUnit:
     """Learn the patterns of the sample that a run keeps."""
-    from vitscope.patterns.learn import learn
-
     sample = read_sample(run)
     learned = learn(sample, seed=run.manifest.options.seed, device=device, progress=progress)
     return patterns_unit(sample, learned)
@@ -107,7 +103,7 @@ def read_sample(run: Run) -> Sample:
     )
 
 
-def patterns_unit(sample: Sample, learned: "Learned") -> PatternsUnit:
+def patterns_unit(sample: Sample, learned: Learned) -> PatternsUnit:
     """The fit in the form that the store keeps."""
     seen, plain = learned.spaces["autoencoder"], learned.spaces["features"]
     chosen = learned.spaces[learned.chosen]
@@ -136,7 +132,7 @@ def patterns_unit(sample: Sample, learned: "Learned") -> PatternsUnit:
     )
 
 
-def _space(space: "Space", names: Sequence[ClusterName]) -> dict[str, Any]:
+def _space(space: Space, names: Sequence[ClusterName]) -> dict[str, Any]:
     sizes = np.bincount(space.cluster[space.cluster >= 0], minlength=len(names))
     return {
         "silhouette": _number(space.silhouette),
