@@ -225,9 +225,13 @@ def test_why_has_the_pattern_clause_of_the_images_in_scope(open_page, address, r
         n = len(patterns.images) if rows is None else len(set(rows) & set(patterns.images))
         name, main = patterns.clusters["name"].tolist()[int(mix.argmax())], mix.max()
         share = f"{100 * main:.0f}" if main >= 0.0995 else f"{100 * main:.1f}"
+        table = patterns.table[(patterns.table["layer"] == layer) & (patterns.table["head"] == head)]
+        own = table["pattern"][table["image"].isin(run.images.index if rows is None else rows)]
+        rule, part = own.value_counts(sort=False).idxmax(), own.value_counts(normalize=True).max()
+        part = f"{100 * part:.0f}" if part >= 0.0995 else f"{100 * part:.1f}"
         return (
-            f"its pattern is {name} in {share} % of {n} images (mix entropy {entropy(mix)[0]:.1f} bits), "
-            f"content dependence {content[layer, head]:.2f}"
+            f"its pattern is {name} in {share} % of {n} images (mix entropy {entropy(mix)[0]:.1f} bits; by rule {rule} "
+            f"in {part} %), content dependence {content[layer, head]:.2f}"
         )
 
     clause = '[data-testid="why"] [data-clause="pattern"]'

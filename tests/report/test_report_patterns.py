@@ -56,6 +56,9 @@ def test_each_head_and_those_that_repeat_a_pattern(run, found):
         assert held.share == mix[held.head].max()
         assert mix[held.head][held.cluster] == held.share
         assert held.entropy == entropy[held.head]
+        table = run.patterns.table
+        own = table[(table["layer"] == held.head.layer) & (table["head"] == held.head.head)]["pattern"].tolist()
+        assert held.rule_share == own.count(held.rule) / len(own) == max(own.count(name) for name in own) / len(own)
         assert held == held_pattern(run, held.head)
     values = [held.content_dependence for held in found.by_content()]
     assert values == sorted(values)
@@ -69,8 +72,8 @@ def test_the_sentence_has_a_clause_that_holds(run, found):
     held = found.of(HeadRef(*STRONG))
     told = answer(run).why
     clause = (
-        f"its pattern is {held.pattern} in {held.share:.0%} of 15 images (mix entropy {held.entropy:.1f} bits), "
-        f"content dependence {held.content_dependence:.2f}"
+        f"its pattern is {held.pattern} in {held.share:.0%} of 15 images (mix entropy {held.entropy:.1f} bits; by rule "
+        f"{held.rule} in {held.rule_share:.0%}), content dependence {held.content_dependence:.2f}"
     )
     assert clause.replace("%", " %") in told.sentence
     assert told.pattern == held

@@ -85,9 +85,9 @@ describe('a sample of matrices', () => {
   });
 
   it('says in words which pattern a head shows and whether the image decides', () => {
-    const facts = { cluster: 3, name: 'one-key stripe', share: 0.92, n: 555, bits: 0.42, content: 0.123 };
-    expect(patternClause(facts)).toBe('its pattern is one-key stripe in 92 % of 555 images (mix entropy 0.4 bits), content dependence 0.12');
-    expect(patternClause({ ...facts, content: NaN })).toBe('its pattern is one-key stripe in 92 % of 555 images (mix entropy 0.4 bits)');
+    const facts = { cluster: 3, name: 'one-key stripe', share: 0.92, n: 555, bits: 0.42, rule: 'local', ruleShare: 0.851, content: 0.123 };
+    expect(patternClause(facts)).toBe('its pattern is one-key stripe in 92 % of 555 images (mix entropy 0.4 bits; by rule local in 85 %), content dependence 0.12');
+    expect(patternClause({ ...facts, content: NaN })).toBe('its pattern is one-key stripe in 92 % of 555 images (mix entropy 0.4 bits; by rule local in 85 %)');
     expect(patternClause({ ...facts, cluster: null })).toBe('');
   });
 });

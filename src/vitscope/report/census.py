@@ -33,6 +33,9 @@ class HeldPattern:
     n: int
     entropy: float
     """Of the mix of patterns, bits; 0 = always the same."""
+    rule: str
+    """What its matrices are called most, one by one by the rules, whatever their cluster; and in which share."""
+    rule_share: float
     content_dependence: float
     """Over all images: 0 = the same matrix whatever the image, 1 = nothing but the image decides."""
 
@@ -136,6 +139,9 @@ def held_pattern(run: Run, head: HeadRef, labels: dict[int, str] | None = None) 
     patterns = run.patterns
     main, share = main_patterns(patterns.mix.values)
     cluster = int(main[head])
+    table = patterns.table
+    own = table.loc[(table["layer"] == head.layer) & (table["head"] == head.head), "pattern"].tolist()
+    rule = max(patterns.pattern_names, key=own.count)
     return HeldPattern(
         head=head,
         cluster=cluster if cluster >= 0 else None,
@@ -143,6 +149,8 @@ def held_pattern(run: Run, head: HeadRef, labels: dict[int, str] | None = None) 
         share=float(share[head]),
         n=len(patterns.images),
         entropy=float(patterns.mix_entropy.values[head]),
+        rule=rule,
+        rule_share=own.count(rule) / len(own),
         content_dependence=float(patterns.content_dependence.values[head]),
     )
 

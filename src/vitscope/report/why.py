@@ -256,7 +256,7 @@ def _holds(held: HeldPattern | None) -> str:
     """The pattern it shows most, how steadily, and how far the image decides; nothing where the run has no patterns."""
     if held is None or held.cluster is None:
         return ""
-    mix = f"mix entropy {held.entropy:.1f} bits"
+    mix = f"mix entropy {held.entropy:.1f} bits; by rule {held.rule} in {percent(held.rule_share)}"
     told = f"its pattern is {held.pattern} in {percent(held.share)} of {held.n} images ({mix})"
     depends = held.content_dependence
     return f"{told}, content dependence {depends:.2f}" if np.isfinite(depends) else told

@@ -3,7 +3,7 @@
 import { DotGrid } from '../core/dot_grid';
 import { headIndex, headName } from '../core/focus';
 import { chosenClusters, matricesIn, type PatternSet } from '../core/pattern_set';
-import { countsOf, entropyBits, flatHead, headOf, imageOf, leading, matrixOf, membersByDistance, mixesOf, sampledInScope, sampleOf, shares, sharesIn } from '../core/pattern_sample';
+import { countsOf, entropyBits, flatHead, headOf, imageOf, leading, matrixOf, membersByDistance, mixesOf, sampledInScope, sampleOf, shares, sharesIn, sum } from '../core/pattern_sample';
 import type { Mixes, Sample } from '../core/pattern_sample';
 import { Memo } from '../core/memo';
 import { labelled } from '../core/pattern_tables';
@@ -182,14 +182,25 @@ export class PatternModel {
     if (!sample || !points || !info) return null;
     const flat = flatHead(sample, head);
     const counts = new Int32Array(info.clusters.length + 1);
+    const byRule = new Int32Array(info.patterns.length);
     for (const row of rows) {
       const place = sample.placeOf[row]!;
-      if (place >= 0) counts[Math.min(info.clusters.length, points.cluster[place * sample.heads.length + flat]!)]!++;
+      if (place < 0) continue;
+      const matrix = place * sample.heads.length + flat;
+      counts[Math.min(info.clusters.length, points.cluster[matrix]!)]!++;
+      byRule[points.pattern[matrix]!]!++;
     }
-    const main = leading(counts);
-    const n = counts.reduce((all, some) => all + some, 0);
-    const name = main === null ? '' : this.nameOf(main);
-    return { cluster: main, name, share: main === null ? NaN : shares(counts)[main]!, n, bits: entropyBits(counts), content: this.#contentOf(head, rows, everything) };
+    const [main, rule] = [leading(counts), byRule.indexOf(Math.max(...byRule))];
+    return {
+      cluster: main,
+      name: main === null ? '' : this.nameOf(main),
+      share: main === null ? NaN : shares(counts)[main]!,
+      n: sum(counts),
+      bits: entropyBits(counts),
+      rule: info.patterns[rule]!,
+      ruleShare: byRule[rule]! / sum(byRule),
+      content: this.#contentOf(head, rows, everything),
+    };
   }
 
   #contentOf(head: HeadRef, rows: Int32Array, everything: boolean): number {

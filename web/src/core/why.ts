@@ -76,6 +76,9 @@ export interface PatternFacts {
   /** Sampled images in scope. */
   readonly n: number;
   readonly bits: number;
+  /** What its matrices are called most, one by one by the rules, whatever their cluster; and in which share. */
+  readonly rule: string;
+  readonly ruleShare: number;
   readonly content: number;
 }
 
@@ -188,9 +191,10 @@ export function throughClause(regions: readonly RegionEffect[]): string {
 }
 
 /** The pattern it shows most and whether the image decides; nothing where none is in scope. */
-export function patternClause({ cluster, name, share, n, bits, content }: PatternFacts): string {
+export function patternClause({ cluster, name, share, n, bits, rule, ruleShare, content }: PatternFacts): string {
   if (cluster === null) return '';
-  const told = `its pattern is ${name} in ${reportedShare(share)} of ${n} images (mix entropy ${fixed(bits, 1)} bits)`;
+  const mix = `mix entropy ${fixed(bits, 1)} bits; by rule ${rule} in ${reportedShare(ruleShare)}`;
+  const told = `its pattern is ${name} in ${reportedShare(share)} of ${n} images (${mix})`;
   return Number.isFinite(content) ? `${told}, content dependence ${fixed(content, 2)}` : told;
 }
 
