@@ -51,7 +51,7 @@ const VALUES: Partial<Record<OptionKey, Readonly<Record<string, string>>>> = {
   headOrder: { index: 'by number', value: 'by value' },
   layerMetric: { cls_cos: 'CLS cosine', patch_cos: 'patch cosine' },
   patterns: { patterns: 'map and clusters', mean: 'mean matrices' },
-  patternColour: { cluster: 'pattern', importance: 'importance of the head', class: 'class of the image' },
+  patternColour: { cluster: 'pattern', rule: 'their own name by rule', importance: 'importance of the head', class: 'class of the image' },
   patternTable: { quality: 'how good they are' },
   matrixLayout: { grid: '2-D' },
   mapScale: { map: 'largest of the map', shared: 'shared by all maps', absolute: '0 to 1', clip: '99th percentile' },

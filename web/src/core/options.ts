@@ -55,7 +55,7 @@ export const OPTIONS = {
 
   /** Patterns: the map of matrices and what it shows, or the heads' mean matrices; the table beside it. */
   patterns: choice('pv', ['patterns', 'mean']),
-  patternColour: choice('pc', ['cluster', 'layer', 'importance', 'class']),
+  patternColour: choice('pc', ['cluster', 'rule', 'layer', 'importance', 'class']),
   patternTable: choice('pt', ['heads', 'importance', 'layers', 'classes', 'quality']),
 
   /** Matrices (mean over images, or one image's): the sequence of tokens, or the image's two dimensions. */

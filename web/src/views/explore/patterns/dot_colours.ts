@@ -1,4 +1,4 @@
-// What colours a dot of the map: its pattern, its layer, the importance of its head, the class of its image.
+// What colours a dot of the map: its pattern, its own name by rule, its layer, the importance of its head, the class of its image.
 import type { PatternModel } from '../../../app/patterns.svelte';
 import type { Session } from '../../../app/session.svelte';
 import { colourAt, css, place, scaleFor, type Scale, type Theme } from '../../../core/colour';
@@ -42,6 +42,9 @@ export function dotColours(session: Session, model: PatternModel, theme: Theme):
   if (kind === 'cluster') {
     const list = Array.from({ length: NO_CLUSTER + 1 }, (_, cluster) => clusterColour(cluster, theme));
     return { codes: points.cluster, colours: list };
+  }
+  if (kind === 'rule') {
+    return { codes: points.pattern, colours: (model.info?.patterns ?? []).map((_, at) => clusterColour(at, theme)) };
   }
   if (kind === 'layer') {
     const layers = session.run.model.nLayers;
