@@ -32,8 +32,9 @@ WRONG_PHOTOS = (
 def demo(tmp_path_factory):
     folder = tmp_path_factory.mktemp("journey") / "demo"
     return vitscope.analyze(
-        vitscope.load_model("demo"), DEMO / "images" / "labels.csv", folder, limit=32, modes="all", partial_images=8
-    )
+        vitscope.load_model("demo"), DEMO / "images" / "labels.csv", folder, limit=32, modes="all", partial_images=8,
+        patterns=6 * 24,
+    )  # fmt: skip
 
 
 @pytest.fixture(scope="session")
@@ -47,7 +48,9 @@ def vit_tiny(tmp_path_factory, data_dir):
     table = folder / "photos.csv"
     table.write_text("\n".join([header, *chosen]), "utf-8")
     model = vitscope.load_model("timm:vit_tiny_patch16_224", weights=weights)
-    return vitscope.analyze(model, table, folder / "run", weights_file=weights, modes="all", partial_images=2)
+    return vitscope.analyze(
+        model, table, folder / "run", weights_file=weights, modes="all", partial_images=2, patterns=6 * 36
+    )
 
 
 @pytest.fixture(scope="session")
