@@ -20,7 +20,8 @@ from vitscope.server.wire import (
     TypicalImages,
 )
 from vitscope.store import Run
-from vitscope.store.patterns import FOLDER, Patterns, require_patterns
+from vitscope.store.pattern_files import FOLDER, require_patterns
+from vitscope.store.patterns import Patterns
 
 NO_CLUSTER = 255
 """On the wire, of a matrix that belongs to no cluster."""

@@ -6,7 +6,8 @@ Knows nothing about: models, torch, how numbers are computed. Importing it loads
 from vitscope.store.manifest import SCHEMA_VERSION, Manifest, ModelInfo, Options, PatternSample, Source
 from vitscope.store.patterns import Patterns
 from vitscope.store.run import Progress, Run, open_run
-from vitscope.store.writer import HeadUnit, MatricesUnit, PatternsUnit, RunWriter
+from vitscope.store.units import HeadUnit, MatricesUnit, PatternsUnit
+from vitscope.store.writer import RunWriter
 
 __all__ = [
     "SCHEMA_VERSION",

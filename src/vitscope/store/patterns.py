@@ -5,18 +5,17 @@ was chosen, `seen_by` the other.
 Knows nothing about: models, torch, how patterns are learned.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Float16, Float64
 
-from vitscope.errors import InvalidArgument, NotAvailable, RunError
+from vitscope.errors import InvalidArgument, NotAvailable
 from vitscope.store.arrays import CODES, DEVIATION, ENERGY, MATRICES, MEDOIDS, PROTOTYPES, read_region
-from vitscope.store.durable import read_json, storage_errors, write_json
+from vitscope.store.durable import storage_errors, write_json
+from vitscope.store.pattern_files import NAMES, POINTS_TABLE, checked_name, read_document, read_names, require_patterns
 from vitscope.store.tables import POINTS, read_tables
 
 if TYPE_CHECKING:
@@ -25,10 +24,6 @@ if TYPE_CHECKING:
 
     from vitscope.store.run import Run
 
-FOLDER: Final = "patterns"
-POINTS_TABLE: Final = f"{FOLDER}/points.parquet"
-CLUSTERS: Final = f"{FOLDER}/clusters.json"
-NAMES: Final = f"{FOLDER}/names.json"
 SPACES: Final = ("autoencoder", "features")
 HOLDS: Final = 0.8
 """A head holds a pattern from this share of its images."""
@@ -36,7 +31,6 @@ _COLUMNS: Final = {
     "autoencoder": ("cluster", "x", "y"),
     "features": ("cluster_features", "x_features", "y_features"),
 }
-_LONGEST_NAME: Final = 60
 PerHead = Float64[np.ndarray, "layer head"]
 
 
@@ -60,7 +54,7 @@ class Patterns:
         """
         require_patterns(run)
         self._run = run
-        self._document = _read_document(run.path)
+        self._document = read_document(run.path)
         self.chosen: str = self._document["chosen"]
         self.verdict: str = self._document["verdict"]
         """Which space is the better one and why, in one sentence."""
@@ -271,7 +265,7 @@ class Patterns:
     @property
     def given_names(self) -> dict[int, str]:
         """The user's names of this space's clusters, by cluster."""
-        return {int(cluster): name for cluster, name in _read_names(self._run.path).get(self.space, {}).items()}
+        return {int(cluster): name for cluster, name in read_names(self._run.path).get(self.space, {}).items()}
 
     def rename(self, cluster: int, name: str | None) -> None:
         """Give a cluster a name of one's own, kept in the run; None goes back to the automatic one.
@@ -284,10 +278,10 @@ class Patterns:
         n_clusters = len(self._described["clusters"])
         if not 0 <= cluster < n_clusters:
             raise InvalidArgument(f"cannot rename pattern {cluster}: the run has {n_clusters}, counted from 0")
-        names = _read_names(self._run.path)
+        names = read_names(self._run.path)
         given = {key: kept for key, kept in names.get(self.space, {}).items() if key != str(cluster)}
         if name is not None:
-            given[str(cluster)] = _checked_name(cluster, name)
+            given[str(cluster)] = checked_name(cluster, name)
         with storage_errors(self._run.path):
             write_json(self._run.path / NAMES, names | {self.space: given}, indent=1)
 
@@ -395,53 +389,3 @@ def main_patterns(mix: Float[np.ndarray, "layer head cluster"]) -> tuple[np.ndar
     largest = np.nan_to_num(mix, nan=-1).argmax(-1)
     share = np.take_along_axis(mix, largest[..., None], -1)[..., 0]
     return np.where(known, largest, -1), np.where(known, share, np.nan)
-
-
-def require_patterns(run: "Run") -> None:
-    """Raise NotAvailable with what to do, unless the run has patterns."""
-    manifest, again = run.manifest, "Analyse again into another folder: `vitscope analyze` learns patterns by default."
-    if manifest.schema_version < 3:
-        raise NotAvailable(
-            f"cannot read patterns: the run is of format {manifest.schema_version}, which has none (they came with 3)",
-            again,
-        )
-    if manifest.patterns is None:
-        raise NotAvailable("cannot read patterns: the run was analysed without (--patterns 0)", again)
-    if not run.has_patterns:
-        running = "They come last; wait, or go on with the same `vitscope analyze` and --resume if it was stopped."
-        raise NotAvailable("cannot read patterns: they are not learned yet", running)
-
-
-def _read_document(run: Path) -> Mapping[str, Any]:
-    try:
-        document = read_json(run / CLUSTERS)
-        if set(document) >= {"chosen", "verdict", "patterns", "spaces"}:
-            return document
-        reason = "keys are missing"
-    except (OSError, ValueError, TypeError) as error:
-        reason = type(error).__name__
-    raise RunError(
-        f"cannot read the patterns of {run}: {CLUSTERS} is damaged ({reason})",
-        "Run the analysis again with --resume to repair it.",
-    )
-
-
-def _read_names(run: Path) -> dict[str, dict[str, str]]:
-    try:
-        return read_json(run / NAMES)
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError) as error:
-        raise RunError(
-            f"cannot read the names of the patterns of {run}: {NAMES} is damaged ({type(error).__name__})",
-            "Delete the file: the patterns have their automatic names again.",
-        ) from error
-
-
-def _checked_name(cluster: int, name: str) -> str:
-    stripped = " ".join(name.split())
-    if not stripped or len(stripped) > _LONGEST_NAME or not stripped.isprintable():
-        raise InvalidArgument(
-            f"cannot name pattern {cluster} {json.dumps(name[:80])}: expected 1 to {_LONGEST_NAME} printable characters"
-        )
-    return stripped

@@ -9,7 +9,6 @@ import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -56,66 +55,13 @@ from vitscope.store.durable import (
 )
 from vitscope.store.image_table import IMAGE_TABLE, PLAN_TABLE, shard_table
 from vitscope.store.manifest import FILE, Manifest, Source, State, write_manifest
-from vitscope.store.patterns import CLUSTERS, POINTS_TABLE
+from vitscope.store.pattern_files import CLUSTERS, POINTS_TABLE
 from vitscope.store.run import PREVIEWS, Run
 from vitscope.store.tables import COMPUTED, PLANNED, POINTS, read_tables, write_table
+from vitscope.store.units import HeadUnit, MatricesUnit, PatternsUnit
 
 _LOCK: Final = ".lock"
 _SUMS: Final = "sums"
-
-
-@dataclass(frozen=True)
-class HeadUnit:
-    """Results of the head unit of a shard; every array has one row an image of the shard, NaN where it was skipped.
-
-    `effects` [image, layer, head] by metric; `strength` [image, layer, head, hop]; `spread` [image, layer, head];
-    `cls_rows` [image, layer, head, patch] or None without CLS; `pooled` [image, channel]; `attention_sum` [layer, head,
-    query, key] over the `counted` images that were not skipped; `previews` maps a row of the image table to (file
-    ending, bytes).
-    """
-
-    columns: Mapping[str, Sequence[object]]
-    effects: Mapping[str, np.ndarray]
-    strength: Mapping[str, np.ndarray]
-    spread: Mapping[str, np.ndarray]
-    cls_rows: np.ndarray | None
-    pooled: np.ndarray
-    attention_sum: np.ndarray
-    counted: int
-    previews: Mapping[int, tuple[str, bytes]]
-
-
-@dataclass(frozen=True)
-class MatricesUnit:
-    """Results of the matrices unit of a shard.
-
-    `deviation` and `energy` [image, layer, head] have one row an image of the shard, NaN where it was skipped. `rows`
-    are the shard's images that belong to the patterns' sample, `first` is the place of the first of them in the whole
-    sample; `matrices` [matrix, query, key], `offsets` and `features` are theirs, all heads of one image after another.
-    """
-
-    deviation: np.ndarray
-    energy: np.ndarray
-    rows: Sequence[int]
-    first: int
-    matrices: np.ndarray
-    offsets: np.ndarray
-    features: np.ndarray
-
-
-@dataclass(frozen=True)
-class PatternsUnit:
-    """Results of the fit: the columns of `tables.POINTS`, arrays of the chosen space, and `clusters.json`.
-
-    `codes` [matrix, channel]; `medoids` and `prototypes` [cluster, query, key]. `document` is what `Patterns` reads:
-    `chosen`, `verdict`, `patterns` (names by rule), `spaces`.
-    """
-
-    columns: Mapping[str, Sequence[object] | np.ndarray]
-    codes: np.ndarray
-    medoids: np.ndarray
-    prototypes: np.ndarray
-    document: Mapping[str, object]
 
 
 class RunWriter:

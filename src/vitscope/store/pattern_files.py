@@ -1,0 +1,74 @@
+"""The documents of a run's patterns: what the fit says about clusters, names of the user, and whether they are there.
+
+Knows nothing about: arrays, points, how patterns are learned.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from vitscope.errors import InvalidArgument, NotAvailable, RunError
+from vitscope.store.durable import read_json
+
+if TYPE_CHECKING:
+    from vitscope.store.run import Run
+
+FOLDER: Final = "patterns"
+POINTS_TABLE: Final = f"{FOLDER}/points.parquet"
+CLUSTERS: Final = f"{FOLDER}/clusters.json"
+NAMES: Final = f"{FOLDER}/names.json"
+_LONGEST_NAME: Final = 60
+
+
+def require_patterns(run: "Run") -> None:
+    """Raise NotAvailable with what to do, unless the run has patterns."""
+    manifest, again = run.manifest, "Analyse again into another folder: `vitscope analyze` learns patterns by default."
+    if manifest.schema_version < 3:
+        raise NotAvailable(
+            f"cannot read patterns: the run is of format {manifest.schema_version}, which has none (they came with 3)",
+            again,
+        )
+    if manifest.patterns is None:
+        raise NotAvailable("cannot read patterns: the run was analysed without (--patterns 0)", again)
+    if not run.has_patterns:
+        running = "They come last; wait, or go on with the same `vitscope analyze` and --resume if it was stopped."
+        raise NotAvailable("cannot read patterns: they are not learned yet", running)
+
+
+def read_document(run: Path) -> Mapping[str, Any]:
+    """What `clusters.json` says; RunError where it is damaged."""
+    try:
+        document = read_json(run / CLUSTERS)
+        if set(document) >= {"chosen", "verdict", "patterns", "spaces"}:
+            return document
+        reason = "keys are missing"
+    except (OSError, ValueError, TypeError) as error:
+        reason = type(error).__name__
+    raise RunError(
+        f"cannot read the patterns of {run}: {CLUSTERS} is damaged ({reason})",
+        "Run the analysis again with --resume to repair it.",
+    )
+
+
+def read_names(run: Path) -> dict[str, dict[str, str]]:
+    """The user's names by space, then by cluster; RunError where the file is damaged."""
+    try:
+        return read_json(run / NAMES)
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise RunError(
+            f"cannot read the names of the patterns of {run}: {NAMES} is damaged ({type(error).__name__})",
+            "Delete the file: the patterns have their automatic names again.",
+        ) from error
+
+
+def checked_name(cluster: int, name: str) -> str:
+    """The name with single spaces; InvalidArgument where it is empty, too long or not printable."""
+    stripped = " ".join(name.split())
+    if not stripped or len(stripped) > _LONGEST_NAME or not stripped.isprintable():
+        raise InvalidArgument(
+            f"cannot name pattern {cluster} {json.dumps(name[:80])}: expected 1 to {_LONGEST_NAME} printable characters"
+        )
+    return stripped
