@@ -97,13 +97,13 @@ def _content(found: Census) -> list[str]:
     return [
         title + at,
         "  lowest",
-        *table(_HEADER, [_row(held) for held in heads[:few]], left=(0, 2), indent=4),
+        *table(_HEADER, [_row(held) for held in heads[:few]], left=(0, 2, 4), indent=4),
         "  highest",
-        *table(_HEADER, [_row(held) for held in heads[::-1][:few]], left=(0, 2), indent=4),
+        *table(_HEADER, [_row(held) for held in heads[::-1][:few]], left=(0, 2, 4), indent=4),
     ]
 
 
-_HEADER: Final = ("head", "content dependence", "pattern", "in", "mix entropy, bits")
+_HEADER: Final = ("head", "content dependence", "pattern", "in", "by rule", "mix entropy, bits")
 
 
 def _row(held: HeldPattern) -> tuple[str, ...]:
@@ -112,6 +112,7 @@ def _row(held: HeldPattern) -> tuple[str, ...]:
         number(held.content_dependence),
         held.pattern,
         f"{percent(held.share)} of {held.n}",
+        f"{held.rule} {percent(held.rule_share)}",
         f"{held.entropy:.2f}",
     )
 
@@ -122,7 +123,7 @@ def _important(found: Census, ranking: Ranking) -> list[str]:
         for index in ranking.order[:TOP]
     ]
     header = ("head", ranking.metric, *_HEADER[1:])
-    return [f"WHICH PATTERNS IMPORTANT HEADS HOLD (by {ranking.metric})", *table(header, rows, left=(0, 3))]
+    return [f"WHICH PATTERNS IMPORTANT HEADS HOLD (by {ranking.metric})", *table(header, rows, left=(0, 3, 5))]
 
 
 def _repeated(found: Census) -> list[str]:
