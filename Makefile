@@ -19,7 +19,7 @@ MODULES := web/node_modules/.installed
 ASSETS := src/vitscope/server/static/index.html
 WEB_SOURCES := $(shell find web/src web/public web/index.html web/vite.config.ts web/tsconfig.json -type f 2>/dev/null)
 
-.PHONY: help setup demo test test-real test-browser test-slow check lint imports web-check types-check fix ui types bench bench-ui bench-patterns clean
+.PHONY: help setup demo test test-real test-browser test-longer test-slow check lint imports web-check types-check fix ui types bench bench-ui bench-patterns clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS=$$'\t' read -r name text; do printf '  make %-14s %s\n' "$$name" "$$text"; done
@@ -38,6 +38,9 @@ test-real: setup ## only the tests on the real ViT-Tiny and photos (VITSCOPE_DAT
 
 test-browser: setup ## the browser tests that the default run leaves out
 	python -m pytest tests/browser -m slow -rs $(ARGS)
+
+test-longer: setup ## other tests that the default run leaves out for their seconds, and CI runs
+	python -m pytest tests/models tests/engine/test_together.py tests/patterns/test_learn.py -m slow -k 'not planted' -rs $(ARGS)
 
 test-slow: setup ## the tests that take minutes
 	python -m pytest -m slow -rs $(ARGS)

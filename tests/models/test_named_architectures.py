@@ -26,7 +26,12 @@ NAMED = {  # name: (prefix tokens, grid, classes)
 }
 
 
-@pytest.mark.parametrize("name", NAMED)
+QUICK = ("deit_tiny_distilled_patch16_224", "deit3_small_patch16_224", "vit_small_patch16_dinov3")
+
+
+@pytest.mark.parametrize(
+    "name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in NAMED]
+)
 def test_promised_families(name):
     model = vitscope.wrap(timm.create_model(name))
     tokens = model.tokens
