@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from vitscope.store import Run
 
 DEMO_PARTIAL_IMAGES: Final = 60
-DEMO_PATTERNS: Final = 600
+DEMO_PATTERNS: Final = 1800
 """Matrices: learning from them takes less than a minute on two cores."""
 _PATIENCE: Final = 60.0
 """Seconds that Ctrl-C waits for the images in flight."""
