@@ -53,6 +53,18 @@ def focus_head(page):
     return page.locator('[data-pane="importance"] [data-head][aria-selected="true"]').get_attribute("data-head")
 
 
+def outlined(page, selector, corners):
+    """Draw an outline with the mouse; corners in shares of the element's box, from the left and from the top."""
+    box = page.locator(selector).bounding_box()
+    places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in corners]
+    page.mouse.move(*places[0])
+    page.mouse.down()
+    for place in places[1:]:
+        page.mouse.move(*place, steps=4)
+    page.mouse.up()
+    painted(page)
+
+
 def steps(page):
     """The list of steps: its labels, and the place of the one in force."""
     page.get_by_role("button", name="Steps taken").click()

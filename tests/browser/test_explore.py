@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from tests.browser.hands import command, focus_head, painted, read_ahead, settled, shown, wait_until
+from tests.browser.hands import command, focus_head, outlined, painted, read_ahead, settled, shown, wait_until
 from tests.synthetic_run import STRONG, head_unit, synthetic_run
 
 HEAD = "{}.{}".format(*STRONG)
@@ -135,16 +135,9 @@ def test_the_ranked_heads_are_all_there_with_intervals_and_keys(open_page, addre
 def test_a_lasso_sets_the_scope_and_undo_and_redo_bring_it_back(open_page, address):
     page, watch = open_page(address)
     read_ahead(page)
-    box = page.locator("[data-map]").bounding_box()
     before = len(watch.data)
     corners = [(0.02, 0.02), (0.6, 0.02), (0.6, 0.98), (0.02, 0.98), (0.02, 0.1)]
-    places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in corners]
-    page.mouse.move(*places[0])
-    page.mouse.down()
-    for place in places[1:]:
-        page.mouse.move(*place, steps=4)
-    page.mouse.up()
-    painted(page)
+    outlined(page, "[data-map]", corners)
     scope = page.locator(".scope")
     assert "lasso" in page.url
     assert scope.get_by_role("button", name="Remove: inside the lasso").count() == 1

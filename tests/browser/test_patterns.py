@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from tests.browser.hands import command, focus_head, painted, read_ahead, settled, wait_until
+from tests.browser.hands import command, focus_head, outlined, painted, read_ahead, settled, wait_until
 from tests.browser.journeys import Keyboard
 from tests.browser.test_layout import CLIPPED, OUTSIDE, OVERLAPS, SIZES, faults
 from tests.synthetic_run import synthetic_run
@@ -172,15 +172,8 @@ def test_a_dot_says_what_it_is_and_shows_its_matrix_when_it_is_clicked(open_page
 @pytest.mark.slow
 def test_an_outline_is_a_set_in_the_address_and_undo_takes_it_back(open_page, address, run):
     page, _ = open_page(f"{address}#/explore?v=1&f=patterns")
-    box = page.locator("[data-pattern-map]").bounding_box()
     corners = [(0.02, 0.02), (0.98, 0.02), (0.98, 0.98), (0.02, 0.98), (0.02, 0.1)]
-    places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in corners]
-    page.mouse.move(*places[0])
-    page.mouse.down()
-    for place in places[1:]:
-        page.mouse.move(*place, steps=4)
-    page.mouse.up()
-    painted(page)
+    outlined(page, "[data-pattern-map]", corners)
     assert "pat=lasso:" in page.url
     clear = page.get_by_role("button", name="Give up the chosen patterns")
     words = clear.inner_text()

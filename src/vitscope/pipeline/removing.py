@@ -5,7 +5,7 @@ Knows nothing about: how the findings are printed.
 
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -101,14 +101,12 @@ def remove(
     *,
     images: "Images | None" = None,
     labels: str | Path | None = None,
-    progress: Callable[[int, int], object] | None = None,
 ) -> Removal:
     """Save a model without some heads, once it is proved to be the masked model, and measure both.
 
     Parameters
     ----------
     images: labelled ones give the accuracy of both models; None: the proof runs on a test pattern.
-    progress: called with images done and images in all.
 
     Raises
     ------
@@ -120,7 +118,7 @@ def remove(
     require_free(folder)
     smaller = without_heads(model, heads)
     listing = None if images is None else list_images(images, labels, ClassNames(model.n_classes, model.classes))
-    agreement, accuracy, unreadable = _compare(model, smaller, heads, listing, progress or (lambda done, total: None))
+    agreement, accuracy, unreadable = _compare(model, smaller, heads, listing)
     limit = AGREEMENT if model.dtype in (torch.float32, torch.float64) else _HALF_AGREEMENT
     if not agreement <= limit:
         raise ParityError(
@@ -149,7 +147,6 @@ def _compare(
     smaller: Model,
     heads: Sequence[HeadRef],
     listing: Listing | None,
-    progress: Callable[[int, int], object],
 ) -> tuple[float, Paired | None, int]:
     """Agreement with the masked model on the first batch, accuracies on all labelled images, unreadable images."""
     if listing is None:
@@ -160,7 +157,6 @@ def _compare(
     for start in range(0, len(listing), BATCH):
         rows = range(start, min(start + BATCH, len(listing)))
         pixels, labels = _load(model, listing, rows)
-        progress(rows.stop, len(listing))
         if not len(pixels):
             continue
         read += len(pixels)
