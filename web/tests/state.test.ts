@@ -61,10 +61,10 @@ describe('the address', () => {
   });
 
   it('has a place for each key of the state', () => {
-    const keys = ['direction', 'head', 'heads', 'image', 'maximised', 'metric', 'mode', 'options', 'patterns', 'query', 'scope', 'view'];
+    const keys = ['direction', 'head', 'heads', 'image', 'maximised', 'metric', 'mode', 'options', 'patterns', 'pruned', 'query', 'scope', 'view'];
     expect(Object.keys(initialState('jsd')).sort()).toEqual(keys);
     const addresses = Object.values(OPTIONS).map((option) => option.address);
-    expect(new Set([...addresses, 'v', 's', 'i', 'h', 'hs', 'pat', 'm', 'r', 'q', 'd', 'f']).size).toBe(addresses.length + 11);
+    expect(new Set([...addresses, 'v', 's', 'i', 'h', 'hs', 'pat', 'x', 'm', 'r', 'q', 'd', 'f']).size).toBe(addresses.length + 12);
   });
 
   it('refuses scopes that cannot be read', () => {
@@ -159,7 +159,7 @@ function anyState(pick: Pick, real: () => number): State {
     }),
   ) as unknown as Options;
   return {
-    view: pick('explore', 'image'),
+    view: pick('explore', 'image', 'heads', 'lab'),
     maximised: pick(null, 'images', 'importance', 'strength', 'patterns'),
     metric: pick('jsd', 'out_cos'),
     mode: pick('head', 'cp+pc'),
@@ -179,11 +179,32 @@ function anyState(pick: Pick, real: () => number): State {
       { kind: 'clusters', clusters: [0, 3] },
       { kind: 'lasso', points: lassoOf('', Array.from({ length: 30 }, () => [real(), real()] as const)).points },
     ),
+    pruned: pick([], [{ ...head(), mode: 'head' }], [{ layer: 0, head: 0, mode: 'cp+pc' }, { layer: 2, head: 1, mode: 'head' }]),
     query: pick(null, 1, 2, 16),
     direction: pick('from', 'to'),
     options: pick(initialState('jsd').options, options),
   };
 }
+
+describe('the prune set', () => {
+  const [first, second] = [{ layer: 0, head: 1, mode: 'head' }, { layer: 2, head: 0, mode: 'cp+pc' }];
+  const send = (state: State, intent: Intent): State => reduce(state, intent, RUN.tokens, () => true);
+  it('takes heads in, out, and by another part', () => {
+    let state = send(initialState('jsd'), { kind: 'toggle-pruned', head: first! });
+    state = send(state, { kind: 'toggle-pruned', head: second! });
+    expect(state.pruned).toEqual([first, second]);
+    state = send(state, { kind: 'toggle-pruned', head: { ...first!, mode: 'cp+pc' } });
+    expect(state.pruned).toEqual([{ ...first!, mode: 'cp+pc' }, second]);
+    expect(send(state, { kind: 'toggle-pruned', head: second! }).pruned).toEqual([{ ...first!, mode: 'cp+pc' }]);
+  });
+  it('is sent to the Lab as a whole, and refuses in an address what the run does not have', () => {
+    const state = send(initialState('jsd'), { kind: 'prune', heads: [first!], open: true });
+    expect([state.view, state.pruned]).toEqual(['lab', [first]]);
+    for (const text of ['0.9', '0.0:xx', '0.0;0.0', '0.0:cp:cp']) {
+      expect(decode(`#/lab?x=${text}`, RUN).lost).toEqual([`pruned heads “${text}”`]);
+    }
+  });
+});
 
 describe('a preset', () => {
   const state = initialState('jsd');

@@ -1,4 +1,5 @@
 // Keys that work wherever the focus is: undo and redo, perspectives, from pane to pane, palette, help, Escape.
+import { VIEWS } from '../core/words';
 import type { Session } from './session.svelte';
 import { shell } from './shell.svelte';
 
@@ -42,10 +43,16 @@ function plain(event: KeyboardEvent, session: Session): boolean {
   if (!shell.letterKeys) return false;
   if (event.key === '?') shell.show.help();
   else if (event.key === 'g') went = event.timeStamp;
-  else if (event.timeStamp - went < SEQUENCE_MS && (event.key === 'e' || event.key === 'i')) {
-    went = -Infinity;
-    session.send({ kind: 'view', view: event.key === 'e' ? 'explore' : 'image' });
-  } else return false;
+  else return event.timeStamp - went < SEQUENCE_MS && toView(event.key, session);
+  return true;
+}
+
+/** The second key of `g e`, `g i`, `g h`, `g l`. */
+function toView(key: string, session: Session): boolean {
+  const view = VIEWS.find((name) => name[0] === key);
+  if (!view) return false;
+  went = -Infinity;
+  session.send({ kind: 'view', view });
   return true;
 }
 

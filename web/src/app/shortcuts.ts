@@ -50,6 +50,8 @@ export function commands(session: Session, show: Windows): Command[] {
   return [
     { group: 'Go to', name: 'Explore: all images', keys: 'g e', run: send({ kind: 'view', view: 'explore' }) },
     { group: 'Go to', name: 'Image: one in depth', keys: 'g i', run: send({ kind: 'view', view: 'image' }) },
+    { group: 'Go to', name: 'Heads: against each other', keys: 'g h', run: send({ kind: 'view', view: 'heads' }) },
+    { group: 'Go to', name: 'Lab: what if', keys: 'g l', run: send({ kind: 'view', view: 'lab' }) },
     ...panes(state).map(({ pane, name }) => ({
       group: 'Go to',
       name,

@@ -3,15 +3,16 @@
 import type { RunInfo } from '../io/wire';
 import { OPTIONS, parseOption, type OptionKey, type Options } from './options';
 import type { PatternSet } from './pattern_set';
+import { encodePruned, isPruned, type PrunedHead } from './prune_set';
 import { EVERYTHING, LASSO_STEPS, type Lasso, type Point, type Scope, type ValueRange } from './scope';
-import type { HeadRef, PaneName, State, View } from './state';
+import type { HeadRef, PaneName, State } from './state';
 import { initialState } from './state';
 import { defaultQuery, patchAt, tokenAt } from './tokens';
+import { VIEWS } from './words';
 
-const VIEWS: readonly View[] = ['explore', 'image'];
 const PANES: readonly PaneName[] = ['images', 'importance', 'strength', 'patterns'];
 const OPTION_KEYS = Object.keys(OPTIONS) as OptionKey[];
-const OURS = new Set(['v', 'm', 'r', 's', 'i', 'h', 'hs', 'pat', 'q', 'd', 'f', ...OPTION_KEYS.map((key) => OPTIONS[key].address)]);
+const OURS = new Set(['v', 'm', 'r', 's', 'i', 'h', 'hs', 'pat', 'x', 'q', 'd', 'f', ...OPTION_KEYS.map((key) => OPTIONS[key].address)]);
 
 export interface Restored {
   readonly state: State;
@@ -32,6 +33,7 @@ export function encode(state: State, run: RunInfo, kept: Restored['kept'] = []):
   if (state.metric !== initial.metric) pairs.push(['m', state.metric]);
   if (state.mode !== initial.mode) pairs.push(['r', state.mode]);
   if (state.patterns) pairs.push(['pat', encodePatterns(state.patterns)]);
+  if (state.pruned.length) pairs.push(['x', encodePruned(state.pruned)]);
   if (state.query !== null) pairs.push(['q', encodeQuery(state.query, run)]);
   if (state.direction !== initial.direction) pairs.push(['d', state.direction]);
   if (state.maximised) pairs.push(['f', state.maximised]);
@@ -74,6 +76,7 @@ export function decode(hash: string, run: RunInfo): Restored {
     head: restore<HeadRef | null>('h', 'head', null, (text) => decodeHead(text, run)),
     heads: restore<readonly HeadRef[] | null>('hs', 'heads', null, (text) => decodeHeads(text, run)),
     patterns: restore<PatternSet | null>('pat', 'patterns', null, (text) => decodePatterns(text, run)),
+    pruned: restore<readonly PrunedHead[]>('x', 'pruned heads', [], (text) => decodePruned(text, run)),
     query: query === defaultQuery(run.tokens) ? null : query,
     direction: restore('d', 'direction', initial.direction, oneOf(['from', 'to'])),
     options: options as unknown as Options,
@@ -182,6 +185,17 @@ function decodeHead(text: string, run: RunInfo): HeadRef | undefined {
   return head < (run.model.nHeads[layer] ?? 0) ? { layer, head } : undefined;
 }
 
+function decodePruned(text: string, run: RunInfo): PrunedHead[] | undefined {
+  const found: PrunedHead[] = [];
+  for (const part of text.split(';')) {
+    const [name = '', mode = 'head', ...rest] = part.split(':');
+    const head = decodeHead(name, run);
+    if (!head || rest.length || isPruned(found, head) || !run.modes.some((known) => known.name === mode)) return undefined;
+    found.push({ ...head, mode });
+  }
+  return found;
+}
+
 function decodeHeads(text: string, run: RunInfo): HeadRef[] | undefined {
   const heads = text === '' ? [] : text.split(',').map((part) => decodeHead(part, run));
   return heads.every((head) => head !== undefined) ? heads : undefined;
@@ -200,7 +214,7 @@ function oneOf<const T extends string>(values: readonly T[]): (text: string) => 
   return (text) => values.find((value) => value === text);
 }
 
-/** Percent-encoding that leaves the readable `, : + /` as they are. */
+/** Percent-encoding that leaves the readable `, : ; + /` as they are. */
 function escape(value: string): string {
-  return encodeURIComponent(value).replaceAll('%2C', ',').replaceAll('%3A', ':').replaceAll('%2B', '+').replaceAll('%2F', '/');
+  return encodeURIComponent(value).replaceAll('%2C', ',').replaceAll('%3A', ':').replaceAll('%2B', '+').replaceAll('%2F', '/').replaceAll('%3B', ';');
 }

@@ -48,6 +48,8 @@ export const KEYS: readonly KeyGroup[] = [
       { keys: 'Esc', does: 'close; else give up the last level of selection: head set, head, images' },
       { keys: 'g e', does: 'Explore' },
       { keys: 'g i', does: 'Image' },
+      { keys: 'g h', does: 'Heads' },
+      { keys: 'g l', does: 'Lab' },
       { keys: '?', does: 'this help' },
     ],
   },

@@ -2,11 +2,12 @@
 import type { TokenInfo } from '../io/wire';
 import { initialOptions, type OptionKey, type Options } from './options';
 import { samePatterns, toggledCluster, type PatternSet } from './pattern_set';
+import { samePruned, toggledPruned, type PrunedHead } from './prune_set';
 import { EVERYTHING, sameScope, type Scope } from './scope';
 import { defaultQuery } from './tokens';
 
 export type Direction = 'from' | 'to';
-export type View = 'explore' | 'image';
+export type View = 'explore' | 'image' | 'heads' | 'lab';
 export type PaneName = 'images' | 'importance' | 'strength' | 'patterns';
 
 export interface HeadRef {
@@ -28,6 +29,8 @@ export interface State {
   /** The head set, in the order of choosing. */
   readonly heads: readonly HeadRef[] | null;
   readonly patterns: PatternSet | null;
+  /** What the Lab prunes together, in the order of choosing. */
+  readonly pruned: readonly PrunedHead[];
   readonly query: number | null;
   readonly direction: Direction;
   /** How each view draws: see options.ts. */
@@ -50,6 +53,8 @@ export type Intent =
   | { readonly kind: 'heads'; readonly heads: readonly HeadRef[] | null }
   | { readonly kind: 'patterns'; readonly set: PatternSet | null }
   | { readonly kind: 'toggle-pattern'; readonly cluster: number }
+  | { readonly kind: 'prune'; readonly heads: readonly PrunedHead[]; readonly open?: boolean }
+  | { readonly kind: 'toggle-pruned'; readonly head: PrunedHead }
   | { readonly kind: 'query'; readonly query: number }
   | { readonly kind: 'direction'; readonly direction: Direction }
   | OptionIntent
@@ -69,6 +74,7 @@ export function initialState(metric: string): State {
     head: null,
     heads: null,
     patterns: null,
+    pruned: [],
     query: null,
     direction: 'from',
     options: initialOptions(),
@@ -111,6 +117,12 @@ export function reduce(state: State, intent: Intent, tokens: TokenInfo, stays: S
       return samePatterns(state.patterns, intent.set) ? state : { ...state, patterns: intent.set };
     case 'toggle-pattern':
       return { ...state, patterns: toggledCluster(state.patterns, intent.cluster) };
+    case 'prune': {
+      const pruned = samePruned(state.pruned, intent.heads) ? state.pruned : intent.heads;
+      return merged(state, { pruned, ...(intent.open ? { view: 'lab' as const } : {}) });
+    }
+    case 'toggle-pruned':
+      return { ...state, pruned: toggledPruned(state.pruned, intent.head) };
     case 'query': // the default is spelled null, so that one view has one address
       return merged(state, { query: intent.query === defaultQuery(tokens) ? null : intent.query });
     case 'direction':

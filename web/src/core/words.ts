@@ -5,7 +5,7 @@ import type { Summary } from './kernels';
 import type { Options } from './options';
 import { optionName, valueWords } from './option_words';
 import { EVERYTHING, isEverything, toggledClass, type Scope } from './scope';
-import type { HeadRef, Intent, PaneName } from './state';
+import type { HeadRef, Intent, PaneName, View } from './state';
 import { tokenName } from './tokens';
 
 const MINUS = '\u2212';
@@ -146,6 +146,9 @@ export function scopeParts(scope: Scope, images: ImageTable): ScopePart[] {
   return parts;
 }
 
+export const VIEW_NAMES: Record<View, string> = { explore: 'Explore', image: 'Image', heads: 'Heads', lab: 'Lab' };
+export const VIEWS = Object.keys(VIEW_NAMES) as View[];
+
 export const PANE_TITLES: Record<PaneName, string> = {
   images: 'Images',
   importance: 'Head importance',
@@ -157,7 +160,7 @@ export const PANE_TITLES: Record<PaneName, string> = {
 export function intentWords(intent: Intent, run: RunInfo, images: ImageTable): string {
   switch (intent.kind) {
     case 'view':
-      return intent.view === 'image' ? 'Open the image' : 'Back to Explore';
+      return intent.view === 'image' ? 'Open the image' : `Go to ${VIEW_NAMES[intent.view]}`;
     case 'maximise':
       return intent.pane ? `${PANE_TITLES[intent.pane]}: whole work area` : 'Show all panes';
     case 'metric':
@@ -181,6 +184,10 @@ export function intentWords(intent: Intent, run: RunInfo, images: ImageTable): s
       return intent.set.kind === 'lasso' ? 'Patterns inside an outline' : `${intent.set.clusters.length} patterns chosen`;
     case 'toggle-pattern':
       return 'A pattern in or out of the set';
+    case 'prune':
+      return intent.heads.length ? `Prune ${intent.heads.length === 1 ? headName(intent.heads[0]!) : `${intent.heads.length} heads`} in the Lab` : 'Prune nothing';
+    case 'toggle-pruned':
+      return `${headName(intent.head)} pruned or not`;
     case 'query':
       return `Query ${tokenName(run.tokens, intent.query)}`;
     case 'direction':
