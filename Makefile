@@ -40,7 +40,7 @@ test-browser: setup ## the browser tests that the default run leaves out
 	python -m pytest tests/browser -m slow -rs $(ARGS)
 
 test-longer: setup ## other tests that the default run leaves out for their seconds, and CI runs
-	python -m pytest tests/models tests/engine/test_together.py tests/patterns/test_learn.py -m slow -k 'not planted' -rs $(ARGS)
+	python -m pytest tests/models tests/engine tests/patterns/test_learn.py tests/pipeline/test_kills.py -m slow -k 'not planted and not twenty and not learning' -rs $(ARGS)
 
 test-slow: setup ## the tests that take minutes
 	python -m pytest -m slow -rs $(ARGS)

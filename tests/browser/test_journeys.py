@@ -19,6 +19,8 @@ from vitscope.models.loading import DEMO
 from vitscope.pipeline.live import load_live
 from vitscope.report.statistics import spearman
 
+pytestmark = pytest.mark.slow  # `make test-browser` runs them
+
 WRONG_PHOTOS = (
     "n01978287_Dungeness_crab",
     "n02128925_jaguar",
@@ -62,7 +64,7 @@ def whole_run():
 
 
 IMPORTANCE = "document.querySelector('[data-pane=importance]')"
-RUNS = ["demo", pytest.param("vit_tiny", marks=[pytest.mark.model, pytest.mark.slow]), "whole_run"]
+RUNS = ["demo", pytest.param("vit_tiny", marks=pytest.mark.model), "whole_run"]
 
 
 @pytest.fixture(scope="session")

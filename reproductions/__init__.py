@@ -1,0 +1,1 @@
+"""The questions of the sources, answered with our numbers: `python -m reproductions` writes docs/reproductions anew."""
