@@ -34,6 +34,19 @@ describe('means of many images', () => {
     });
     expect([...means(values, 3, rows)]).toEqual(naive);
   });
+  it.each([[NaN], [Infinity]])('are the same over most of them as over few, %d among the values', (odd) => {
+    const values = Float32Array.from({ length: 2 * 12 }, (_, i) => (i === 9 || i === 20 ? odd : Math.sin(i) * 10 ** (i % 5)));
+    for (let left = 0; left < 12; left++) {
+      const rows = Int32Array.from({ length: 12 }, (_, i) => i).filter((i) => i % 5 !== left);
+      for (const column of [0, 1]) {
+        const known = [...rows].map((row) => values[2 * row + column]!).filter((value) => value === value);
+        const mean = known.reduce((a, b) => a + b, 0) / known.length;
+        const found = means(values, 2, rows)[column]!;
+        if (Number.isFinite(mean)) expect(found).toBeCloseTo(mean, 9);
+        else expect(found).toBe(mean);
+      }
+    }
+  });
 });
 
 describe('means', () => {

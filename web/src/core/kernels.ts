@@ -10,8 +10,17 @@ export interface Summary {
   readonly consistency: Float64Array;
 }
 
+const summaryHeld = new WeakMap<Float32Array, Summary>();
+
 /** Mean, quartiles, n and consistency of each head over the images in `rows`; heads without a value get NaN. */
 export function summarise(values: Float32Array, width: number, rows: Int32Array): Summary {
+  if (rows.length < values.length / width) return summaryOf(values, width, rows);
+  let held = summaryHeld.get(values);
+  if (!held) summaryHeld.set(values, (held = summaryOf(values, width, rows)));
+  return held;
+}
+
+function summaryOf(values: Float32Array, width: number, rows: Int32Array): Summary {
   const column = (): Float64Array => new Float64Array(width).fill(NaN);
   const [mean, median, q1, q3, consistency] = [column(), column(), column(), column(), column()];
   const n = new Int32Array(width);
@@ -152,6 +161,34 @@ function select(values: Float32Array, k: number, from: number): number {
 
 /** Mean of each column over the images in `rows`, NaN left out; NaN for a column without a value. */
 export function means(values: Float32Array, width: number, rows: Int32Array): Float64Array {
+  const { sums, missing } = totals(values, width, rows);
+  return sums.map((sum, column) => (missing[column]! < rows.length ? sum / (rows.length - missing[column]!) : NaN));
+}
+
+interface Totals {
+  readonly sums: Float64Array;
+  readonly missing: Int32Array;
+}
+const totalsHeld = new WeakMap<Float32Array, Totals>();
+
+/** Sums over images. Over all of them they are kept; over most, they are those less the few that are left out. */
+function totals(values: Float32Array, width: number, rows: Int32Array): Totals {
+  const n = values.length / width;
+  if (rows.length <= n / 2) return added(values, width, rows);
+  let all = totalsHeld.get(values);
+  if (!all) totalsHeld.set(values, (all = added(values, width, Int32Array.from({ length: n }, (_, row) => row))));
+  if (rows.length === n) return all;
+  if (!all.sums.every(Number.isFinite)) return added(values, width, rows); // infinity less infinity is nothing
+  const left = new Uint8Array(n).fill(1);
+  for (const row of rows) left[row] = 0;
+  const others = added(values, width, Int32Array.from({ length: n }, (_, row) => row).filter((row) => left[row]));
+  return {
+    sums: all.sums.map((sum, column) => sum - others.sums[column]!),
+    missing: all.missing.map((count, column) => count - others.missing[column]!),
+  };
+}
+
+function added(values: Float32Array, width: number, rows: Int32Array): Totals {
   const sums = new Float64Array(width);
   const missing = new Int32Array(width);
   const add = (start: number, column: number): void => {
@@ -170,7 +207,7 @@ export function means(values: Float32Array, width: number, rows: Int32Array): Fl
     }
   }
   for (let i = whole; i < rows.length; i++) for (let column = 0; column < width; column++) add(rows[i]! * width, column);
-  return sums.map((sum, column) => (missing[column]! < rows.length ? sum / (rows.length - missing[column]!) : NaN));
+  return { sums, missing };
 }
 
 /** Spearman's rank correlation over the entries where both are known; NaN below two, or where one is constant. */
