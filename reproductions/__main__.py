@@ -54,7 +54,10 @@ def _write_index(folder: Path, pages: list[Page]) -> None:
     lines += [f"- [{page.title}]({page.name}.md)" for page in pages]
     lines += ["", "## Claims, one by one", "", "| claim | source | verdict | page |", "| --- | --- | --- | --- |"]
     for page in pages:
-        lines += [f"| {one.statement} | {one.source} | {one.verdict} | [{page.name[0]}]({page.name}.md) |" for one in page.claims]
+        lines += [
+            f"| {one.statement} | {one.source} | {one.verdict} | [{page.name[0]}]({page.name}.md) |"
+            for one in page.claims
+        ]
     (folder / "README.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 

@@ -42,7 +42,10 @@ def write(sources: Sources, folder: Path) -> Page:
         [
             [name, three(value), percent(value / diagonal), three(part.min()), three(part.max())]
             for name, value, part in zip(
-                ("first third", "middle third", "last third"), (early, middle, late), np.array_split(mean, 3), strict=True
+                ("first third", "middle third", "last third"),
+                (early, middle, late),
+                np.array_split(mean, 3),
+                strict=True,
             )
         ],
     )

@@ -50,7 +50,9 @@ def write(sources: Sources, folder: Path) -> Page:
         axes, ("focus", "coverage"), ("focus, 1 = one patch", "coverage, share of patches for 60 %"), strict=True
     ):
         heads_by_layer(axis, np.nanmean(run.spread[measure].values, axis=0), words)
-    page.picture(figure, "focus", f"Focus and coverage of each head's CLS->patch row, mean over n = {len(table)} images.")
+    page.picture(
+        figure, "focus", f"Focus and coverage of each head's CLS->patch row, mean over n = {len(table)} images."
+    )
     focus = thirds(np.nanmean(run.spread["focus"].values, axis=0))
     page.text(
         f"Focus goes from {three(focus[0])} in the first third of the layers over {three(focus[1])} to {three(focus[2])} in"

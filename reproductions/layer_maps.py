@@ -53,7 +53,9 @@ def write(sources: Sources, folder: Path) -> Page:
     axis.set(xlabel="layer", ylabel="entropy of the CLS map, nats", xticks=layers)
     axis.legend(loc="lower left")
     page.picture(
-        figure, "entropy", f"Entropy of the head-mean CLS map by layer, n = {len(entropies)} photos; lower = more focused."
+        figure,
+        "entropy",
+        f"Entropy of the head-mean CLS map by layer, n = {len(entropies)} photos; lower = more focused.",
     )
     most, least = int(middle.argmin()), int(middle.argmax())
     page.text(

@@ -217,7 +217,15 @@ def _matrix(values: np.ndarray, label: str) -> Figure:
     for layer, head in np.ndindex(*values.shape):
         if np.isfinite(values[layer, head]):
             light = values[layer, head] < np.nanmean([np.nanmin(values), np.nanmax(values)])
-            axis.text(layer, head, f"{values[layer, head]:.2f}", ha="center", va="center", fontsize=6, color="w" if light else "k")
+            axis.text(
+                layer,
+                head,
+                f"{values[layer, head]:.2f}",
+                ha="center",
+                va="center",
+                fontsize=6,
+                color="w" if light else "k",
+            )
     axis.set(xlabel="layer", ylabel="head", xticks=range(values.shape[0]), yticks=range(values.shape[1]))
     figure.colorbar(drawn, ax=axis, label=label.replace(", ", ",\n"))
     return figure

@@ -46,6 +46,20 @@ def entropy(shares):
         return -np.where(shares > 1e-9, shares * np.log2(shares), 0).sum(-1, keepdims=True)
 
 
+def test_images_show_the_pattern_of_the_focus_head_and_ring_the_chosen_one(open_page, address, run):
+    page, _ = open_page(f"{address}#/explore?v=1&h=3.1&ic=pattern")
+    table = run.patterns.table
+    mine = table[(table["layer"] == 3) & (table["head"] == 1)]
+    counts = mine["cluster"][mine["cluster"] >= 0].value_counts()
+    shown = page.locator('[data-pane="images"] ul button')
+    shown.first.wait_for()
+    assert sorted(int(text.split()[-1]) for text in shown.all_inner_texts()) == sorted(counts)
+    shown.first.click()
+    note = page.locator('[data-pane="images"] [role="status"]').first
+    assert f"Ringed: {counts.max()} images on which L3·H1 shows" in note.inner_text()
+    assert f"pat={counts.idxmax()}" in page.url
+
+
 def wrong_images(run):
     return np.flatnonzero((run.images["correct"] == False).to_numpy())  # noqa: E712 - None must not count
 

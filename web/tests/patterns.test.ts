@@ -4,7 +4,7 @@ import { DotGrid } from '../src/core/dot_grid';
 import { drawDots, stampOf } from '../src/core/dot_raster';
 import { glyphPlaces, type Anchor } from '../src/core/glyph_places';
 import {
-  byClass, byLayer, countsOf, effectByCluster, entropyBits, flatHead, headOf, imageOf, leading, matrixOf, membersByDistance, mixesOf,
+  byClass, byLayer, clustersOfHead, countsOf, effectByCluster, entropyBits, flatHead, headOf, imageOf, leading, matrixOf, membersByDistance, mixesOf,
   NO_CLUSTER, sampledInScope, sampleOf, shares, sharesIn,
 } from '../src/core/pattern_sample';
 import { matricesIn, samePatterns, toggledCluster, type PatternSet } from '../src/core/pattern_set';
@@ -28,6 +28,10 @@ describe('a sample of matrices', () => {
     expect(matrixOf(SAMPLE, 2, { layer: 0, head: 0 })).toBeNull();
     expect(matrixOf(SAMPLE, null, { layer: 0, head: 0 })).toBeNull();
     expect(matrixOf(SAMPLE, 99, { layer: 0, head: 0 })).toBeNull();
+  });
+  it('says which pattern a head shows on each image', () => {
+    const cluster = Uint8Array.from({ length: 15 }, (_, matrix) => matrix);
+    expect([...clustersOfHead(cluster, SAMPLE, { layer: 1, head: 1 })]).toEqual([255, 3, 255, 255, 8, 255, 13, 255]);
   });
 
   it('counts what slow loops count, over the images in scope only', () => {

@@ -46,7 +46,7 @@ const VALUES: Partial<Record<OptionKey, Readonly<Record<string, string>>>> = {
   },
   xAxis: { total: 'sum over heads', head: 'focus head' },
   yAxis: { total: 'sum over heads', head: 'focus head' },
-  imageColour: { correct: 'right or wrong', head: 'value of the focus head' },
+  imageColour: { correct: 'right or wrong', head: 'value of the focus head', pattern: 'pattern of the focus head' },
   importance: { metrics: 'four measures', classes: 'by class' },
   headOrder: { index: 'by number', value: 'by value' },
   layerMetric: { cls_cos: 'CLS cosine', patch_cos: 'patch cosine' },

@@ -35,7 +35,7 @@ export const OPTIONS = {
 
   /** Images: where an image stands, what colours it, dots or pictures; how the list of them is sorted. */
   layout: choice('il', ['importance/pca', 'importance/tsne', 'embedding/pca', 'embedding/tsne', 'scalars', 'sheet', 'list']),
-  imageColour: choice('ic', ['correct', 'confidence', 'head']),
+  imageColour: choice('ic', ['correct', 'confidence', 'head', 'pattern']),
   marks: choice('im', ['auto', 'dots', 'pictures']),
   xAxis: choice('ix', ['confidence', 'total', 'head', 'distance']),
   yAxis: choice('iy', ['total', 'confidence', 'head', 'distance']),

@@ -36,6 +36,14 @@ export function matrixOf(sample: Sample, image: number | null, head: HeadRef): n
   return place < 0 ? null : place * sample.heads.length + flatHead(sample, head);
 }
 
+/** The cluster of a head's matrix on each image of the run; `NO_CLUSTER` where it is in none or not sampled. */
+export function clustersOfHead(cluster: Uint8Array, sample: Sample, head: HeadRef): Uint8Array {
+  const found = new Uint8Array(sample.placeOf.length).fill(NO_CLUSTER);
+  const flat = flatHead(sample, head);
+  sample.images.forEach((image, place) => (found[image] = cluster[place * sample.heads.length + flat]!));
+  return found;
+}
+
 /** 1 for each sampled image in scope, by its place. */
 export function sampledInScope({ images, placeOf }: Sample, rows: Int32Array): Uint8Array {
   const within = new Uint8Array(images.length);

@@ -140,6 +140,20 @@ export function paintPicture(
   stroke(context, corner, INKS.light.wrong, 2);
 }
 
+/** A thin ring around each of some marks or pictures: what belongs to a chosen set. */
+export function paintRings(context: CanvasRenderingContext2D, placed: Placed, rows: Iterable<number>, sideOf: (row: number) => number, theme: Theme): void {
+  const path = new Path2D();
+  for (const row of rows) {
+    const [x, y, side] = [placed.x[row]!, placed.y[row]!, sideOf(row)];
+    if (side) path.rect(x - side / 2 - 1.5, y - side / 2 - 1.5, side + 3, side + 3);
+    else {
+      path.moveTo(x + RADIUS + 2, y);
+      path.arc(x, y, RADIUS + 2, 0, 2 * Math.PI);
+    }
+  }
+  stroke(context, path, INKS[theme].lasso, 1);
+}
+
 /** The ring of the focus: dark and light, to be seen on every ground. `side` > 0 = around a picture. */
 export function paintFocus(context: CanvasRenderingContext2D, x: number, y: number, side: number): void {
   const path = new Path2D();
