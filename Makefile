@@ -19,7 +19,7 @@ MODULES := web/node_modules/.installed
 ASSETS := src/vitscope/server/static/index.html
 WEB_SOURCES := $(shell find web/src web/public web/index.html web/vite.config.ts web/tsconfig.json -type f 2>/dev/null)
 
-.PHONY: help setup demo test test-real test-browser test-longer test-slow check lint imports web-check types-check fix ui types bench bench-ui bench-patterns clean
+.PHONY: help setup demo test test-real test-browser test-longer test-slow check lint imports web-check types-check fix ui types bench bench-ui bench-patterns reproductions clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS=$$'\t' read -r name text; do printf '  make %-14s %s\n' "$$name" "$$text"; done
@@ -87,6 +87,9 @@ bench-ui: setup ## the goals of the web app, measured in a real Chromium on 5,00
 
 bench-patterns: setup ## time by stage and peak memory of learning patterns from 20,000 matrices
 	python benchmarks/patterns.py $(ARGS)
+
+reproductions: setup ## docs/reproductions anew, runs included (about 10 minutes on 2 cores; needs VITSCOPE_DATA)
+	python -m reproductions $(ARGS)
 
 clean: ## remove the environment, the assets and caches (runs are kept)
 	rm -rf $(VENV) web/node_modules src/vitscope/server/static .pytest_cache .ruff_cache .hypothesis

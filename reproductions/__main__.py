@@ -47,7 +47,8 @@ def main() -> None:
 def _write_index(folder: Path, pages: list[Page]) -> None:
     lines = ["# Reproductions", "", NOTE, ""]
     lines += [
-        "The questions of the sources that vitscope starts from, answered with our own numbers and pictures. One command",
+        "The questions of the sources that vitscope starts from, answered with our own numbers and pictures. One"
+        " command",
         "writes all pages anew, runs included: `make reproductions`. Verdicts follow rules that stand beside them.",
         "",
     ]

@@ -22,8 +22,10 @@ def write(sources: Sources, folder: Path) -> Page:
     mean = np.nanmean(distance, axis=0)
     n, diagonal = len(distance), image_diagonal(tokens)
     page.text(
-        f"ViT-Tiny (12 layers, 3 heads each, 224 px, patches of 16 px) on {n} ImageNet photos. Sources: Dosovitskiy et al."
-        " 2021 (figure 7: mean attention distance; appendix D.7 and D.8: size of attended area, attention maps by rollout),"
+        f"ViT-Tiny (12 layers, 3 heads each, 224 px, patches of 16 px) on {n} ImageNet photos. Sources: Dosovitskiy"
+        " et al."
+        " 2021 (figure 7: mean attention distance; appendix D.7 and D.8: size of attended area, attention maps by"
+        " rollout),"
         " Abnar and Zuidema 2020 (rollout)."
     )
     page.heading("How far do heads look?")
@@ -93,8 +95,10 @@ def _rollout(sources: Sources, page: Page) -> None:
         maps.append([rows_as_maps(row[run.tokens.patches].numpy(), run) for row in rows])
     page.heading("Rollout")
     page.text(
-        "Attention multiplied through the layers with half a share for the residual path, row of the CLS token. Fusion by"
-        " max and discarding the smallest 90 % of the entries of each layer (both options of `rollout`) sharpen it; whether"
+        "Attention multiplied through the layers with half a share for the residual path, row of the CLS token."
+        " Fusion by"
+        " max and discarding the smallest 90 % of the entries of each layer (both options of `rollout`) sharpen it;"
+        " whether"
         " a sharper map is a truer one is judged on the page about maps."
     )
     page.picture(
@@ -118,6 +122,5 @@ def _heads(sources: Sources, page: Page) -> None:
         [f"L{layer}" for layer in range(n_layers)],
         maps.transpose(1, 0, 2, 3),
         size=0.72,
-        bar="attention of CLS, share of its patch part; each head's row to its own largest",
     )
     page.picture(figure, "heads", f"CLS->patch attention of every head (rows H0 to H{n_heads - 1}, columns layers).")

@@ -1,4 +1,4 @@
-"""(c) The demo model on Fashion-MNIST: CLS maps by layer, rollout, diversity of heads, focus and coverage, resolution."""
+"""(c) The demo model on Fashion-MNIST: CLS maps by layer, rollout, diversity of heads, focus, coverage, resolution."""
 
 from pathlib import Path
 
@@ -20,7 +20,8 @@ def write(sources: Sources, folder: Path) -> Page:
     page = Page(folder, "c-fashion-mnist", "Fashion-MNIST: where a small Vision Transformer looks")
     page.text(
         f"The bundled demo model ({run.manifest.model.n_layers} layers, {max(run.manifest.model.n_heads)} heads each,"
-        f" {run.tokens.rows} × {run.tokens.cols} patches of {run.tokens.patch[0]} px) on the {len(table)} bundled test images"
+        f" {run.tokens.rows} × {run.tokens.cols} patches of {run.tokens.patch[0]} px) on the {len(table)} bundled"
+        " test images"
         f" of Fashion-MNIST, top-1 accuracy {percent(float(table['correct'].mean()))}."
     )
     images = featured(run, 4)
@@ -55,7 +56,8 @@ def write(sources: Sources, folder: Path) -> Page:
     )
     focus = thirds(np.nanmean(run.spread["focus"].values, axis=0))
     page.text(
-        f"Focus goes from {three(focus[0])} in the first third of the layers over {three(focus[1])} to {three(focus[2])} in"
+        f"Focus goes from {three(focus[0])} in the first third of the layers over {three(focus[1])} to"
+        f" {three(focus[2])} in"
         " the last."
     )
     page.write()
@@ -74,7 +76,8 @@ def most_diverse_in_the_middle(found: dict[str, np.ndarray], model: str) -> Clai
     return Claim(
         "Heads are most diverse in the middle layers",
         f"blog studies of small ViTs; tested on {model}",
-        "mean diversity is larger in the middle third of the layers than in the first and the last, by all three variants"
+        "mean diversity is larger in the middle third of the layers than in the first and the last, by all three"
+        " variants"
         " (in part: by some)",
         f"first, middle, last third: {'; '.join(words)} (n = {len(next(iter(found.values())))} images).",
         verdict,

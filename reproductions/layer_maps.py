@@ -18,7 +18,8 @@ def write(sources: Sources, folder: Path) -> Page:
     run = sources.photos
     page = Page(folder, "b-layer-maps-spread", "Layer maps, their fusion, and four levels of spread")
     page.text(
-        "How the CLS token's map changes from layer to layer, what fusing heads by mean, max or min does to it, what rollout"
+        "How the CLS token's map changes from layer to layer, what fusing heads by mean, max or min does to it, what"
+        " rollout"
         " adds, and how spread out the map of a photo is: quartiles, within the analysed photos, of the entropy of the"
         " head-mean CLS map (level 1 = most focused, 4 = most spread)."
     )

@@ -44,18 +44,17 @@ def map_grid(
     maps: Float[np.ndarray, "image column row col"],
     *,
     size: float = 0.9,
-    bar: str = "attention of CLS, share of its patch part; each row of maps to its own largest",
+    bar: str = "attention of the CLS token, each map as a share of its own largest value",
 ) -> Figure:
-    """One row an image: the picture, then its maps, one colour scale a row."""
+    """One row an image: the picture, then its maps, each on a scale of its own (shapes compare, amounts do not)."""
     figure, axes = plt.subplots(
         len(images), len(columns) + 1, figsize=(size * (len(columns) + 1), size * len(images) + 0.45), squeeze=False
     )
     drawn = None
     for row, image in enumerate(images):
         axes[row, 0].imshow(picture(run, image))
-        top = maps[row].max()
         for column, title in enumerate(columns):
-            drawn = axes[row, column + 1].imshow(maps[row, column] / top, vmin=0, vmax=1)
+            drawn = axes[row, column + 1].imshow(maps[row, column] / maps[row, column].max(), vmin=0, vmax=1)
             if row == 0:
                 axes[row, column + 1].set_title(title)
     for axis in axes.flat:

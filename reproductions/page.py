@@ -13,6 +13,7 @@ import matplotlib as mpl
 mpl.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402 - after the backend is chosen
 from matplotlib.figure import Figure  # noqa: E402
+from PIL import Image  # noqa: E402
 
 NOTE: Final = "<!-- Written by `make reproductions`; edit the program in reproductions/, not this page. -->"
 
@@ -73,6 +74,9 @@ class Page:
         path = self.folder / f"{self.name}-{name}.png"
         figure.savefig(path)
         plt.close(figure)
+        with Image.open(path) as drawn:  # 256 colours: a quarter of the bytes
+            small = drawn.convert("RGB").quantize(256)
+        small.save(path, optimize=True)
         self._parts.append(f"![{words}]({path.name})\n\n*{words}*")
 
     def claim(self, claim: Claim) -> None:

@@ -26,7 +26,8 @@ def write(sources: Sources, folder: Path) -> Page:
     page = Page(folder, "d-three-questions", "Which heads matter, how strongly do they attend, which patterns?")
     page.text(
         f"The three questions of Li et al. 2023 for ViT-Tiny on {ranking.n} ImageNet photos, with our definitions"
-        " (docs/definitions.md): the paper's code and thresholds are not public, so verdicts are about the statement, not"
+        " (docs/definitions.md): the paper's code and thresholds are not public, so verdicts are about the"
+        " statement, not"
         " about its numbers."
     )
     _which(run, ranking, page)
@@ -99,7 +100,8 @@ def _how_strong(run: Run, ranking: Ranking, page: Page) -> None:
             "Li et al. 2023",
             "in at least 90 % of the heads a patch's weight on itself is at least twice uniform and no ring is denser"
             " (in part: in at least half of the heads)",
-            f"at least twice uniform in {percent(float((itself >= 2 * uniform).mean()))} of {itself.size} heads, densest at"
+            f"at least twice uniform in {percent(float((itself >= 2 * uniform).mean()))} of {itself.size} heads,"
+            " densest at"
             f" k = 0 in {percent(float(most.mean()))}; median {three(np.median(itself) / uniform)} times uniform, least"
             f" {three(itself.min() / uniform)} times.",
             _mostly(float(((itself >= 2 * uniform) & most).mean())),
@@ -126,14 +128,16 @@ def _one_key(run: Run, ranking: Ranking) -> Claim:
     place = next(value for key, value in rank.items() if (key.layer, key.head) == (layer, head))
     matters = place <= len(rank) // 4
     strong = float(stripes.max()) >= 0.5
+    key = int(run.layer_mean_attention(int(layer))[head].mean(0).argmax())
     return Claim(
         "An early head sends every patch to one key, and matters",
         "Li et al. 2023",
-        "a head of the first third of the layers has the one-key stripe by rule in at least half of its matrices and is in"
+        "a head of the first third of the layers has the one-key stripe by rule in at least half of its matrices and"
+        " is in"
         " the top quarter by output",
-        f"the stripe is the name by rule of at most {percent(float(stripes.max()))} of an early head's matrices; the largest"
-        f" mean weight of one key is {percent(float(largest.max()))} of all attention, in L{layer}·H{head}, rank {place} of"
-        f" {len(rank)} by output.",
+        f"the stripe is the name by rule of at most {percent(float(stripes.max()))} of an early head's matrices; the"
+        f" largest mean weight of one key is {percent(float(largest.max()))} of all attention, on"
+        f" {run.tokens.name(key)} in L{layer}·H{head}, rank {place} of {len(rank)} by output.",
         bool(strong and matters),
     )
 
@@ -161,13 +165,14 @@ def _patterns(run: Run, ranking: Ranking, page: Page) -> None:
     flat = np.array([content[head.layer, head.head] for head in ranking.heads])
     rho = spearman(ranking.summary.mean, flat)
     page.text(
-        f"Content dependence is {three(np.nanmin(content))} to {three(np.nanmax(content))}; its rank correlation with the"
+        f"Content dependence is {three(np.nanmin(content))} to {three(np.nanmax(content))}; its rank correlation"
+        " with the"
         f" effect on the output is {rho:.2f} over {len(flat)} heads."
     )
 
 
 def _classes(sources: Sources, page: Page) -> None:
-    """Do images of one class use the same heads? Pairs within classes against pairs across, by permutation of labels."""
+    """Do images of one class use the same heads? Pairs within classes against pairs across, labels permuted."""
     page.heading("Do images of one class share head patterns?")
     verdicts, words = [], []
     for name, run in (("ViT-Tiny, photos", sources.photos), ("demo model, Fashion-MNIST", sources.fashion)):
@@ -178,7 +183,8 @@ def _classes(sources: Sources, page: Page) -> None:
         Claim(
             "Images of one class share head patterns",
             "Li et al. 2023",
-            "the cosine between two images' importance vectors (signed square roots, centred) is larger within classes than"
+            "the cosine between two images' importance vectors (signed square roots, centred) is larger within"
+            " classes than"
             " across, p < 0.01 by 2,000 permutations of the labels, in both runs (in part: in one)",
             "; ".join(words) + ".",
             all(verdicts) or (None if any(verdicts) else False),
