@@ -63,6 +63,17 @@ def test_planted_patterns_are_recovered_by_the_plain_clusters(tokens, monkeypatc
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("tokens", GRIDS, ids=grid_name)
+def test_pure_planted_patterns_are_recovered_among_mixtures_and_confusers(tokens):
+    """A run has one grid, so a sample has; all grids in one sample are another test's."""
+    pure = planted.pure_kinds(tokens)
+    sample, kind = planted_sample(tokens, 25, kinds=(*pure, planted.MIXTURE, *planted.CONFUSERS))
+    learned = learn(sample, runs=3)
+    cluster = learned.spaces[learned.chosen].cluster
+    assert adjusted_rand_score(kind[kind < len(pure)], cluster[kind < len(pure)]) >= 0.95
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("tokens", [*GRIDS, planted.layout(24, 24, 1)], ids=grid_name)
 def test_planted_patterns_are_recovered_by_the_chosen_clusters(tokens):
     sample, kind = planted_sample(tokens, 40)
