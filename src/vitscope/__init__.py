@@ -10,10 +10,10 @@ from vitscope._version import __version__
 
 if TYPE_CHECKING:
     from vitscope import measures
-    from vitscope.engine import attention, head_importance, interactions, prune, shapley
+    from vitscope.engine import attention, attention_gradients, head_importance, interactions, prune, shapley
     from vitscope.models import Model, load_model, wrap
     from vitscope.models.smaller import without_heads
-    from vitscope.pipeline import analyze
+    from vitscope.pipeline import analyze, judge, resolution
     from vitscope.store import Run, open_run
     from vitscope.tokens import TokenLayout
 
@@ -23,12 +23,15 @@ _HOMES = {
     "TokenLayout": "vitscope.tokens",
     "analyze": "vitscope.pipeline",
     "attention": "vitscope.engine",
+    "attention_gradients": "vitscope.engine",
     "head_importance": "vitscope.engine",
     "interactions": "vitscope.engine",
+    "judge": "vitscope.pipeline",
     "load_model": "vitscope.models",
     "measures": "vitscope",
     "open_run": "vitscope.store",
     "prune": "vitscope.engine",
+    "resolution": "vitscope.pipeline",
     "shapley": "vitscope.engine",
     "without_heads": "vitscope.models.smaller",
     "wrap": "vitscope.models",
@@ -41,12 +44,15 @@ __all__ = [
     "__version__",
     "analyze",
     "attention",
+    "attention_gradients",
     "head_importance",
     "interactions",
+    "judge",
     "load_model",
     "measures",
     "open_run",
     "prune",
+    "resolution",
     "shapley",
     "without_heads",
     "wrap",

@@ -256,6 +256,126 @@ def prune(
     raise typer.Exit(code)
 
 
+@app.command(
+    epilog="Example: [bold]vitscope judge timm:vit_tiny_patch16_224 photos.csv --weights vit.safetensors "
+    "--boxes boxes.json[/]"
+)
+def judge(
+    model: ModelSpec,
+    images: Annotated[str, typer.Argument(metavar="IMAGES", help="As for analyze; labels say which class is meant.")],
+    boxes: Annotated[
+        Path | None,
+        typer.Option(
+            "--boxes",
+            metavar="FILE",
+            help="JSON: image name to boxes \\[left, top, right, bottom] as shares of the picture, 0 to 1.",
+        ),
+    ] = None,
+    maps: Annotated[
+        str | None,
+        typer.Option("--maps", help="Of raw, rollout, gradient_rollout, relevance, legrad; default: all."),
+    ] = None,
+    steps: Annotated[
+        int, typer.Option("--steps", min=1, help="Groups in which patches go, the map's largest first.")
+    ] = 14,
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, metavar="N", help="A seeded sample of at most N images.")
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the sample and of the random map.")] = 0,
+    labels: Annotated[
+        Path | None,
+        typer.Option("--labels", metavar="FILE", help="Table path,label\\[,class_name]; paths relative to the file."),
+    ] = None,
+    weights: Weights = None,
+    device: Device = "auto",
+    dtype: Dtype = "float32",
+    as_json: Json = False,
+) -> None:
+    """Judge maps of where the class comes from: does it go when their patches go, do they lie on the object?
+
+    Raw attention and rollout beside gradient-weighted maps, and two that know nothing: the centre and chance.
+    Deletion and insertion: how the class's probability falls and rises as patches go and come in the map's order.
+    With boxes: whether the map's largest patch lies on the object, and how much of the map does.
+    """
+    from vitscope.commands import judging
+
+    code = judging.judge(
+        model,
+        images,
+        boxes,
+        maps,
+        steps=steps,
+        limit=limit,
+        seed=seed,
+        labels=labels,
+        weights=weights,
+        device=device,
+        dtype=dtype,
+        as_json=as_json,
+    )
+    raise typer.Exit(code)
+
+
+@app.command(
+    epilog="Examples:\n\n"
+    "[bold]vitscope resolution demo photos --sizes 20,28,40,56[/]\n\n"
+    "[bold]vitscope resolution timm:vit_tiny_patch16_224 photos.csv --weights vit.safetensors "
+    "--sizes 96,160,224,384 --run run[/]"
+)
+def resolution(
+    model: ModelSpec,
+    images: Annotated[str, typer.Argument(metavar="IMAGES", help="As for analyze.")],
+    sizes: Annotated[
+        str,
+        typer.Option(
+            "--sizes", metavar="SIZES", help="Pixels, multiples of the patch: 96,160,224x160 (rows x columns)."
+        ),
+    ] = "",
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FILE", help="Numbers by size (.json), or all arrays by image and head (.npz)."),
+    ] = None,
+    run: Annotated[
+        Path | None,
+        typer.Option("--run", metavar="RUN", help="Keep it in this run of the same model, for `vitscope serve`."),
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, metavar="N", help="A seeded sample of at most N images.")
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the sample.")] = 0,
+    labels: Annotated[
+        Path | None,
+        typer.Option("--labels", metavar="FILE", help="Table path,label\\[,class_name]; paths relative to the file."),
+    ] = None,
+    weights: Weights = None,
+    device: Device = "auto",
+    dtype: Dtype = "float32",
+    as_json: Json = False,
+) -> None:
+    """Run the same images at several input sizes: does the model still know them, and how far do its heads look?
+
+    Learned positions are interpolated by the model's own rule; preprocessing follows the size. Accuracy and probability
+    with intervals, attention distance in pixels and as a share of the image, entropy, by size and layer.
+    """
+    from vitscope.commands import sizing
+
+    code = sizing.resolution(
+        model,
+        images,
+        sizes,
+        out=out,
+        run=run,
+        limit=limit,
+        seed=seed,
+        labels=labels,
+        weights=weights,
+        device=device,
+        dtype=dtype,
+        as_json=as_json,
+    )
+    raise typer.Exit(code)
+
+
 _ANYTHING = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 
 

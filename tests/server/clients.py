@@ -3,13 +3,15 @@
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 from starlette.testclient import TestClient
 
-from vitscope.errors import ImageUnreadable
+from vitscope.errors import ImageUnreadable, InvalidArgument
 from vitscope.server import create_app
 from vitscope.store import Run
+from vitscope.tokens import TokenLayout
 
 BASE = "http://127.0.0.1:8765"
 
@@ -41,6 +43,26 @@ class FakeLive:
     def matrices(self, image_row, /):
         self.asked.append(image_row)
         return self.of(image_row)
+
+    def class_map(self, image_row, kind, target, token, direction, /, *, residual, fusion, discard, start):
+        self.asked.append((image_row, kind, target, token, direction, residual, fusion, discard, start))
+        return np.random.default_rng(image_row).uniform(size=(self.shape[0], self.shape[-1])).astype(np.float32)
+
+    def at_size(self, image_row, size, /):
+        self.asked.append((image_row, size))
+        if size[0] % 4 or size[1] % 4:
+            raise InvalidArgument(f"cannot run it at {size[0]} x {size[1]} pixels")
+        tokens = TokenLayout(("cls",), size[0] // 4, size[1] // 4, (4, 4))
+        values = np.random.default_rng(image_row).uniform(size=self.shape[:2])
+        values[1, 2] = np.nan  # a head that the layer lacks
+        probabilities = np.array([0.1, 0.2, 0.4, 0.2, 0.1])
+        return SimpleNamespace(
+            tokens=tokens, diagonal=9.5, interpolated=True, probabilities=probabilities, distance=values, entropy=values
+        )
+
+    def rows_at_size(self, image_row, size, token, /):
+        self.asked.append((image_row, size, token))
+        return np.full((*self.shape[:2], size[0] * size[1] // 16), token, np.float16)
 
     def drop(self, data, name, /):
         if not data:

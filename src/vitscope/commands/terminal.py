@@ -106,6 +106,34 @@ def progress_bars() -> Iterator[Callable[[Step], None]]:
         yield show
 
 
+@contextmanager
+def progress_bar(what: str, items: str) -> Iterator[Callable[[int, int], None]]:
+    """A function to be told (done, total): one bar with rate and time left; silent off a terminal."""
+    out = errors()
+    if not out.is_terminal:
+        yield lambda done, total: None
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description:<18}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]:>13}"),
+        TimeRemainingColumn(),
+        TextColumn("left"),
+    )
+    with Progress(*columns, console=out) as bars:
+        task = bars.add_task(escape(what), total=None, rate="")
+
+        def show(done: int, total: int) -> None:
+            bars.update(task, completed=done, total=total)
+            speed = bars.tasks[0].speed
+            bars.update(task, rate=f"{speed:.1f} {items}/s" if speed else "")
+
+        yield show
+
+
 def print_outcome(run: Run) -> None:
     """What an analysis did: images read, skipped, odd ones; the headline; where to look next."""
     from vitscope.report import headline

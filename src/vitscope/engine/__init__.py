@@ -1,7 +1,9 @@
 """What we do to a model: run it, look at its attention, prune heads, sweep over all of them."""
 
 from vitscope.engine.deviation import Comparison, MeanAttention, compare_with_mean, mean_common_attention
+from vitscope.engine.explaining import MAPS, explain
 from vitscope.engine.forward import attention, features_and_logits
+from vitscope.engine.gradients import attention_gradients
 from vitscope.engine.importance import head_importance, targets
 from vitscope.engine.prune import check_fill, prune
 from vitscope.engine.reduce import Reduction, reduce_attention
@@ -11,6 +13,7 @@ from vitscope.engine.sweep import sweep
 from vitscope.engine.together import interactions, set_effects, shapley
 
 __all__ = [
+    "MAPS",
     "Comparison",
     "MeanAttention",
     "MeanReferences",
@@ -18,9 +21,11 @@ __all__ = [
     "Reduction",
     "References",
     "attention",
+    "attention_gradients",
     "check_fill",
     "compare_with_mean",
     "derangement",
+    "explain",
     "features_and_logits",
     "fixed_arithmetic",
     "head_importance",

@@ -5,7 +5,17 @@ Definitions, units and ranges are in docs/definitions.md. Knows nothing about: m
 
 from vitscope.measures.cls_row import coverage, focus, map_entropy, share_above_uniform, spread_level
 from vitscope.measures.effect import cls_cos, cosine_distance, flip, jsd, logit_drop, patch_cos, prob_drop
+from vitscope.measures.faithfulness import (
+    centre_map,
+    curve_area,
+    mass_inside,
+    patch_order,
+    pointing_hit,
+    removed,
+    step_sizes,
+)
 from vitscope.measures.geometry import image_diagonal
+from vitscope.measures.gradient_maps import gradient_rollout, legrad, relevance
 from vitscope.measures.maps import cls_map, fuse, rollout
 from vitscope.measures.matrices import check_attention
 from vitscope.measures.similarity import head_diversity
@@ -16,33 +26,43 @@ from vitscope.measures.summary import SPREAD, Summary, summarise
 __all__ = [
     "SPREAD",
     "Summary",
+    "centre_map",
     "check_attention",
     "cls_cos",
     "cls_entropy",
     "cls_map",
     "cosine_distance",
     "coverage",
+    "curve_area",
     "entropy",
     "flip",
     "focus",
     "fuse",
+    "gradient_rollout",
     "head_diversity",
     "image_diagonal",
     "jsd",
+    "legrad",
     "logit_drop",
     "map_entropy",
+    "mass_inside",
     "mass_to_cls",
     "mass_to_others",
     "mean_distance",
     "nmi",
     "patch_cos",
+    "patch_order",
+    "pointing_hit",
     "prob_drop",
     "region_sums",
+    "relevance",
+    "removed",
     "ring_density",
     "ring_mass",
     "rollout",
     "share_above_uniform",
     "sink",
     "spread_level",
+    "step_sizes",
     "summarise",
 ]

@@ -108,30 +108,72 @@ def rollout(
     tensor([[[0.7500, 0.2500],
              [0.2500, 0.7500]]])
     """
-    n_layers, n_tokens = attention.shape[1], attention.shape[-1]
-    if not 0 <= residual <= 1 or not 0 <= discard <= 1:
-        raise InvalidArgument(
-            f"cannot roll out with residual {residual} and discard {discard}: expected shares in [0, 1]"
-        )
-    if not 0 <= start < n_layers:
-        raise InvalidArgument(f"cannot start the rollout at layer {start}: there are layers 0..{n_layers - 1}")
-    if discard and tokens is None:
-        raise InvalidArgument(
-            f"cannot discard {discard:g} of the entries: which column is CLS is not known",
-            "Give the token layout: rollout(attention, model.tokens, discard=...).",
-        )
-    if attention.shape[-2] != n_tokens:
-        raise InvalidArgument(f"cannot roll out matrices of {attention.shape[-2]} queries x {n_tokens} keys")
-    check_attention(attention, tokens)
-    identity = torch.eye(n_tokens, dtype=widen(attention[:0]).dtype, device=attention.device)
-    product = identity.expand(attention.shape[0], n_tokens, n_tokens)
-    for layer in range(start, n_layers):
-        fused = fuse(widen(attention[:, layer]), 1, fusion)
+    check_attention(known_heads(attention), tokens)
+    return roll_out(attention, tokens, residual=residual, fusion=fusion, discard=discard, start=start)
+
+
+# Unchecked cores ------------------------------------------------------------------------------------------------------
+
+
+def known_heads(values: Float[Tensor, "image layer head query key"]) -> Float[Tensor, "*known query key"]:
+    """The matrices of the heads that there are: a head that its layer lacks is NaN throughout."""
+    missing = values[..., 0, 0].isnan()
+    if not missing.any() or not values[missing].isnan().all():
+        return values
+    return values[~missing]
+
+
+def roll_out(
+    weights: Float[Tensor, "image layer head query key"],
+    tokens: TokenLayout | None,
+    *,
+    residual: float,
+    fusion: Fusion,
+    discard: float,
+    start: int,
+) -> Float[Tensor, "image query key"]:
+    """`rollout` of any weights from 0 up; heads that a layer lacks (NaN) are left out, a layer without any passes."""
+    check_start(start, weights.shape[1])
+    _check_options(weights, tokens, residual, discard)
+    n_tokens = weights.shape[-1]
+    identity = torch.eye(n_tokens, dtype=widen(weights[:0]).dtype, device=weights.device)
+    product = identity.expand(weights.shape[0], n_tokens, n_tokens)
+    for layer in range(start, weights.shape[1]):
+        heads = there(weights[:, layer])
+        if not heads.shape[1]:
+            continue
+        fused = fuse(widen(heads), 1, fusion)
         if discard and tokens is not None:
             fused = _discard_smallest(fused, discard, tokens.cls)
         mixed = (1 - residual) * fused + residual * identity
         product = (mixed / mixed.sum(-1, keepdim=True)) @ product
     return product
+
+
+def there(heads: Float[Tensor, "image head query key"]) -> Float[Tensor, "image known query key"]:
+    """The heads of a layer that there are; missing ones are NaN in every image."""
+    missing = heads[:, :, 0, 0].isnan().all(0)
+    return heads[:, ~missing] if heads.shape[0] and missing.any() else heads
+
+
+def check_start(start: int, n_layers: int) -> None:
+    """Raise InvalidArgument for a first layer that does not exist."""
+    if not 0 <= start < n_layers:
+        raise InvalidArgument(f"cannot start the rollout at layer {start}: there are layers 0..{n_layers - 1}")
+
+
+def _check_options(weights: Tensor, tokens: TokenLayout | None, residual: float, discard: float) -> None:
+    if not 0 <= residual <= 1 or not 0 <= discard <= 1:
+        raise InvalidArgument(
+            f"cannot roll out with residual {residual} and discard {discard}: expected shares in [0, 1]"
+        )
+    if discard and tokens is None:
+        raise InvalidArgument(
+            f"cannot discard {discard:g} of the entries: which column is CLS is not known",
+            "Give the token layout: rollout(attention, model.tokens, discard=...).",
+        )
+    if weights.shape[-2] != weights.shape[-1]:
+        raise InvalidArgument(f"cannot roll out matrices of {weights.shape[-2]} queries x {weights.shape[-1]} keys")
 
 
 def _discard_smallest(fused: Tensor, share: float, cls: int | None) -> Tensor:

@@ -7,6 +7,7 @@ Knows nothing about: any library's classes, pruning, files.
 
 import threading
 from collections.abc import Sequence
+from contextlib import ExitStack
 from typing import ClassVar, NamedTuple, Protocol, runtime_checkable
 from weakref import WeakKeyDictionary
 
@@ -153,24 +154,31 @@ class Evaluation:
     """Context: inference mode and evaluation behaviour; every training flag comes back, also after an error.
 
     Several may be open on one module, nested or in threads: the flags come back when the last one closes.
+
+    Parameters
+    ----------
+    gradients: record gradients instead of inference mode, whatever the caller's own mode is.
     """
 
     _lock = threading.Lock()
     _open: ClassVar[WeakKeyDictionary[nn.Module, tuple[int, list[nn.Module]]]] = WeakKeyDictionary()
 
-    def __init__(self, module: nn.Module) -> None:
+    def __init__(self, module: nn.Module, *, gradients: bool = False) -> None:
         self.module = module
+        self.gradients = gradients
 
     def __enter__(self) -> None:
         with self._lock:
             n_open, training = self._open.get(self.module, (0, [m for m in self.module.modules() if m.training]))
             self._open[self.module] = (n_open + 1, training)
             self.module.eval()
-        self.inference = torch.inference_mode()
-        self.inference.__enter__()
+        self.mode = ExitStack()
+        self.mode.enter_context(torch.inference_mode(not self.gradients))
+        if self.gradients:
+            self.mode.enter_context(torch.enable_grad())
 
     def __exit__(self, *error: object) -> None:
-        self.inference.__exit__(None, None, None)
+        self.mode.close()
         with self._lock:
             n_open, training = self._open.pop(self.module)
             if n_open > 1:

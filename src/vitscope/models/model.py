@@ -13,7 +13,7 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor, nn
 
-from vitscope.errors import InvalidArgument
+from vitscope.errors import InvalidArgument, UnsupportedModel, VitscopeError
 from vitscope.models import preprocessing
 from vitscope.models.block import Architecture, Block
 from vitscope.tokens import TokenLayout
@@ -146,7 +146,8 @@ class Model:
     def at_size(self, height: int, width: int) -> "Model":
         """The same weights at another input size, position embedding interpolated by the library's own rule.
 
-        Raises InvalidArgument when the size is not a multiple of the patch.
+        Raises InvalidArgument when the size is not a multiple of the patch, UnsupportedModel when the library cannot
+        resize the model.
         """
         patch_height, patch_width = self.tokens.patch
         if height < 1 or width < 1 or height % patch_height or width % patch_width:
@@ -154,7 +155,17 @@ class Model:
                 f"cannot resize {self.id} to {height} x {width} pixels: its patches are {patch_height} x {patch_width}",
                 "Give a height and a width that are multiples of the patch.",
             )
-        return self.resizer(height, width)
+        try:
+            return self.resizer(height, width)
+        except VitscopeError:
+            raise
+        except Exception as error:  # libraries raise many kinds where a model's positions cannot be resized
+            reason = " ".join(str(error).split())[:160] or "no reason given"
+            raise UnsupportedModel(
+                f"cannot run {self.id} at {height} x {width} pixels: its library cannot resize it "
+                f"({type(error).__name__}: {reason})",
+                f"Stay at {self.input_size[1]} x {self.input_size[2]} pixels.",
+            ) from error
 
 
 def _kind(pixels: Any) -> str:

@@ -6,20 +6,27 @@ Knows nothing about: HTTP. The server is given one of these; its routes never im
 import hashlib
 import threading
 from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float16
+from jaxtyping import Float, Float16, Float32
+from PIL import Image
 from torch import Tensor
 
 from vitscope.engine import attention, features_and_logits
 from vitscope.errors import ImageUnreadable, InvalidArgument, NotAvailable
+from vitscope.measures.maps import Fusion
 from vitscope.models import Model, load_model
 from vitscope.models.images import decode_picture
 from vitscope.pipeline.computing import encoded
+from vitscope.pipeline.live_maps import Kind, LiveMaps, Rolling
+from vitscope.pipeline.live_sizes import LiveSizes, SizeLook
 from vitscope.pipeline.loading import ImageSource
+from vitscope.pipeline.sizing import Size
 from vitscope.store import Run
 
 _KEPT_BYTES: Final = 256 * 2**20
@@ -63,6 +70,8 @@ class LiveModel:
         self._dropped: OrderedDict[int, Float[Tensor, "color row col"]] = OrderedDict()
         self._next = run.manifest.n_images
         self._lock = threading.Lock()
+        self._maps = LiveMaps(model, self._pixels)
+        self._sizes = LiveSizes(model, self._picture)
 
     def matrices(self, image_row: int, /) -> Float16[np.ndarray, "layer head query key"]:
         """Whole attention of an image: a row of the run, or the number that a dropped one was given.
@@ -74,6 +83,35 @@ class LiveModel:
         """
         with self._lock:
             return self._matrices(image_row)
+
+    def class_map(
+        self,
+        image_row: int,
+        kind: Kind,
+        target: int,
+        token: int,
+        direction: str,
+        /,
+        *,
+        residual: float = 0.5,
+        fusion: Fusion = "mean",
+        discard: float = 0.0,
+        start: int = 0,
+    ) -> Float32[np.ndarray, "layer key"]:
+        """A gradient-weighted map of one class after each layer, for one token (`LiveMaps.class_map`)."""
+        with self._lock:
+            rolling = Rolling(residual, fusion, discard)
+            return self._maps.class_map(image_row, kind, target, token, direction, start=start, rolling=rolling)
+
+    def at_size(self, image_row: int, size: Size, /) -> SizeLook:
+        """An image of the run at another input size (`LiveSizes.look`)."""
+        with self._lock:
+            return self._sizes.look(image_row, size)
+
+    def rows_at_size(self, image_row: int, size: Size, token: int, /) -> Float16[np.ndarray, "layer head patch"]:
+        """What a token attends to at another input size (`LiveSizes.rows`)."""
+        with self._lock:
+            return self._sizes.rows(image_row, size, token)
 
     def drop(self, data: bytes, name: str, /) -> Dropped:
         """Look at the bytes of an image file: prediction and preview; its pixels are held for `matrices`.
@@ -116,15 +154,30 @@ class LiveModel:
         return matrices
 
     def _pixels(self, row: int) -> Float[Tensor, "color row col"]:
-        n_images = self._run.manifest.n_images
         if row in self._dropped:
             return self._dropped[row]
+        with self._told(row):
+            return self._source.load(row)[0]
+
+    def _picture(self, row: int) -> Image.Image:
+        if row in self._dropped:
+            raise NotAvailable(
+                f"image {row} is not in the run: dropped pictures are not kept, only their pixels at the model's size",
+                "Look at an image of the run.",
+            )
+        with self._told(row):
+            return self._source.picture(row).image
+
+    @contextmanager
+    def _told(self, row: int) -> Iterator[None]:
+        """Refuse what is no row of the run, and say of an image that cannot be read what to do."""
+        n_images = self._run.manifest.n_images
         if n_images <= row < self._next:
             raise NotAvailable(f"image {row} was dropped too long ago", "Drop it again.")
         if not 0 <= row < n_images:
             raise InvalidArgument(f"cannot read image {row}: the run has {n_images}, counted from 0")
         try:
-            return self._source.load(row)[0]
+            yield
         except ImageUnreadable as error:
             raise NotAvailable(
                 f"cannot compute the attention of image {row} ({self._run.original(row)}): {error.message}",

@@ -19,7 +19,7 @@ from torch import Tensor
 from vitscope.engine import derangement
 from vitscope.errors import BadInput, ImageUnreadable
 from vitscope.models import Model
-from vitscope.models.images import decode_picture, read_bytes
+from vitscope.models.images import Picture, decode_picture, read_bytes
 from vitscope.store import Run
 
 Item = TypeVar("Item")
@@ -59,12 +59,16 @@ class ImageSource:
 
     def load(self, row: int) -> tuple[Float[Tensor, "color row col"], Fact]:
         """The pixels of one image. Raises ImageUnreadable with the reason."""
+        picture = self.picture(row)
+        fact = Fact(picture.image.width, picture.image.height, picture.note)
+        return self._model.preprocess(picture.image), fact
+
+    def picture(self, row: int) -> Picture:
+        """One image as it was decoded. Raises ImageUnreadable with the reason."""
         content = read_bytes(self._root / self._paths[row])
         if hashlib.sha256(content).hexdigest() != self._ids[row]:
             raise ImageUnreadable("changed since the run was planned")
-        picture = decode_picture(content, channels=self._model.input_size[0])
-        fact = Fact(picture.image.width, picture.image.height, picture.note)
-        return self._model.preprocess(picture.image), fact
+        return decode_picture(content, channels=self._model.input_size[0])
 
     def batch(self, rows: Iterable[int]) -> Batch:
         """The pixels of those rows that can be read."""

@@ -17,9 +17,11 @@ from starlette.middleware.gzip import GZipMiddleware
 from vitscope._version import __version__
 from vitscope.errors import InvalidArgument
 from vitscope.server import assets, failures
+from vitscope.server.class_map_routes import router as class_map_router
 from vitscope.server.image_routes import router as image_router
 from vitscope.server.live import Live
 from vitscope.server.pattern_routes import router as pattern_router
+from vitscope.server.resolution_routes import router as resolution_router
 from vitscope.server.routes import router
 from vitscope.server.security import LocalOnly
 from vitscope.server.served import Served
@@ -37,6 +39,8 @@ def api() -> FastAPI:
     app.include_router(router)
     app.include_router(image_router)
     app.include_router(pattern_router)
+    app.include_router(class_map_router)
+    app.include_router(resolution_router)
     return app
 
 

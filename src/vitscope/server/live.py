@@ -3,7 +3,7 @@
 Knows nothing about: models, tensors, HTTP.
 """
 
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +43,59 @@ class Dropped(Protocol):
         ...
 
 
+class Layout(Protocol):
+    """Tokens at another input size."""
+
+    @property
+    def rows(self) -> int:
+        """Rows of patches."""
+        ...
+
+    @property
+    def cols(self) -> int:
+        """Columns of patches."""
+        ...
+
+    @property
+    def n_tokens(self) -> int:
+        """Prefix and patches."""
+        ...
+
+
+class SizeLook(Protocol):
+    """What one image does at another input size; NaN for heads that a layer lacks."""
+
+    @property
+    def tokens(self) -> Layout:
+        """The grid at this size."""
+        ...
+
+    @property
+    def diagonal(self) -> float:
+        """Of the image, in pixels."""
+        ...
+
+    @property
+    def interpolated(self) -> bool:
+        """Whether learned positions had to be interpolated."""
+        ...
+
+    @property
+    def probabilities(self) -> NDArray[np.floating] | None:
+        """Of each class; None without a classifier."""
+        ...
+
+    @property
+    def distance(self) -> NDArray[np.floating]:
+        """Mean attention distance [layer, head], pixels."""
+        ...
+
+    @property
+    def entropy(self) -> NDArray[np.floating]:
+        """Mean entropy of the queries [layer, head], nats."""
+        ...
+
+
 class Live(Protocol):
     """A run's model, loaded and proven to be the one the run was made with."""
 
@@ -51,6 +104,37 @@ class Live(Protocol):
 
         Heads a layer does not have are NaN.
         """
+        ...
+
+    def class_map(
+        self,
+        image_row: int,
+        kind: Literal["gradient_rollout", "relevance", "legrad"],
+        target: int,
+        token: int,
+        direction: str,
+        /,
+        *,
+        residual: float,
+        fusion: Literal["mean", "max", "min"],
+        discard: float,
+        start: int,
+    ) -> NDArray[np.float32]:
+        """A map of one class (-1 = the model's top one) after each layer: float32 [layer, key].
+
+        Raises InvalidArgument without a classifier or for an option that does not fit.
+        """
+        ...
+
+    def at_size(self, image_row: int, size: tuple[int, int], /) -> SizeLook:
+        """An image of the run at another input size, (height, width).
+
+        Raises InvalidArgument for a size that the model cannot have, NotAvailable for a dropped image.
+        """
+        ...
+
+    def rows_at_size(self, image_row: int, size: tuple[int, int], token: int, /) -> NDArray[np.float16]:
+        """What a token (by the run's own grid) attends to at another size: float16 [layer, head, patch]."""
         ...
 
     def drop(self, data: bytes, name: str, /) -> Dropped:

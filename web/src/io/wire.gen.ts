@@ -24,6 +24,29 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/class_map/{kind}/{image}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Class Map
+         * @description A map of one class after each layer, for one token: float32 [layer, key], little-endian; NaN before `start`.
+         *
+         *     As the measures of the same name; `relevance` without the 1 that each token starts with; `legrad` has no query and
+         *     is NaN at prefix tokens.
+         */
+        get: operations["class_map_api_class_map__kind___image__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/dropped": {
         parameters: {
             query?: never;
@@ -389,6 +412,126 @@ export interface paths {
          * @description How far the run is; asked again and again while shards land.
          */
         get: operations["progress_api_progress_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/resolution": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Resolution
+         * @description Whether the run carries a comparison of input sizes, which sizes and images; else how to get one.
+         */
+        get: operations["resolution_api_resolution_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/resolution/live/{image}/{size}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Sized
+         * @description What one image of the run does at a size: the answer, distances, entropies. Needs the model.
+         */
+        get: operations["sized_api_resolution_live__image___size__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/resolution/live/{image}/{size}/rows": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Sized Rows
+         * @description What a token attends to at a size: float16 [layer, head, patch]; the token is named by the run's own grid.
+         */
+        get: operations["sized_rows_api_resolution_live__image___size__rows_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/resolution/map/{index}/{image}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Recorded Map
+         * @description Where CLS looks at a recorded size on one of the images with maps: float16 [layer, head, patch].
+         */
+        get: operations["recorded_map_api_resolution_map__index___image__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/resolution/mean/{index}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Recorded Mean
+         * @description Where CLS looks at a recorded size, mean over its images: float16 [layer, head, patch], little-endian.
+         */
+        get: operations["recorded_mean_api_resolution_mean__index__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/resolution/{what}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Recorded Column
+         * @description By size and image (and layer and head): float32 [size, image] or [size, image, layer, head], little-endian.
+         */
+        get: operations["recorded_column_api_resolution__what__get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1060,6 +1203,86 @@ export interface components {
             totalUnits: number;
         };
         /**
+         * RecordedSize
+         * @description One input size of a recorded comparison, in pixels, and its patches.
+         */
+        RecordedSize: {
+            /** Cols */
+            cols: number;
+            /**
+             * Diagonal
+             * @description Of the image at this size, in pixels.
+             */
+            diagonal: number;
+            /** Height */
+            height: number;
+            /**
+             * Interpolated
+             * @description Learned positions had to be interpolated.
+             */
+            interpolated: boolean;
+            /** Rows */
+            rows: number;
+            /** Tokens */
+            tokens: number;
+            /** Width */
+            width: number;
+        };
+        /**
+         * ResolutionInfo
+         * @description The comparison of input sizes that a run carries, and what can be had without it.
+         */
+        ResolutionInfo: {
+            /**
+             * Command
+             * @description The command that puts a comparison into this run.
+             */
+            command: string;
+            /** Hasclassifier */
+            hasClassifier: boolean;
+            /** Haslabels */
+            hasLabels: boolean;
+            /**
+             * Images
+             * @description Row in the run of each image of the comparison; -1 = not in the run.
+             */
+            images: number[];
+            /**
+             * Live
+             * @description One image at any size can be asked for.
+             */
+            live: boolean;
+            /** Livecommand */
+            liveCommand: string;
+            /**
+             * Preprocessing
+             * @description How pictures became pixels of each size.
+             */
+            preprocessing: string;
+            /**
+             * Reason
+             * @description Why nothing is recorded; empty where it is.
+             */
+            reason: string;
+            /** Recorded */
+            recorded: boolean;
+            /**
+             * Shown
+             * @description Rows of the images whose own maps are kept.
+             */
+            shown: number[];
+            /**
+             * Sizes
+             * @description By area, smallest first.
+             */
+            sizes: components["schemas"]["RecordedSize"][];
+            /**
+             * Suggested
+             * @description Sizes around the run's own that fit the patches.
+             */
+            suggested: string[];
+        };
+        /**
          * RunInfo
          * @description Everything about a run that does not grow with its images.
          */
@@ -1110,6 +1333,43 @@ export interface components {
         Size: {
             /** Height */
             height: number;
+            /** Width */
+            width: number;
+        };
+        /**
+         * SizedImage
+         * @description One image at one size; nested lists are [layer][head], null where a layer lacks a head.
+         */
+        SizedImage: {
+            /** Cols */
+            cols: number;
+            /** Diagonal */
+            diagonal: number;
+            /**
+             * Distance
+             * @description Mean attention distance, pixels of this size.
+             */
+            distance: (number | null)[][];
+            /**
+             * Entropy
+             * @description Mean entropy of the queries, nats.
+             */
+            entropy: (number | null)[][];
+            /** Height */
+            height: number;
+            /** Interpolated */
+            interpolated: boolean;
+            /** @description None without a classifier. */
+            prediction: components["schemas"]["ClassGuess"] | null;
+            /** Rows */
+            rows: number;
+            /**
+             * Targetprobability
+             * @description Of the class that the run's metrics follow on this image.
+             */
+            targetProbability: number | null;
+            /** Tokens */
+            tokens: number;
             /** Width */
             width: number;
         };
@@ -1180,6 +1440,95 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @description Row number of the image, or the key of a dropped one. */
+                image: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description Unchanged since the tag in If-None-Match. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description An argument outside what the run allows. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not this server's own page. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not there, or not available without the live model. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The run folder is damaged or incomplete. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The request does not fit the route. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    class_map_api_class_map__kind___image__get: {
+        parameters: {
+            query?: {
+                /** @description Class; -1 = the image's target, or the model's top class. */
+                target?: number;
+                /** @description `cls`, or the index of a token. */
+                query?: string;
+                direction?: "from" | "to";
+                fusion?: "mean" | "max" | "min";
+                /** @description Of gradient_rollout: share of the residual stream, 0 to 1. */
+                residual?: number;
+                /** @description Of gradient_rollout: share of the smallest weights left out. */
+                discard?: number;
+                /** @description First layer that takes part. */
+                start?: number;
+            };
+            header?: never;
+            path: {
+                kind: "gradient_rollout" | "relevance" | "legrad";
                 /** @description Row number of the image, or the key of a dropped one. */
                 image: number;
             };
@@ -2523,6 +2872,452 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["ProgressInfo"];
                 };
+            };
+            /** @description An argument outside what the run allows. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not this server's own page. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not there, or not available without the live model. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The run folder is damaged or incomplete. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The request does not fit the route. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    resolution_api_resolution_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ResolutionInfo"];
+                };
+            };
+            /** @description Unchanged since the tag in If-None-Match. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description An argument outside what the run allows. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not this server's own page. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not there, or not available without the live model. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The run folder is damaged or incomplete. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The request does not fit the route. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    sized_api_resolution_live__image___size__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Row number of the image, or the key of a dropped one. */
+                image: number;
+                /** @description Pixels: a square, or rows x columns, e.g. 224 or 160x224. */
+                size: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SizedImage"];
+                };
+            };
+            /** @description An argument outside what the run allows. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not this server's own page. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not there, or not available without the live model. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The run folder is damaged or incomplete. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The request does not fit the route. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    sized_rows_api_resolution_live__image___size__rows_get: {
+        parameters: {
+            query?: {
+                /** @description `cls`, or the index of a token. */
+                query?: string;
+            };
+            header?: never;
+            path: {
+                /** @description Row number of the image, or the key of a dropped one. */
+                image: number;
+                /** @description Pixels: a square, or rows x columns, e.g. 224 or 160x224. */
+                size: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description Unchanged since the tag in If-None-Match. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description An argument outside what the run allows. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not this server's own page. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not there, or not available without the live model. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The run folder is damaged or incomplete. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The request does not fit the route. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    recorded_map_api_resolution_map__index___image__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                index: number;
+                /** @description Row number of the image, or the key of a dropped one. */
+                image: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description Unchanged since the tag in If-None-Match. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description An argument outside what the run allows. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not this server's own page. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not there, or not available without the live model. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The run folder is damaged or incomplete. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The request does not fit the route. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    recorded_mean_api_resolution_mean__index__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                index: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description Unchanged since the tag in If-None-Match. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description An argument outside what the run allows. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not this server's own page. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not there, or not available without the live model. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The run folder is damaged or incomplete. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The request does not fit the route. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    recorded_column_api_resolution__what__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                what: "probability" | "correct" | "distance" | "entropy";
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description Unchanged since the tag in If-None-Match. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description An argument outside what the run allows. */
             400: {

@@ -1,0 +1,76 @@
+"""`vitscope judge`: a table of maps by what they are judged by."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.markup import escape
+
+from vitscope.commands import terminal
+from vitscope.commands.analysis import load
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from vitscope.pipeline.judging import Judgement
+
+COLUMNS = {
+    "deletion": "deletion area ↓",
+    "insertion": "insertion area ↑",
+    "pointing": "pointing hit ↑",
+    "mass": "mass in box ↑",
+}
+
+
+def judge(
+    model_spec: str,
+    images: str,
+    boxes: Path | None,
+    maps: str | None,
+    *,
+    steps: int,
+    limit: int | None,
+    seed: int,
+    labels: Path | None,
+    weights: Path | None,
+    device: str,
+    dtype: str,
+    as_json: bool,
+) -> int:
+    """Judge maps and print the verdicts; returns the exit code."""
+    model = load(model_spec, weights, device, dtype)
+    from vitscope.engine import MAPS
+    from vitscope.pipeline.judging import judge
+
+    names = MAPS if maps is None else tuple(part.strip() for part in maps.split(",") if part.strip())
+    with terminal.progress_bar("Judging maps", "images") as show:
+        found = judge(
+            model, images, boxes, labels=labels, maps=names, steps=steps, limit=limit, seed=seed, progress=show
+        )
+    if as_json:
+        terminal.print_json(found.as_dict())
+    else:
+        _print(found)
+    return 0
+
+
+def _print(found: Judgement) -> None:
+    out = terminal.console()
+    cells = {(verdict.map, verdict.measure): verdict for verdict in found.verdicts}
+    measures = [name for name in COLUMNS if any(v.measure == name and v.n for v in found.verdicts)]
+    names = list(dict.fromkeys(verdict.map for verdict in found.verdicts))
+    width = max(len(name) for name in names) + 2
+    out.print((" " * width + "".join(f"{COLUMNS[name]:<24}" for name in measures)).rstrip())
+    for name in names:
+        row = "".join(f"{f'{v.mean:.3f} [{v.low:.3f}, {v.high:.3f}]':<24}" for v in (cells[name, m] for m in measures))
+        out.print(escape(f"{name:<{width}}{row}").rstrip())
+    n = max(verdict.n for verdict in found.verdicts)
+    out.print(
+        f"\n{escape(found.model)}, n = {n} images, {found.steps} steps; mean [95 % bootstrap interval over images].\n"
+        "Areas are of the target's probability: deletion paints patches in the mean colour, insertion unblurs them.\n"
+        "centre and random know nothing of the image: a map worth showing beats both."
+    )
+    if "pointing" not in measures:
+        out.print("Pointing and mass need boxes: --boxes FILE.")
+    if found.unreadable:
+        out.print(f"{found.unreadable} images were left out: they cannot be read.")

@@ -1,0 +1,84 @@
+"""`vitscope resolution`: the same images at several input sizes, as a table, a file, or a part of a run."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from rich.markup import escape
+
+from vitscope.commands import terminal
+from vitscope.commands.analysis import load
+from vitscope.errors import InvalidArgument
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from vitscope.store.resolution import Resolution
+
+
+def resolution(
+    model_spec: str,
+    images: str,
+    sizes: str,
+    *,
+    out: Path | None,
+    run: Path | None,
+    limit: int | None,
+    seed: int,
+    labels: Path | None,
+    weights: Path | None,
+    device: str,
+    dtype: str,
+    as_json: bool,
+) -> int:
+    """Compare sizes and print the tables; returns the exit code."""
+    from vitscope.pipeline.sizing import check_sizes, parse_sizes
+
+    asked = parse_sizes(sizes)
+    if out is not None and out.suffix not in (".json", ".npz"):
+        raise InvalidArgument(
+            f"cannot write to {out.name}: expected a name that ends in .json or .npz",
+            ".json: the numbers by size; .npz: all arrays, by image and head.",
+        )
+    model = load(model_spec, weights, device, dtype)
+    from vitscope.pipeline.across_sizes import resolution
+    from vitscope.pipeline.resolution_run import as_stored, check_run, keep
+    from vitscope.report import sizes as report
+
+    wanted = check_sizes(model, asked)
+    if run is not None:
+        check_run(run, model)  # before minutes are spent
+    with terminal.progress_bar("Comparing sizes", "images") as show:
+        found = resolution(model, images, wanted, labels, limit=limit, seed=seed, progress=show)
+    kept = as_stored(found) if run is None else keep(run, found, model)
+    if as_json:
+        terminal.print_json(report.as_dict(kept))
+    else:
+        sys.stdout.write(report.as_text(kept))
+    if out is not None:
+        write(kept, out)
+    if run is not None and not as_json:
+        terminal.console().print(f"\nKept in {escape(str(run))}: `vitscope serve` shows it in Heads.")
+    return 0
+
+
+def write(found: Resolution, out: Path) -> None:
+    """The numbers by size as JSON, or all arrays; by the ending of the name."""
+    import numpy as np
+
+    from vitscope.report import sizes as report
+    from vitscope.store.durable import storage_errors, write_atomically, write_json
+
+    with storage_errors(out.parent):
+        if out.suffix == ".json":
+            write_json(out, report.as_dict(found), indent=1)
+            return
+
+        def save(beside: Path) -> None:
+            with beside.open("wb") as file:
+                places = np.array([(size.height, size.width) for size in found.sizes])
+                labels, paths = np.array(found.labels), np.array(found.paths)
+                np.savez_compressed(file, size=places, path=paths, label=labels, **dict[str, Any](found.arrays))
+
+        write_atomically(out, save)

@@ -1,0 +1,62 @@
+"""One pass over images for what can be compared across input sizes: answer, distance, entropy, where CLS looks.
+
+Knows nothing about: sizes, files.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from vitscope.measures import entropy, mean_distance
+from vitscope.models import Evaluation, Model
+from vitscope.models.block import attention_weights, finish, head_outputs
+
+_WEIGHTS = 2**25
+"""Attention weights of one layer that are held at once."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """What some images do to a model; NaN where a layer has fewer heads."""
+
+    logits: Float[np.ndarray, "image class"] | None
+    """float64; None without a classifier."""
+    distance: Float[np.ndarray, "image layer head"]
+    """`measures.mean_distance`, pixels of the input."""
+    entropy: Float[np.ndarray, "image layer head"]
+    """`measures.entropy`, mean over queries, nats."""
+    cls_rows: Float[np.ndarray, "image layer head patch"] | None
+    """CLS -> patches in half precision; None without a CLS token."""
+
+
+def images_at_once(model: Model) -> int:
+    """Images whose attention of one layer fits the budget, at most 16."""
+    return max(1, min(16, _WEIGHTS // (max(1, *model.n_heads) * model.tokens.n_tokens**2)))
+
+
+def look(model: Model, pixels: Float[Tensor, "image color row col"]) -> Look:
+    """Run a batch with explicit attention and reduce it on the way; the batch runs as one."""
+    tokens, heads = model.tokens, (len(pixels), model.n_layers, max(model.n_heads))
+    distances, entropies = (np.full(heads, np.nan, np.float32) for _ in range(2))
+    rows = None if tokens.cls is None else np.full((*heads, tokens.n_patches), np.nan, np.float16)
+    with Evaluation(model.module):
+        x = model.embed(model.place(pixels))
+        for layer, block in enumerate(model.blocks):
+            projections = block.attend(x)
+            weights = attention_weights(projections)
+            here = (slice(None), layer, slice(weights.shape[1]))
+            distances[here] = _array(mean_distance(weights, tokens))
+            entropies[here] = _array(entropy(weights).mean(-1))
+            if rows is not None:
+                rows[here] = _array(weights[:, :, tokens.cls, tokens.patches])
+            x = finish(block, x, head_outputs(weights, projections.v))
+        logits = model.logits(model.pool(x[:, model.architecture.reads]))
+    found = None if logits is None else logits.double().cpu().numpy()
+    return Look(found, distances, entropies, rows)
+
+
+def _array(values: Tensor) -> np.ndarray:
+    return values.to(torch.float32).cpu().numpy()

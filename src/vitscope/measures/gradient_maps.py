@@ -1,0 +1,167 @@
+"""Maps that ask for one class: attention weighted by the gradient of that class's score with respect to it.
+
+Gradients come in as tensors (`vitscope.attention_gradients` makes them), layer by layer in the order of the attention.
+Knows nothing about: models, how a gradient is computed.
+"""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from vitscope.errors import InvalidArgument
+from vitscope.measures.maps import Fusion, check_start, known_heads, roll_out, there
+from vitscope.measures.matrices import check_attention, widen
+from vitscope.tokens import TokenLayout
+
+
+def gradient_rollout(
+    attention: Float[Tensor, "image layer head query key"],
+    gradients: Float[Tensor, "image layer head query key"],
+    tokens: TokenLayout | None = None,
+    residual: float = 0.5,
+    fusion: Fusion = "mean",
+    discard: float = 0.0,
+    start: int = 0,
+) -> Float[Tensor, "image query key"]:
+    """Rollout of A * relu(dA): the product of A~ = (1 - residual) fuse(A * relu(dA)) + residual I, rows rescaled.
+
+    Follows only weights whose growth would raise the class's score. Not free of scale: the identity does not grow
+    with the gradient, so a confident image (small gradients) stays nearer to the identity.
+
+    Parameters
+    ----------
+    gradients: dA, of the class's logit before the softmax with respect to each weight.
+    residual, fusion, discard, start: as for `rollout`.
+
+    Returns
+    -------
+    Rows sum to 1. The CLS row is the usual map; any row may be read. Heads that a layer lacks (NaN) are left out.
+
+    Raises
+    ------
+    NotAttention: a row does not sum to 1, or the matrix does not fit the token layout.
+    InvalidArgument: gradients of another shape, an option outside its range, or `discard` without `tokens`.
+
+    Invariants
+    ----------
+    Gradients 0 or below give the identity; gradients 1 give `rollout`.
+
+    Source
+    ------
+    abnar2020, eq. 1, of attention weighted as in chefer2021b, eq. 5. Departs from them in: residual, fusion, discard
+    and start are options; rows are rescaled whatever the weights.
+
+    Example
+    -------
+    >>> gradient_rollout(torch.full((1, 1, 1, 2, 2), 0.5), torch.ones(1, 1, 1, 2, 2))
+    tensor([[[0.7500, 0.2500],
+             [0.2500, 0.7500]]])
+    """
+    weights = _weighted(attention, gradients, tokens)
+    return roll_out(weights, tokens, residual=residual, fusion=fusion, discard=discard, start=start)
+
+
+def relevance(
+    attention: Float[Tensor, "image layer head query key"],
+    gradients: Float[Tensor, "image layer head query key"],
+    start: int = 0,
+) -> Float[Tensor, "image query key"]:
+    """Generic relevance: from R = I, layer by layer R <- R + (mean over heads of relu(A * dA)) R.
+
+    Parameters
+    ----------
+    gradients: dA, of the class's logit before the softmax with respect to each weight.
+    start: first layer that takes part.
+
+    Returns
+    -------
+    R, in units of the score, 0 and above; rows do not sum to 1. The CLS row is the usual map, and the 1 that each
+    token starts with is on the diagonal. Heads that a layer lacks (NaN) are left out.
+
+    Raises
+    ------
+    NotAttention: a row does not sum to 1.
+    InvalidArgument: gradients of another shape, or a first layer that does not exist.
+
+    Invariants
+    ----------
+    Gradients 0 or below give the identity.
+
+    Source
+    ------
+    chefer2021b, eqs. 5 and 6, for self-attention. Departs from it in: start is an option.
+
+    Example
+    -------
+    >>> relevance(torch.full((1, 1, 1, 2, 2), 0.5), torch.ones(1, 1, 1, 2, 2))
+    tensor([[[1.5000, 0.5000],
+             [0.5000, 1.5000]]])
+    """
+    weights = _weighted(attention, gradients, None)
+    check_start(start, weights.shape[1])
+    n_images, n_layers, _, n_tokens, _ = weights.shape
+    passed = torch.eye(n_tokens, dtype=weights.dtype, device=weights.device).expand(n_images, n_tokens, n_tokens)
+    for layer in range(start, n_layers):
+        heads = there(weights[:, layer])
+        if heads.shape[1]:
+            passed = passed + heads.mean(1) @ passed
+    return passed
+
+
+def legrad(
+    gradients: Float[Tensor, "image layer head query key"], tokens: TokenLayout, start: int = 0
+) -> Float[Tensor, "image row col"]:
+    """LeGrad: mean over layers of the mean over heads and queries of relu(dA), for each key that is a patch.
+
+    Uses no attention weight, only how much more attention to a patch would raise the class's score as it reads at
+    the end of the very layer. Needs no CLS token.
+
+    Parameters
+    ----------
+    gradients: dA of each layer's own score: the classifier on the tokens that leave this layer
+        (`vitscope.attention_gradients(..., score="layer")`).
+    start: first layer that takes part.
+
+    Returns
+    -------
+    In units of the score, 0 and above. Heads that a layer lacks (NaN) are left out.
+
+    Raises
+    ------
+    InvalidArgument: gradients that do not fit the token layout, or a first layer that does not exist.
+
+    Source
+    ------
+    bousselham2024, the map of a layer and its mean over layers. Departs from it in: no min-max normalisation (it would
+    make the mass inside a region depend on the least patch); the score of a layer reads its tokens as the model's own
+    pooling and final norm do.
+
+    Example
+    -------
+    >>> tokens = TokenLayout(prefix=("cls",), rows=1, cols=2, patch=(16, 16))
+    >>> legrad(torch.tensor([[0.0, 3.0, -1.0], [1.0, 0.0, 0.0], [1.0, 0.0, 6.0]])[None, None, None], tokens)
+    tensor([[[1., 2.]]])
+    """
+    if gradients.shape[-2:] != (tokens.n_tokens, tokens.n_tokens):
+        raise InvalidArgument(
+            f"cannot map gradients of {gradients.shape[-2]} queries x {gradients.shape[-1]} keys: the token layout "
+            f"has {tokens.n_tokens} tokens",
+            "Give the TokenLayout of the model that they come from (`model.tokens`).",
+        )
+    check_start(start, gradients.shape[1])
+    by_layer = []
+    for layer in range(start, gradients.shape[1]):
+        heads = widen(there(gradients[:, layer]))[..., tokens.patches].clamp_min(0)
+        by_layer.append(heads.mean((1, 2)) if heads.shape[1] else heads.new_zeros(len(heads), tokens.n_patches))
+    return torch.stack(by_layer).mean(0).unflatten(-1, (tokens.rows, tokens.cols))
+
+
+def _weighted(attention: Tensor, gradients: Tensor, tokens: TokenLayout | None) -> Tensor:
+    """A * relu(dA), checked; relu(A * dA) is the same, for no weight is negative."""
+    if attention.shape != gradients.shape:
+        raise InvalidArgument(
+            f"cannot weight attention {list(attention.shape)} by gradients {list(gradients.shape)}: shapes differ",
+            "Take both from the same model and images: vitscope.attention, vitscope.attention_gradients.",
+        )
+    check_attention(known_heads(attention), tokens)
+    return widen(attention) * widen(gradients).clamp_min(0)

@@ -1,0 +1,213 @@
+"""The same images at several input sizes: answers, how far and how evenly heads look, where CLS looks.
+
+Knows nothing about: how the comparison is printed, drawn or stored.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import torch
+
+from vitscope.engine.look import Look, images_at_once, look
+from vitscope.engine.schedule import keep_freed_memory
+from vitscope.measures import image_diagonal
+from vitscope.models import Model
+from vitscope.pipeline.labels import ClassNames
+from vitscope.pipeline.listing import Images, list_images
+from vitscope.pipeline.pictures import in_batches, pictures
+from vitscope.pipeline.sizing import PREPROCESSING, Size, at_size, check_sizes, fits_any_size, interpolated, pixels_at
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import xarray
+
+    from vitscope.pipeline.listing import Listing
+    from vitscope.pipeline.pictures import Listed
+
+SHOWN: Final = 24
+"""Images whose own CLS maps are kept; of all there is the mean."""
+
+OnSize = Callable[[int, int], object]
+"""Called with the images done, each size counted, and all of them."""
+
+
+@dataclass(frozen=True)
+class _AtSize:
+    """What all images did at one size."""
+
+    top: np.ndarray
+    """Predicted class of each image; -1 without a classifier."""
+    probability: np.ndarray
+    """Of the target; NaN without a classifier."""
+    distance: np.ndarray
+    entropy: np.ndarray
+    maps: np.ndarray | None
+    mean_map: np.ndarray | None
+
+
+def resolution(
+    model: Model,
+    images: Images,
+    sizes: Sequence[int | Size],
+    labels: "str | Path | None" = None,
+    *,
+    limit: int | None = None,
+    seed: int = 0,
+    progress: OnSize | None = None,
+) -> "xarray.Dataset":
+    """Run the same images at several input sizes; position embeddings are interpolated by the model's own rule.
+
+    Parameters
+    ----------
+    images, labels: as for `analyze`.
+    sizes: pixels, squares or (height, width); multiples of the patch.
+    limit: a seeded sample of at most so many images.
+
+    Returns
+    -------
+    Dataset over (size, image, layer, head). By (size, image): `prediction`, `probability` of the target (the label; the
+    top class at the model's own size where there is none), `correct` (NaN without a label). By (size, image, layer,
+    head): `distance` in pixels of that input (divide by the coordinate `diagonal` to compare sizes) and `entropy` in
+    nats (divide by the log of the coordinate `tokens`). `mean_map_HxW` (layer, head, row, col), the CLS -> patch rows,
+    mean over images; `map_HxW` (shown, layer, head, row, col) those of the first 24 images by themselves.
+    Coordinates by size: height, width, rows, cols, tokens, diagonal, interpolated. Sizes are ordered by area.
+
+    Raises
+    ------
+    InvalidArgument: a size that does not fit the patches.
+    UnsupportedModel: a model that cannot change its input size.
+    BadInput: images or labels that do not fit.
+    """
+    wanted = check_sizes(model, [(size, size) if isinstance(size, int) else (size[0], size[1]) for size in sizes])
+    listing = list_images(images, labels, ClassNames(model.n_classes, model.classes)).sample(limit, seed)
+    keep_freed_memory()
+    own = (model.input_size[1], model.input_size[2])
+    own_first = model.n_classes is not None and min(listing.labels) < 0  # its answers stand in for the labels
+    runs = [own, *(size for size in wanted if size != own)] if own_first else wanted
+    targets: dict[int, int] = {}
+    found: dict[Size, _AtSize] = {}
+    facts: dict[Size, dict[str, Any]] = {}
+    rows: list[int] = []
+    follows = True
+    for place, size in enumerate(runs):
+        sized = at_size(model, size)
+        tokens = sized.tokens
+        facts[size] = {
+            "height": size[0],
+            "width": size[1],
+            "rows": tokens.rows,
+            "cols": tokens.cols,
+            "tokens": tokens.n_tokens,
+            "diagonal": image_diagonal(tokens),
+            "interpolated": interpolated(model, sized),
+        }
+
+        def told(done: int, before: int = place) -> None:
+            if progress is not None:
+                progress(before * len(listing) + done, len(runs) * len(listing))
+
+        rows, first, found[size] = _all_images(sized, listing, targets, told)
+        follows = follows and fits_any_size(model, sized, first.image)
+    target = np.array([targets.get(row, -1) for row in rows], dtype=np.int64)
+    return _dataset(model, listing, rows, target, wanted, found, facts, PREPROCESSING[follows])
+
+
+def _all_images(
+    sized: Model, listing: "Listing", targets: dict[int, int], told: Callable[[int], object]
+) -> "tuple[list[int], Listed, _AtSize]":
+    """Rows that could be read, the first of them, and what they all did; targets that are not known yet are set."""
+    looks: list[Look] = []
+    answers: list[tuple[np.ndarray, np.ndarray]] = []
+    rows: list[int] = []
+    first = None
+    total: np.ndarray | None = None
+    shown: list[np.ndarray] = []
+    for batch in in_batches(pictures(listing, sized.input_size[0]), images_at_once(sized)):
+        first = first or batch[0]
+        seen = look(sized, torch.stack([pixels_at(sized, item.image) for item in batch]))
+        if seen.cls_rows is not None:
+            part = seen.cls_rows.astype(np.float64).sum(0)
+            total = part if total is None else total + part
+            if len(rows) < SHOWN:
+                shown.append(seen.cls_rows[: SHOWN - len(rows)])
+        rows += [item.row for item in batch]
+        answers.append(_answers(seen, batch, targets))
+        looks.append(Look(None, seen.distance, seen.entropy, None))
+        told(rows[-1] + 1)
+    assert first is not None  # noqa: S101 - pictures() raises where there is none
+    result = _AtSize(
+        top=np.concatenate([top for top, _ in answers]),
+        probability=np.concatenate([probability for _, probability in answers]),
+        distance=np.concatenate([part.distance for part in looks]),
+        entropy=np.concatenate([part.entropy for part in looks]),
+        maps=np.concatenate(shown) if shown else None,
+        mean_map=None if total is None else (total / len(rows)).astype(np.float32),
+    )
+    return rows, first, result
+
+
+def _answers(seen: Look, batch: "Sequence[Listed]", targets: dict[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """Predicted classes, and probability of the target: the label, else what the model said first."""
+    if seen.logits is None:
+        return np.full(len(batch), -1, np.int64), np.full(len(batch), np.nan, np.float32)
+    top = seen.logits.argmax(-1)
+    chosen = [
+        targets.setdefault(item.row, item.label if item.label >= 0 else int(own))
+        for item, own in zip(batch, top, strict=True)
+    ]
+    probabilities = np.exp(seen.logits - seen.logits.max(-1, keepdims=True))
+    probabilities /= probabilities.sum(-1, keepdims=True)
+    return top, probabilities[np.arange(len(batch)), chosen].astype(np.float32)
+
+
+def _dataset(
+    model: Model,
+    listing: "Listing",
+    rows: Sequence[int],
+    target: np.ndarray,
+    sizes: Sequence[Size],
+    found: dict[Size, _AtSize],
+    facts: dict[Size, dict[str, Any]],
+    preprocessing: str,
+) -> "xarray.Dataset":
+    import xarray
+
+    label = np.array([listing.labels[row] for row in rows], dtype=np.int64)
+    heads, answers = ("size", "image", "layer", "head"), ("size", "image")
+    top = np.stack([found[size].top for size in sizes])
+    known = (label >= 0) & (top >= 0)
+    variables: dict[str, Any] = {
+        "prediction": (answers, top),
+        "probability": (answers, np.stack([found[size].probability for size in sizes]), {"units": "probability"}),
+        "correct": (answers, np.where(known, top == label, np.float32("nan")).astype(np.float32), {"units": "0 or 1"}),
+        "distance": (heads, np.stack([found[size].distance for size in sizes]), {"units": "pixels"}),
+        "entropy": (heads, np.stack([found[size].entropy for size in sizes]), {"units": "nats"}),
+    }
+    for size in sizes:
+        name, of = "{}x{}".format(*size), found[size]
+        dims = ("layer", "head", f"row_{name}", f"col_{name}")
+        if of.maps is not None and of.mean_map is not None:
+            shape = (*of.mean_map.shape[:2], facts[size]["rows"], facts[size]["cols"])
+            variables[f"mean_map_{name}"] = (dims, of.mean_map.reshape(shape), {"units": "share of attention"})
+            maps = of.maps.reshape(len(of.maps), *shape)
+            variables[f"map_{name}"] = (("shown", *dims), maps, {"units": "share of attention"})
+    coordinates: dict[str, Any] = {
+        key: ("size", np.array([facts[size][key] for size in sizes])) for key in facts[sizes[0]]
+    }
+    coordinates["image"] = [listing.paths[row] for row in rows]
+    coordinates |= {"label": ("image", label), "target": ("image", target)}
+    return xarray.Dataset(
+        variables,
+        coords=coordinates,
+        attrs={
+            "model": model.id,
+            "weights_sha256": model.weights_sha256,
+            "own_size": "{}x{}".format(*model.input_size[1:]),
+            "preprocessing": preprocessing,
+            "root": str(listing.root),
+            "unreadable": len(listing) - len(rows),
+        },
+    )

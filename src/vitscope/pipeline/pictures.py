@@ -1,0 +1,58 @@
+"""The readable pictures among listed files, one after the other, the next one decoded meanwhile.
+
+Knows nothing about: what is computed from them.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from PIL import Image
+
+from vitscope.errors import BadInput, ImageUnreadable
+from vitscope.models.images import decode_picture, read_bytes
+from vitscope.pipeline.listing import Listing
+from vitscope.pipeline.loading import ahead
+
+
+class Listed(NamedTuple):
+    """A picture, its row in the listing and its label (-1 = none)."""
+
+    row: int
+    label: int
+    image: Image.Image
+
+
+def pictures(listing: Listing, channels: int) -> Iterator[Listed]:
+    """Decode the listed files in their order; those that cannot be read are left out.
+
+    Raises
+    ------
+    BadInput: none can be read.
+    """
+    found = False
+    for row, image in ahead(range(len(listing)), lambda row: _read(listing.root / listing.paths[row], channels)):
+        if image is not None:
+            found = True
+            yield Listed(row, listing.labels[row], image)
+    if not found:
+        raise BadInput(f"cannot use these images: none of the {len(listing)} can be read", "Check the files.")
+
+
+def in_batches(items: Iterator[Listed], size: int) -> Iterator[Sequence[Listed]]:
+    """Lists of `size` pictures, the last one of what is left."""
+    batch: list[Listed] = []
+    for item in items:
+        batch.append(item)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _read(path: Path, channels: int) -> Image.Image | None:
+    try:
+        return decode_picture(read_bytes(path), channels=channels).image
+    except ImageUnreadable:
+        return None
