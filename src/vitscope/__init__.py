@@ -10,7 +10,17 @@ from vitscope._version import __version__
 
 if TYPE_CHECKING:
     from vitscope import measures
-    from vitscope.engine import attention, attention_gradients, head_importance, interactions, prune, shapley
+    from vitscope.engine import (
+        attention,
+        attention_gradients,
+        greedy_order,
+        head_importance,
+        interactions,
+        prune,
+        pruning_curve,
+        shapley,
+        what_if,
+    )
     from vitscope.models import Model, load_model, wrap
     from vitscope.models.smaller import without_heads
     from vitscope.pipeline import analyze, judge, resolution
@@ -24,6 +34,7 @@ _HOMES = {
     "analyze": "vitscope.pipeline",
     "attention": "vitscope.engine",
     "attention_gradients": "vitscope.engine",
+    "greedy_order": "vitscope.engine",
     "head_importance": "vitscope.engine",
     "interactions": "vitscope.engine",
     "judge": "vitscope.pipeline",
@@ -31,8 +42,10 @@ _HOMES = {
     "measures": "vitscope",
     "open_run": "vitscope.store",
     "prune": "vitscope.engine",
+    "pruning_curve": "vitscope.engine",
     "resolution": "vitscope.pipeline",
     "shapley": "vitscope.engine",
+    "what_if": "vitscope.engine",
     "without_heads": "vitscope.models.smaller",
     "wrap": "vitscope.models",
 }
@@ -45,6 +58,7 @@ __all__ = [
     "analyze",
     "attention",
     "attention_gradients",
+    "greedy_order",
     "head_importance",
     "interactions",
     "judge",
@@ -53,7 +67,9 @@ __all__ = [
     "open_run",
     "prune",
     "resolution",
+    "pruning_curve",
     "shapley",
+    "what_if",
     "without_heads",
     "wrap",
 ]

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import numpy as np
 from starlette.testclient import TestClient
+from tests.server.fake_lab import FakeLab
 
 from vitscope.errors import ImageUnreadable, InvalidArgument
 from vitscope.server import create_app
@@ -34,6 +35,7 @@ class FakeLive:
         self.shape = (run.manifest.model.n_layers, run.manifest.model.n_heads[0], tokens, tokens)
         self.next = run.manifest.n_images
         self.asked: list[int] = []
+        self.lab = FakeLab(run)
 
     def of(self, image_row):
         """The answer for an image, not remembered as asked."""

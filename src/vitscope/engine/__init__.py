@@ -1,42 +1,72 @@
 """What we do to a model: run it, look at its attention, prune heads, sweep over all of them."""
 
+from vitscope.engine.curve import (
+    SetAnswers,
+    answers_of_sets,
+    check_order,
+    check_sizes,
+    greedy_order,
+    greedy_steps,
+    places_of_sets,
+    pruning_curve,
+    random_orders,
+)
 from vitscope.engine.deviation import Comparison, MeanAttention, compare_with_mean, mean_common_attention
 from vitscope.engine.explaining import MAPS, explain
 from vitscope.engine.forward import attention, features_and_logits
 from vitscope.engine.gradients import attention_gradients
 from vitscope.engine.importance import head_importance, targets
 from vitscope.engine.prune import check_fill, prune
+from vitscope.engine.receipt import Receipt, mask_receipt
 from vitscope.engine.reduce import Reduction, reduce_attention
 from vitscope.engine.references import MeanReferences, PairedReferences, References, derangement, mean_references
-from vitscope.engine.schedule import fixed_arithmetic, plan_micro_batch
+from vitscope.engine.schedule import fixed_arithmetic, keep_freed_memory, plan_micro_batch
 from vitscope.engine.sweep import sweep
 from vitscope.engine.together import interactions, set_effects, shapley
+from vitscope.engine.what_if import Answer, compare, effects, require_heads, what_if
 
 __all__ = [
     "MAPS",
+    "Answer",
     "Comparison",
     "MeanAttention",
     "MeanReferences",
     "PairedReferences",
+    "Receipt",
     "Reduction",
     "References",
+    "SetAnswers",
+    "answers_of_sets",
     "attention",
     "attention_gradients",
     "check_fill",
+    "check_order",
+    "check_sizes",
+    "compare",
     "compare_with_mean",
     "derangement",
     "explain",
+    "effects",
     "features_and_logits",
     "fixed_arithmetic",
+    "greedy_order",
+    "greedy_steps",
     "head_importance",
     "interactions",
+    "keep_freed_memory",
+    "mask_receipt",
     "mean_common_attention",
     "mean_references",
+    "places_of_sets",
     "plan_micro_batch",
     "prune",
+    "pruning_curve",
+    "random_orders",
     "reduce_attention",
+    "require_heads",
     "set_effects",
     "shapley",
     "sweep",
     "targets",
+    "what_if",
 ]

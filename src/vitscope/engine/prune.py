@@ -1,6 +1,6 @@
 """Prune any set of heads at once, whole or by region, and read the logits."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import torch
 from jaxtyping import Float
@@ -8,11 +8,11 @@ from torch import Tensor
 
 from vitscope.engine.forward import BATCH, check_layer
 from vitscope.engine.references import EVERY_TOKEN, References, make_references
-from vitscope.engine.regions import change_of_z, pruned_columns, split_columns, token_groups
+from vitscope.engine.regions import Parts, change_of_z, pruned_columns, split_columns, token_groups
 from vitscope.errors import InvalidArgument
 from vitscope.models import Evaluation, Model
 from vitscope.models.block import Block, attend_rows, attention_weights, finish
-from vitscope.tokens import FILLS, HEAD, Fill, canonical_mode
+from vitscope.tokens import FILLS, HEAD, Fill, TokenLayout, canonical_mode
 
 
 def prune(
@@ -89,11 +89,25 @@ def _pruned_features(
     images: slice,
 ) -> Float[Tensor, "image feature"]:
     replacements = None if references is None else references.by_layer(model, images)
-    x = model.embed(model.place(pixels))
-    for layer, block in enumerate(model.blocks):
+    return features_from(model, 0, model.embed(model.place(pixels)), heads, fill, replacements)
+
+
+def features_from(
+    model: Model,
+    first: int,
+    x: Float[Tensor, "image token width"],
+    heads: Mapping[tuple[int, int], str],
+    fill: Fill,
+    replacements: Iterator[Float[Tensor, "#image head token channel"]] | None,
+) -> Float[Tensor, "image feature"]:
+    """What the classifier reads, from the tokens that enter layer `first`, with the heads of it and later ones pruned.
+
+    `replacements` gives the z that replaces a whole head, from layer `first` on.
+    """
+    for layer in range(first, model.n_layers):
         here = {head: mode for (at, head), mode in heads.items() if at == layer}
         replacement = None if replacements is None else next(replacements)
-        x = _pruned_block(model, block, x, here, fill, replacement) if here else block(x)
+        x = _pruned_block(model, model.blocks[layer], x, here, fill, replacement) if here else model.blocks[layer](x)
     return model.pool(x[:, model.architecture.reads])
 
 
@@ -105,12 +119,24 @@ def _pruned_block(
     parts = None
     if any(mode != HEAD for mode in heads.values()):
         parts = split_columns(attention_weights(projections), projections.v, model.tokens)
+    return finish(block, x, pruned_z(model.tokens, z, parts, heads, fill, replacement))
+
+
+def pruned_z(
+    tokens: TokenLayout,
+    z: Float[Tensor, "image head token channel"],
+    parts: Parts | None,
+    heads: Mapping[int, str],
+    fill: Fill,
+    replacement: Float[Tensor, "#image head token channel"] | None,
+) -> Float[Tensor, "image head token channel"]:
+    """The heads' outputs of one layer with some of them pruned, {head: mode}; `parts` where a mode is partial."""
     pruned = z.clone()
     for head, mode in heads.items():
         if mode == HEAD:
             pruned[:, head] = 0 if replacement is None else replacement[:, head]
             continue
-        for group, columns in pruned_columns(mode, model.tokens).items():
-            rows = token_groups(model.tokens)[group]
+        for group, columns in pruned_columns(mode, tokens).items():
+            rows = token_groups(tokens)[group]
             pruned[:, head, rows] += change_of_z(z, parts, rows, columns, fill)[:, head]
-    return finish(block, x, pruned)
+    return pruned

@@ -179,7 +179,7 @@ def set_effects(
         for start in range(0, len(pixels), BATCH):
             images = slice(start, min(start + BATCH, len(pixels)))
             x = model.embed(model.place(pixels[images]))
-            outputs = dict(_walk(model, 0, x, [frozenset(), *sets]))
+            outputs = dict(outputs_of_sets(model, 0, x, [frozenset(), *sets]))
             intact = outputs[frozenset()]
             given = None if labels is None else list(labels)[images]
             target, _ = targets(model, model.logits(intact), given, len(x))
@@ -189,8 +189,11 @@ def set_effects(
     return results
 
 
-def _walk(model: Model, layer: int, x: Tensor, sets: Sequence[Set]) -> Iterator[tuple[Set, Tensor]]:
-    """What the classifier reads after pruning each set, from the tokens that enter a layer."""
+def outputs_of_sets(model: Model, layer: int, x: Tensor, sets: Sequence[Set]) -> Iterator[tuple[Set, Tensor]]:
+    """What the classifier reads after pruning each set, from the tokens that enter a layer; use inside `Evaluation`.
+
+    The order is that of the shared layers, not that of `sets`.
+    """
     if layer == model.n_layers:
         features = model.pool(x[:, model.architecture.reads])
         yield from ((heads, features) for heads in sets)
@@ -208,7 +211,7 @@ def _walk(model: Model, layer: int, x: Tensor, sets: Sequence[Set]) -> Iterator[
             left = z.clone()
             left[:, list(pruned)] = 0
             after = finish(block, x, left)
-        yield from _walk(model, layer + 1, after, members)
+        yield from outputs_of_sets(model, layer + 1, after, members)
 
 
 def _comparison(model: Model, metric: str, intact: Tensor, target: Tensor) -> Callable[[Tensor], Tensor]:

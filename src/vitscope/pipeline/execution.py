@@ -7,31 +7,28 @@ the mean matrices, with the patterns' sample; the fit of the patterns.
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch.nn.attention import sdpa_kernel
 
-from vitscope.engine import References, attention, fixed_arithmetic, mean_references
-from vitscope.errors import BadInput, InvalidArgument
+from vitscope.engine import References, attention, fixed_arithmetic
+from vitscope.errors import BadInput
 from vitscope.models import Model
 from vitscope.pipeline import patterns
 from vitscope.pipeline.backends import backends
-from vitscope.pipeline.computing import head_unit, paired, partial_effects, slices
+from vitscope.pipeline.computing import head_unit, paired, partial_effects
 from vitscope.pipeline.listing import Images
 from vitscope.pipeline.loading import Batch, ImageSource, ahead
 from vitscope.pipeline.planning import plan
+from vitscope.pipeline.reference_images import mean_of_run
 from vitscope.pipeline.request import Request
 from vitscope.store import Manifest, Run, RunWriter
 from vitscope.store.commits import Group, Unit
 
 if TYPE_CHECKING:
     import pandas as pd
-
-MEAN_REFERENCES: Final = 64
-"""Images that the fill `mean` averages over, at most."""
-_REFERENCE_BATCH: Final = 16
 
 
 @dataclass(frozen=True)
@@ -150,16 +147,7 @@ class _Execution:
         """Of the fill `mean`: the average over a seeded sample of the images; of the others: none."""
         if self.manifest.options.fill != "mean":
             return lambda part: None
-        order = np.random.default_rng([self.manifest.options.seed, 3]).permutation(self.manifest.n_images)
-        rows = [int(row) for row in order[:MEAN_REFERENCES]]
-        parts = (self.source.batch(rows[part]) for part in slices(len(rows), _REFERENCE_BATCH))
-        try:
-            made = mean_references(self.model, (batch.pixels for batch in parts if batch.rows))
-        except InvalidArgument as error:
-            raise BadInput(
-                f"cannot fill with the mean: none of the {len(rows)} images it is taken over can be read",
-                "Use fill zero, or give more images.",
-            ) from error
+        made = mean_of_run(self.manifest, self.source, self.model)
         return lambda part: made
 
     def _featured(self) -> None:

@@ -23,6 +23,7 @@ from vitscope.measures.maps import Fusion
 from vitscope.models import Model, load_model
 from vitscope.models.images import decode_picture
 from vitscope.pipeline.computing import encoded
+from vitscope.pipeline.lab import Lab
 from vitscope.pipeline.live_maps import Kind, LiveMaps, Rolling
 from vitscope.pipeline.live_sizes import LiveSizes, SizeLook
 from vitscope.pipeline.loading import ImageSource
@@ -72,6 +73,7 @@ class LiveModel:
         self._lock = threading.Lock()
         self._maps = LiveMaps(model, self._pixels)
         self._sizes = LiveSizes(model, self._picture)
+        self.lab = Lab(run, model, self._source, self._pixels)
 
     def matrices(self, image_row: int, /) -> Float16[np.ndarray, "layer head query key"]:
         """Whole attention of an image: a row of the run, or the number that a dropped one was given.

@@ -19,6 +19,7 @@ from vitscope.errors import InvalidArgument
 from vitscope.server import assets, failures
 from vitscope.server.class_map_routes import router as class_map_router
 from vitscope.server.image_routes import router as image_router
+from vitscope.server.lab_routes import router as lab_router
 from vitscope.server.live import Live
 from vitscope.server.pattern_routes import router as pattern_router
 from vitscope.server.resolution_routes import router as resolution_router
@@ -30,6 +31,8 @@ from vitscope.store import open_run
 HOST: Final = "127.0.0.1"
 DEFAULT_PORT: Final = 8765
 _PORTS_TRIED: Final = 50
+_PATIENCE: Final = 2
+"""Seconds that answers under way have when the server stops: a job of the Lab may need minutes more."""
 
 
 def api() -> FastAPI:
@@ -41,6 +44,7 @@ def api() -> FastAPI:
     app.include_router(pattern_router)
     app.include_router(class_map_router)
     app.include_router(resolution_router)
+    app.include_router(lab_router)
     return app
 
 
@@ -105,4 +109,6 @@ def serve(
             on_ready(address)
         if open_browser:  # the socket listens already: a request that comes early waits, it is not refused
             threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
-        uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False)).run(sockets=[bound])
+        uvicorn.Server(
+            uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=_PATIENCE)
+        ).run(sockets=[bound])

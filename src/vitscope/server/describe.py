@@ -208,11 +208,11 @@ def image_table(run: Run, generation: int) -> ImageTable:
         done=[bool(value) for value in frame["done"]],
         problem=[None if _missing(value) else str(value) for value in frame["problem"]],
         note=[None if _missing(value) else str(value) for value in frame["note"]],
-        class_names=_class_names(run, labels, predictions, frame["class_name"].tolist()),
+        class_names=class_names(run, labels, predictions, frame["class_name"].tolist()),
     )
 
 
-def _class_names(run: Run, labels: list[int], predictions: list[int], given: list[Any]) -> dict[str, str]:
+def class_names(run: Run, labels: list[int], predictions: list[int], given: list[Any]) -> dict[str, str]:
     """The user's names for the labels first, the model's own for the rest, a number where neither knows."""
     own = run.manifest.model.classes or ()
     numbers = {number for number in {*labels, *predictions} if number >= 0}  # -1 = none
@@ -224,7 +224,7 @@ def _class_names(run: Run, labels: list[int], predictions: list[int], given: lis
 def dropped_image(run: Run, dropped: Dropped) -> DroppedImage:
     """A dropped image; its classes by the names that the run's images have."""
     frame = run.images
-    names = _class_names(
+    names = class_names(
         run, frame["label"].tolist(), [number for number, _ in dropped.top], frame["class_name"].tolist()
     )
     top = [

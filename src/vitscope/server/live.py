@@ -8,6 +8,8 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from vitscope.server.live_lab import Lab
+
 
 class Dropped(Protocol):
     """An image that is in no run, as the model sees it. Its pixels stay with the live model."""
@@ -142,4 +144,9 @@ class Live(Protocol):
 
         Raises ImageUnreadable with the reason.
         """
+        ...
+
+    @property
+    def lab(self) -> Lab:
+        """Prunes heads of the model on images of the run, or dropped ones."""
         ...

@@ -6,14 +6,15 @@ Knows nothing about: HTTP.
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from threading import Lock
 from typing import Any, Final, TypeVar
 
 from vitscope.server.drops import Drops
+from vitscope.server.jobs import JobRoom
 from vitscope.server.kept import Kept
 from vitscope.server.live import Live
 from vitscope.server.pace import Pace
 from vitscope.server.thumbs import Thumbs
+from vitscope.server.turns import Turns
 from vitscope.store import Run
 
 T = TypeVar("T")
@@ -22,19 +23,21 @@ _LAYOUTS: Final = 8
 
 @dataclass
 class Served:
-    """A run behind the API. `live` answers attention queries that are not stored, one at a time."""
+    """A run behind the API. `live` answers what is not stored, one question or step of a job at a time."""
 
     run: Run
     live: Live | None = None
     pace: Pace = field(default_factory=Pace)
-    live_lock: Lock = field(default_factory=Lock)
+    live_lock: Turns = field(default_factory=Turns)
     drops: Drops = field(default_factory=Drops)
     layouts: Kept[Any] = field(default_factory=lambda: Kept(_LAYOUTS))
     thumbs: Thumbs = field(init=False)
+    jobs: JobRoom = field(init=False)
     _kept: dict[str, Kept[Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.thumbs = Thumbs(self.run)
+        self.jobs = JobRoom(self.live_lock)
 
     @property
     def live_command(self) -> str:
