@@ -100,7 +100,8 @@ def test_the_greedy_order_takes_the_least_step_each_time(kind):
     expected: list = []
     for _ in range(3):
         moved = {
-            head: (brute_force(model, [*expected, head], 9, LABELS)[2 if model.n_classes else 3]).mean() for head in left
+            head: (brute_force(model, [*expected, head], 9, LABELS)[2 if model.n_classes else 3]).mean()
+            for head in left
         }
         best = min(left, key=moved.__getitem__)
         expected.append(best)

@@ -15,7 +15,10 @@ from vitscope.models import Evaluation
 HEADS = {(1, 1): "head", (1, 2): "cp+pc", (2, 0): "cc+pp"}
 LABELS = [3, -1, 5]
 PIXELS = zoo.pixels(3)
-MODES = {"CLIP-like pre-norm, average pooling": HEADS, "SigLIP-like, no CLS, no classifier": {(1, 0): "pp", (2, 2): "head"}}
+MODES = {
+    "CLIP-like pre-norm, average pooling": HEADS,
+    "SigLIP-like, no CLS, no classifier": {(1, 0): "pp", (2, 2): "head"},
+}
 
 
 @pytest.mark.parametrize("kind", ["plain", "registers, LayerScale, q/k norm", "distilled", "EVA-02", *MODES])

@@ -27,9 +27,7 @@ def analysed(tmp_path_factory) -> tuple[Run, Model, torch.Tensor]:
     (photos / "broken.png").write_bytes(b"not a picture")
     model = tiny_model()
     run = vitscope.analyze(model, photos, folder / "run", patterns=0)
-    pixels = [
-        to_pixels(decode_picture(read_bytes(photos / f"{i:03d}.png"), channels=3).image) for i in range(N)
-    ]
+    pixels = [to_pixels(decode_picture(read_bytes(photos / f"{i:03d}.png"), channels=3).image) for i in range(N)]
     return run, model, torch.stack(pixels)
 
 
@@ -66,7 +64,9 @@ def test_a_scope_is_that_of_prune_in_small_steps(lab, analysed, monkeypatch):
     assert np.concatenate([part.prediction for part in parts]).tolist() == after.argmax(-1).tolist()
     targets = run.images["target"].to_numpy()[there]
     at = np.arange(len(there))
-    assert_close(np.concatenate([part.prob_drop for part in parts]), before[at, targets] - after[at, targets], atol=1e-6)
+    assert_close(
+        np.concatenate([part.prob_drop for part in parts]), before[at, targets] - after[at, targets], atol=1e-6
+    )
     jsd = [hooked.jensen_shannon(*pair) for pair in zip(before, after, strict=True)]
     assert_close(np.concatenate([part.jsd for part in parts]), jsd, rtol=1e-3, atol=1e-9)
 

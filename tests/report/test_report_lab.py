@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 import pytest
-from synthetic_run import synthetic_run
 
+from synthetic_run import synthetic_run
 from vitscope.report.lab import CurveCount, ScopeCount
 from vitscope.report.paired import paired
 
@@ -36,8 +36,12 @@ def test_flips_both_ways_and_the_interval(run):
     assert found.n == count.seen == len(rows)
     assert found.accuracy == paired(before == label, after == label)
     known = label >= 0
-    assert list(found.lost) == [r for r, k, a, b, y in zip(rows, known, after, before, label, strict=True) if k and b == y != a]
-    assert list(found.won) == [r for r, k, a, b, y in zip(rows, known, after, before, label, strict=True) if k and a == y != b]
+    assert list(found.lost) == [
+        r for r, k, a, b, y in zip(rows, known, after, before, label, strict=True) if k and b == y != a
+    ]
+    assert list(found.won) == [
+        r for r, k, a, b, y in zip(rows, known, after, before, label, strict=True) if k and a == y != b
+    ]
     changed = {row for row, a, b in zip(rows, after, before, strict=True) if a != b}
     assert changed == {*found.lost, *found.won, *found.moved}
     assert found.means == {"jsd": 0.5, "out_cos": 0.5, "prob_drop": 0.5}

@@ -1,6 +1,7 @@
 """The Lab's routes: one image, jobs as streams that can be ended, and runs that are kept."""
 
 import json
+import shutil
 import threading
 import time
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from vitscope.errors import NotAvailable
 from vitscope.server import create_app, listen
 from vitscope.server.jobs import Busy, JobRoom
 from vitscope.server.turns import Turns
+from vitscope.store import open_run
 
 HEADS = [{"layer": 0, "head": 1}, {"layer": 1, "head": 0, "mode": "cp+pc"}]
 SCOPE = {"heads": HEADS, "fill": "zero", "name": "", "scope": "wrong"}
@@ -22,10 +24,15 @@ CURVE = {"orders": [{"name": "least jsd first", "heads": [{"layer": 1, "head": 1
          "sizes": [1, 2], "random": 3, "images": 5}  # fmt: skip
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    return synthetic_run(tmp_path_factory.mktemp("lab") / "run").path
+
+
 @pytest.fixture
-def run(tmp_path):
+def run(made, tmp_path):
     """One of each test's own: the Lab writes into it."""
-    return synthetic_run(tmp_path / "run")
+    return open_run(shutil.copytree(made, tmp_path / "run"))
 
 
 @pytest.fixture
@@ -46,7 +53,7 @@ def serving(run, live):
     thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]})
     thread.start()
     try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{bound.getsockname()[1]}/api/lab", timeout=10) as client:
+        with httpx.Client(base_url=f"http://127.0.0.1:{bound.getsockname()[1]}/api", timeout=10) as client:
             yield client
     finally:
         server.should_exit = True
@@ -175,7 +182,7 @@ class TestScope:
 class TestJobs:
     def test_partial_results_come_while_it_goes_on(self, run, live):
         live.lab.seconds, live.lab.size = 0.15, 1
-        with serving(run, live) as client, client.stream("POST", "/scope", json=SCOPE) as stream:
+        with serving(run, live) as client, client.stream("POST", "/lab/scope", json=SCOPE) as stream:
             start, told = time.monotonic(), []
             for line in stream.iter_lines():
                 message = json.loads(line)
@@ -189,13 +196,13 @@ class TestJobs:
     def test_it_is_ended_at_once(self, run, live, how):
         live.lab.seconds, live.lab.size = 0.1, 1
         with serving(run, live) as client:
-            with client.stream("POST", "/scope", json=SCOPE) as stream:
+            with client.stream("POST", "/lab/scope", json=SCOPE) as stream:
                 lines = stream.iter_lines()
                 job = json.loads(next(lines))["job"]
                 next(lines)
                 start = time.monotonic()
                 if how == "delete":
-                    assert client.delete(f"/job/{job}").status_code == 204
+                    assert client.delete(f"/lab/job/{job}").status_code == 204
                     *_, last = (json.loads(line) for line in lines)
                     assert last["kind"] == "cancelled"
                     assert time.monotonic() - start < 0.3
@@ -205,31 +212,33 @@ class TestJobs:
             assert steps < 6
             time.sleep(0.25)
             assert live.lab.steps == steps
-            assert client.get("").json()["runs"] == [], "nothing is kept of it"
+            assert client.get("/lab").json()["runs"] == [], "nothing is kept of it"
             live.lab.seconds = 0.0
-            assert messages(client.post("/scope", json=SCOPE))[-1]["kind"] == "done"
+            assert messages(client.post("/lab/scope", json=SCOPE))[-1]["kind"] == "done"
 
     def test_one_at_a_time(self, run, live):
         live.lab.seconds, live.lab.size = 0.1, 1
-        with serving(run, live) as client, client.stream("POST", "/scope", json=SCOPE) as stream:
+        with serving(run, live) as client, client.stream("POST", "/lab/scope", json=SCOPE) as stream:
             lines = stream.iter_lines()
             job = json.loads(next(lines))["job"]
-            second = client.post("/curve", json=CURVE)
+            second = client.post("/lab/curve", json=CURVE)
             assert second.status_code == 409
             assert second.json()["code"] == "busy"
-            client.delete(f"/job/{job}")
+            client.delete(f"/lab/job/{job}")
             live.lab.seconds = 0.0
-            assert messages(client.post("/curve", json=CURVE))[-1]["kind"] == "done", "what is ended is in nobody's way"
+            assert messages(client.post("/lab/curve", json=CURVE))[-1]["kind"] == "done", (
+                "what is ended is in nobody's way"
+            )
 
     def test_one_image_goes_before_the_next_step(self, run, live):
         live.lab.seconds, live.lab.size = 0.2, 1
-        with serving(run, live) as client, client.stream("POST", "/scope", json=SCOPE) as stream:
+        with serving(run, live) as client, client.stream("POST", "/lab/scope", json=SCOPE) as stream:
             lines = stream.iter_lines()
             next(lines)
             next(lines)
             start = time.monotonic()
             for _ in range(3):
-                assert client.post("/image/0", json={"heads": HEADS}).status_code == 200
+                assert client.post("/lab/image/0", json={"heads": HEADS}).status_code == 200
             assert time.monotonic() - start < 3 * 0.2 + 0.3, "each waits for one step at most"
 
     def test_no_such_job(self, client):

@@ -92,7 +92,7 @@ def _pruned_block(
     if replacement is not None:
         put_in = replacement.expand_as(z)[:, chosen]
         return after, (nan, nan, float((pruned[:, chosen] - put_in).abs().max() / scale))
-    one_hot = torch.eye(tokens.n_tokens, dtype=weights.dtype, device=weights.device)[None, None]
+    one_hot = torch.eye(tokens.n_tokens, dtype=weights.dtype, device=weights.device).expand_as(weights)
     shares = split_columns(weights, one_hot, tokens) if partial else None
     left = pruned_z(tokens, weights, shares, heads, fill, None)
     masked = rest = 0.0

@@ -106,7 +106,7 @@ class CurveStep:
     rows: tuple[int, ...] = ()
     lines: tuple[tuple[str, tuple[tuple[int, int], ...]], ...] = ()
     places: tuple[tuple[int, int], ...] = ()
-    images: slice = slice(0, 0)
+    images: slice = field(default_factory=lambda: slice(0, 0))
     prediction: Int[np.ndarray, " image"] = field(default_factory=lambda: np.empty(0, np.int64))
     moved: Float64[np.ndarray, " image"] = field(default_factory=lambda: np.empty(0))
     intact: bool = False

@@ -209,8 +209,8 @@ class CurveCount:
     def band(self) -> Band:
         """The random ones."""
         after, moved = self._after[self._given :], self._moved[self._given :]
-        common = (after > -2).all(0)  # [size, image]
-        known = common & (self._label >= 0) & (self._intact >= 0)
+        common = np.asarray((after > -2).all(0))  # [size, image]
+        known = common & np.asarray((self._label >= 0) & (self._intact >= 0))
         right = [(after[:, size] == self._label)[:, known[size]] for size in self._sizes]
         there = [moved[:, size][:, common[size]] for size in self._sizes]
         return Band(

@@ -4,6 +4,7 @@ Knows nothing about: HTTP, models.
 """
 
 import math
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
@@ -30,7 +31,7 @@ from vitscope.server.lab_wire import (
     ScopeResult,
 )
 from vitscope.server.live_lab import OneImage
-from vitscope.store import Run
+from vitscope.store import Manifest, Run
 from vitscope.store.lab import LabRuns
 
 TOP = 5
@@ -166,6 +167,15 @@ def kept_entries(runs: LabRuns) -> tuple[list[LabEntry], list[str]]:
 def entry(run: LabRun) -> LabEntry:
     """A run as the list shows it."""
     return LabEntry(**{name: getattr(run, name) for name in LabEntry.model_fields})
+
+
+def prune_command(manifest: Manifest) -> str:
+    """`vitscope prune MODEL IMAGES ...` as this run was made, without --heads and --save."""
+    model, source = manifest.model, manifest.source
+    words = ["vitscope", "prune", model.id, source.images]
+    words += ["--labels", source.labels] if source.labels else []
+    words += ["--weights", model.weights] if model.weights else []
+    return shlex.join(words)
 
 
 def known(value: float) -> float | None:

@@ -4,7 +4,7 @@ Knows nothing about: models. A model that is loaded comes in as `Live`.
 """
 
 import time
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from anyio import from_thread
 from fastapi import APIRouter, Path, Request, Response
@@ -34,6 +34,15 @@ from vitscope.store.lab import LabRuns
 Kept = Annotated[str, Path(pattern=r"^[0-9a-f]{12}$", description="Id of a run of the Lab.")]
 
 router = APIRouter(prefix="/api/lab", responses=FAILURES)
+
+
+STREAM: Final[dict[int | str, dict[str, Any]]] = {
+    200: {
+        "model": LabMessage,
+        "description": "A message a line.",
+        "content": {"application/x-ndjson": {"schema": {"$ref": "#/components/schemas/LabMessage"}}},
+    }
+}
 
 
 class Lines(StreamingResponse):
@@ -80,7 +89,7 @@ def image(served: TheRun, request: Request, image: ImageRow, question: WhatIf, r
     return describe_lab.image_what_if(served.run, image, found, time.perf_counter() - start)
 
 
-@router.post("/scope", response_class=Lines, response_model=LabMessage)
+@router.post("/scope", response_class=Response, responses=STREAM)
 async def scope(served: TheRun, question: ScopeQuestion) -> Response:
     """Heads pruned on many images: a stream of messages, of which the last says how it ended.
 
@@ -91,7 +100,7 @@ async def scope(served: TheRun, question: ScopeQuestion) -> Response:
     return Lines(served, task)
 
 
-@router.post("/curve", response_class=Lines, response_model=LabMessage)
+@router.post("/curve", response_class=Response, responses=STREAM)
 async def curve(served: TheRun, question: CurveQuestion) -> Response:
     """Ever more heads pruned along orders: a stream as that of `scope`."""
     lab = _lab(served)
@@ -134,7 +143,13 @@ def _info(served: Served) -> LabInfo:
     if served.live is not None:
         with served.live_lock:
             seconds = served.live.lab.seconds_per_image
-    return LabInfo(seconds_per_image=seconds, runs=entries, damaged=damaged)
+    return LabInfo(
+        seconds_per_image=seconds,
+        runs=entries,
+        damaged=damaged,
+        folder=str(served.run.path.resolve()),
+        prune_command=describe_lab.prune_command(served.run.manifest),
+    )
 
 
 def _runs(served: Served) -> LabRuns:

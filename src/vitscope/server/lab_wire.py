@@ -33,7 +33,7 @@ class HeadPlace(Wire):
 class PrunedHead(HeadPlace):
     """A head and which part of its matrix is pruned."""
 
-    mode: str = Field("head", max_length=20)
+    mode: str = Field(default="head", max_length=20)
 
 
 class WhatIf(Wire):
@@ -138,17 +138,17 @@ class CurveQuestion(Wire):
     rows: Rows = None
     scope: Scope = ""
     name: Name = ""
-    orders: list[NamedOrder] = Field([], max_length=8)
+    orders: list[NamedOrder] = Field(default=[], max_length=8)
     sizes: list[Annotated[int, Field(ge=0)]] = Field(
         max_length=MOST_HEADS + 1, description="How many heads are pruned; 0 is added."
     )
-    random: int = Field(10, ge=0, le=50, description="Random orders.")
-    images: int = Field(100, ge=1, le=MOST_CURVE_IMAGES, description="A seeded sample of the images is so large.")
-    greedy: int = Field(0, ge=0, le=MOST_HEADS, description="Heads of an order that is searched; 0 = none.")
+    random: int = Field(default=10, ge=0, le=50, description="Random orders.")
+    images: int = Field(default=100, ge=1, le=MOST_CURVE_IMAGES, description="A seeded sample of the images is so large.")
+    greedy: int = Field(default=0, ge=0, le=MOST_HEADS, description="Heads of an order that is searched; 0 = none.")
     search_images: int = Field(
         24, ge=1, le=MOST_CURVE_IMAGES, description="The search looks at so many, other images where there are enough."
     )
-    seed: int = Field(0, ge=0, lt=2**31)
+    seed: int = Field(default=0, ge=0, lt=2**31)
 
 
 class CurveLine(Wire):
@@ -225,6 +225,8 @@ class LabInfo(Wire):
     seconds_per_image: float | None = Field(description="Once through the model; null without it.")
     runs: list[LabEntry] = Field(description="The latest first.")
     damaged: list[str] = Field(description="Files of runs that cannot be read.")
+    folder: str = Field(description="The run's folder.")
+    prune_command: str = Field(description="What takes heads out of the model for good, but for --heads and --save.")
 
 
 class LabName(Wire):
@@ -239,10 +241,10 @@ class LabMessage(Wire):
     kind: Literal["started", "progress", "done", "failed", "cancelled"]
     job: str = Field(description="Name by which it is cancelled.")
     stage: Literal["reading", "searching", "pruning"] = "pruning"
-    share: float = Field(0.0, description="Of the stage that is done, 0 to 1.")
-    seconds_left: float | None = Field(None, description="Of the stage.")
+    share: float = Field(default=0.0, description="Of the stage that is done, 0 to 1.")
+    seconds_left: float | None = Field(default=None, description="Of the stage.")
     result: ScopeResult | None = None
     curve: CurveResult | None = None
-    saved: LabEntry | None = Field(None, description="The run that is kept, when done.")
-    unsaved: str = Field("", description="Why it could not be kept.")
+    saved: LabEntry | None = Field(default=None, description="The run that is kept, when done.")
+    unsaved: str = Field(default="", description="Why it could not be kept.")
     error: ErrorBody | None = None

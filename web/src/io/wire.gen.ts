@@ -127,6 +127,152 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/lab": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Info
+         * @description The runs that are kept, and how long an image takes.
+         */
+        get: operations["info_api_lab_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/lab/curve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Curve
+         * @description Ever more heads pruned along orders: a stream as that of `scope`.
+         */
+        post: operations["curve_api_lab_curve_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/lab/image/{image}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Image
+         * @description One image before and after, with the receipt of the mask; goes before the steps of jobs.
+         */
+        post: operations["image_api_lab_image__image__post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/lab/job/{job}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Cancel
+         * @description End a job at once.
+         */
+        delete: operations["cancel_api_lab_job__job__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/lab/runs/{lab}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Kept
+         * @description A run that is kept, whole.
+         */
+        get: operations["kept_api_lab_runs__lab__get"];
+        put?: never;
+        post?: never;
+        /**
+         * Forget
+         * @description Delete a run.
+         */
+        delete: operations["forget_api_lab_runs__lab__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/lab/runs/{lab}/name": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Rename
+         * @description Name a run.
+         */
+        put: operations["rename_api_lab_runs__lab__name_put"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/lab/scope": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Scope
+         * @description Heads pruned on many images: a stream of messages, of which the last says how it ended.
+         *
+         *     Who stops reading ends the job; so does `DELETE /api/lab/job/{job}`. One job at a time: 409 while another goes on.
+         */
+        post: operations["scope_api_lab_scope_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/layout/{source}/{method}": {
         parameters: {
             query?: never;
@@ -669,6 +815,50 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /**
+         * AccuracyChange
+         * @description Accuracy of the same labelled images before and after.
+         */
+        AccuracyChange: {
+            /** After */
+            after: number;
+            /** Before */
+            before: number;
+            /** High */
+            high: number;
+            /**
+             * Low
+             * @description 95 % interval of after - before, paired (Agresti and Min 2005).
+             */
+            low: number;
+            /** N */
+            n: number;
+            /**
+             * P
+             * @description Exact McNemar test, two-sided.
+             */
+            p: number;
+        };
+        /**
+         * AloneInfo
+         * @description The set's mean probability drop beside the sum of its heads' drops, each pruned alone (from the run).
+         */
+        AloneInfo: {
+            /**
+             * N
+             * @description Images that both are means over.
+             */
+            n: number;
+            /**
+             * Reason
+             * @description Why there is no sum; empty where there is.
+             */
+            reason: string;
+            /** Together */
+            together: number | null;
+            /** Total */
+            total: number | null;
+        };
+        /**
          * Capabilities
          * @description What this server can answer; the page disables the rest and says why.
          */
@@ -725,6 +915,20 @@ export interface components {
             tsneLimit: number;
         };
         /**
+         * ClassChange
+         * @description A class with its probability before and after.
+         */
+        ClassChange: {
+            /** After */
+            after: number;
+            /** Before */
+            before: number;
+            /** Name */
+            name: string;
+            /** Number */
+            number: number;
+        };
+        /**
          * ClassGuess
          * @description A class with its probability.
          */
@@ -746,6 +950,145 @@ export interface components {
              * @description 1 to 60 printable characters; null = the automatic name again.
              */
             name: string | null;
+        };
+        /**
+         * CurveBand
+         * @description The random orders together.
+         */
+        CurveBand: {
+            accuracy: components["schemas"]["Percentiles"];
+            /** Draws */
+            draws: number;
+            moved: components["schemas"]["Percentiles"];
+            /**
+             * N
+             * @description Images that all of them have answered, for each size.
+             */
+            n: number[];
+        };
+        /**
+         * CurveLine
+         * @description One order; a value for each size, null where the order is too short or nothing is known yet.
+         */
+        CurveLine: {
+            /** Accuracy */
+            accuracy: (number | null)[];
+            /** Heads */
+            heads: components["schemas"]["HeadPlace"][];
+            /** High */
+            high: (number | null)[];
+            /**
+             * Low
+             * @description 95 % interval of accuracy minus that of the intact model, paired.
+             */
+            low: (number | null)[];
+            /**
+             * Moved
+             * @description Mean jsd in bits, or out_cos without a classifier.
+             */
+            moved: (number | null)[];
+            /**
+             * N
+             * @description Images answered.
+             */
+            n: number[];
+            /** Name */
+            name: string;
+        };
+        /**
+         * CurveQuestion
+         * @description Ever more heads pruned, whole, fill zero: in given orders, in one found by search, and in random ones.
+         */
+        CurveQuestion: {
+            /**
+             * Greedy
+             * @description Heads of an order that is searched; 0 = none.
+             * @default 0
+             */
+            greedy: number;
+            /**
+             * Images
+             * @description A seeded sample of the images is so large.
+             * @default 100
+             */
+            images: number;
+            /**
+             * Name
+             * @description For the list of runs; empty = made from what is pruned.
+             * @default
+             */
+            name: string;
+            /**
+             * Orders
+             * @default []
+             */
+            orders: components["schemas"]["NamedOrder"][];
+            /**
+             * Random
+             * @description Random orders.
+             * @default 10
+             */
+            random: number;
+            /**
+             * Rows
+             * @description Row numbers of the images; null = all.
+             */
+            rows?: number[] | null;
+            /**
+             * Scope
+             * @description The images as the page's address says it; empty = all.
+             * @default
+             */
+            scope: string;
+            /**
+             * Searchimages
+             * @description The search looks at so many, other images where there are enough.
+             * @default 24
+             */
+            searchImages: number;
+            /**
+             * Seed
+             * @default 0
+             */
+            seed: number;
+            /**
+             * Sizes
+             * @description How many heads are pruned; 0 is added.
+             */
+            sizes: number[];
+        };
+        /**
+         * CurveResult
+         * @description Pruning curves so far.
+         */
+        CurveResult: {
+            band: components["schemas"]["CurveBand"];
+            /**
+             * Heldout
+             * @description The search looked at other images than the curves.
+             */
+            heldOut: boolean;
+            /** Labelled */
+            labelled: number;
+            /** Lines */
+            lines: components["schemas"]["CurveLine"][];
+            /**
+             * Movedby
+             * @enum {string}
+             */
+            movedBy: "jsd" | "out_cos";
+            /**
+             * N
+             * @description Images of the sample that could be read.
+             */
+            n: number;
+            /**
+             * Searched
+             * @description Images that the search looked at.
+             */
+            searched: number;
+            /** Sizes */
+            sizes: number[];
         };
         /**
          * Deviation
@@ -835,6 +1178,16 @@ export interface components {
             total: number;
         };
         /**
+         * HeadPlace
+         * @description A head; both numbers count from 0.
+         */
+        HeadPlace: {
+            /** Head */
+            head: number;
+            /** Layer */
+            layer: number;
+        };
+        /**
          * Headline
          * @description The run's first answer.
          */
@@ -898,6 +1251,267 @@ export interface components {
              * @description The class whose probability and logit the metrics follow; -1: none.
              */
             target: number[];
+        };
+        /**
+         * ImageWhatIf
+         * @description One image before and after.
+         */
+        ImageWhatIf: {
+            /**
+             * Classes
+             * @description The five most probable classes before, those after, and the label; most probable before first. Empty without a classifier.
+             */
+            classes: components["schemas"]["ClassChange"][];
+            /** Image */
+            image: number;
+            /**
+             * Jsd
+             * @description Bits, between before and after.
+             */
+            jsd: number | null;
+            /**
+             * Label
+             * @description -1: none.
+             */
+            label: number;
+            /**
+             * Outcos
+             * @description Cosine distance of what the classifier reads.
+             */
+            outCos: number | null;
+            /** Predictionafter */
+            predictionAfter: number;
+            /**
+             * Predictionbefore
+             * @description -1: no classifier.
+             */
+            predictionBefore: number;
+            receipt: components["schemas"]["MaskReceipt"];
+            /**
+             * Seconds
+             * @description That the server took, waiting for its turn included.
+             */
+            seconds: number;
+        };
+        /**
+         * LabEntry
+         * @description A run of the Lab that is kept, in the list of them.
+         */
+        LabEntry: {
+            /**
+             * Change
+             * @description Of accuracy, after - before; null where there is none.
+             */
+            change: number | null;
+            /**
+             * Created
+             * @description When it ended, UTC.
+             */
+            created: string;
+            /**
+             * Fill
+             * @enum {string}
+             */
+            fill: "zero" | "renormalise" | "mean" | "resample";
+            /**
+             * Heads
+             * @description What was pruned; empty for curves.
+             */
+            heads: components["schemas"]["PrunedHead"][];
+            /** Id */
+            id: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "scope" | "curve";
+            /**
+             * N
+             * @description Images answered.
+             */
+            n: number;
+            /** Name */
+            name: string;
+            /** Scope */
+            scope: string;
+            /** Seconds */
+            seconds: number;
+            /** Vitscope */
+            vitscope: string;
+        };
+        /**
+         * LabInfo
+         * @description The Lab of a run.
+         */
+        LabInfo: {
+            /**
+             * Damaged
+             * @description Files of runs that cannot be read.
+             */
+            damaged: string[];
+            /**
+             * Folder
+             * @description The run's folder.
+             */
+            folder: string;
+            /**
+             * Prunecommand
+             * @description What takes heads out of the model for good, but for --heads and --save.
+             */
+            pruneCommand: string;
+            /**
+             * Runs
+             * @description The latest first.
+             */
+            runs: components["schemas"]["LabEntry"][];
+            /**
+             * Secondsperimage
+             * @description Once through the model; null without it.
+             */
+            secondsPerImage: number | null;
+        };
+        /**
+         * LabMessage
+         * @description One line of a stream. The last one is `done`, `failed` or `cancelled`.
+         */
+        LabMessage: {
+            curve?: components["schemas"]["CurveResult"] | null;
+            error?: components["schemas"]["ErrorBody"] | null;
+            /**
+             * Job
+             * @description Name by which it is cancelled.
+             */
+            job: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "started" | "progress" | "done" | "failed" | "cancelled";
+            result?: components["schemas"]["ScopeResult"] | null;
+            /** @description The run that is kept, when done. */
+            saved?: components["schemas"]["LabEntry"] | null;
+            /**
+             * Secondsleft
+             * @description Of the stage.
+             */
+            secondsLeft?: number | null;
+            /**
+             * Share
+             * @description Of the stage that is done, 0 to 1.
+             * @default 0
+             */
+            share: number;
+            /**
+             * Stage
+             * @default pruning
+             * @enum {string}
+             */
+            stage: "reading" | "searching" | "pruning";
+            /**
+             * Unsaved
+             * @description Why it could not be kept.
+             * @default
+             */
+            unsaved: string;
+        };
+        /**
+         * LabName
+         * @description A run's new name.
+         */
+        LabName: {
+            /** Name */
+            name: string;
+        };
+        /**
+         * LabRun
+         * @description A run of the Lab with all that is needed to show it again and to repeat it.
+         */
+        LabRun: {
+            /**
+             * Change
+             * @description Of accuracy, after - before; null where there is none.
+             */
+            change: number | null;
+            /**
+             * Created
+             * @description When it ended, UTC.
+             */
+            created: string;
+            curve: components["schemas"]["CurveResult"] | null;
+            /**
+             * Fill
+             * @enum {string}
+             */
+            fill: "zero" | "renormalise" | "mean" | "resample";
+            /**
+             * Heads
+             * @description What was pruned; empty for curves.
+             */
+            heads: components["schemas"]["PrunedHead"][];
+            /** Id */
+            id: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "scope" | "curve";
+            /**
+             * N
+             * @description Images answered.
+             */
+            n: number;
+            /** Name */
+            name: string;
+            result: components["schemas"]["ScopeResult"] | null;
+            /**
+             * Rows
+             * @description The images asked for; null = all.
+             */
+            rows: number[] | null;
+            /**
+             * Runid
+             * @description Of the run it was made on.
+             */
+            runId: string;
+            /** Scope */
+            scope: string;
+            /** Seconds */
+            seconds: number;
+            /** Seed */
+            seed: number | null;
+            /** Vitscope */
+            vitscope: string;
+        };
+        /**
+         * MaskReceipt
+         * @description Proof that the mask took effect, measured on this image; null where the fill leaves no matrix to measure.
+         */
+        MaskReceipt: {
+            /**
+             * First
+             * @description First layer with a pruned head.
+             */
+            first: number;
+            /**
+             * Masked
+             * @description Largest weight left where the attention matrices are pruned.
+             */
+            masked: number | null;
+            /**
+             * Output
+             * @description Largest difference between the heads' outputs that went on and pruned matrix times values (mean, resample: the references' outputs), as a share of the largest output.
+             */
+            output: number;
+            /**
+             * Rest
+             * @description Largest difference of the other weights from what the fill makes of them.
+             */
+            rest: number | null;
+            /**
+             * Unchanged
+             * @description Leading layers after which all tokens are bitwise those of the intact model.
+             */
+            unchanged: number;
         };
         /**
          * MeasureInfo
@@ -1012,6 +1626,16 @@ export interface components {
              * @description Largest relative difference between our path's output and the library's own.
              */
             parity: number;
+        };
+        /**
+         * NamedOrder
+         * @description Heads in the order in which they are pruned.
+         */
+        NamedOrder: {
+            /** Heads */
+            heads: components["schemas"]["HeadPlace"][];
+            /** Name */
+            name: string;
         };
         /**
          * NearMatrix
@@ -1172,6 +1796,18 @@ export interface components {
             verdict: string;
         };
         /**
+         * Percentiles
+         * @description Over the random orders: 5th, 50th and 95th percentile, a value for each size.
+         */
+        Percentiles: {
+            /** High */
+            high: (number | null)[];
+            /** Low */
+            low: (number | null)[];
+            /** Median */
+            median: (number | null)[];
+        };
+        /**
          * ProgressInfo
          * @description How far a run is; `generation` rises with every shard that lands.
          */
@@ -1201,6 +1837,21 @@ export interface components {
             state: "planned" | "running" | "complete";
             /** Totalunits */
             totalUnits: number;
+        };
+        /**
+         * PrunedHead
+         * @description A head and which part of its matrix is pruned.
+         */
+        PrunedHead: {
+            /** Head */
+            head: number;
+            /** Layer */
+            layer: number;
+            /**
+             * Mode
+             * @default head
+             */
+            mode: string;
         };
         /**
          * RecordedSize
@@ -1327,6 +1978,86 @@ export interface components {
             vitscope: string;
         };
         /**
+         * ScopeQuestion
+         * @description Heads pruned on many images.
+         */
+        ScopeQuestion: {
+            /**
+             * Fill
+             * @default zero
+             * @enum {string}
+             */
+            fill: "zero" | "renormalise" | "mean" | "resample";
+            /** Heads */
+            heads: components["schemas"]["PrunedHead"][];
+            /**
+             * Name
+             * @description For the list of runs; empty = made from what is pruned.
+             * @default
+             */
+            name: string;
+            /**
+             * Rows
+             * @description Row numbers of the images; null = all.
+             */
+            rows?: number[] | null;
+            /**
+             * Scope
+             * @description The images as the page's address says it; empty = all.
+             * @default
+             */
+            scope: string;
+        };
+        /**
+         * ScopeResult
+         * @description What pruning did to the images so far.
+         */
+        ScopeResult: {
+            /** @description Null without labels or classifier. */
+            accuracy: components["schemas"]["AccuracyChange"] | null;
+            alone: components["schemas"]["AloneInfo"];
+            /**
+             * Jsd
+             * @description Mean, bits.
+             */
+            jsd: number | null;
+            /**
+             * Lost
+             * @description Rows that are right only before.
+             */
+            lost: number[];
+            /**
+             * Moved
+             * @description Other rows whose top class changed.
+             */
+            moved: number[];
+            /**
+             * N
+             * @description Images answered.
+             */
+            n: number;
+            /**
+             * Outcos
+             * @description Mean cosine distance of what the classifier reads.
+             */
+            outCos: number | null;
+            /**
+             * Skipped
+             * @description Of them, those whose files could not be read.
+             */
+            skipped: number;
+            /**
+             * Total
+             * @description Images asked for.
+             */
+            total: number;
+            /**
+             * Won
+             * @description Rows that are right only after.
+             */
+            won: number[];
+        };
+        /**
          * Size
          * @description Height and width, in pixels.
          */
@@ -1421,6 +2152,20 @@ export interface components {
              * @description Most typical: the smallest deviations.
              */
             most: components["schemas"]["Deviation"][];
+        };
+        /**
+         * WhatIf
+         * @description Heads that are pruned together.
+         */
+        WhatIf: {
+            /**
+             * Fill
+             * @default zero
+             * @enum {string}
+             */
+            fill: "zero" | "renormalise" | "mean" | "resample";
+            /** Heads */
+            heads: components["schemas"]["PrunedHead"][];
         };
     };
     responses: never;
@@ -1844,6 +2589,556 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description An argument outside what the run allows. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not this server's own page. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not there, or not available without the live model. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The run folder is damaged or incomplete. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The request does not fit the route. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    info_api_lab_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LabInfo"];
+                };
+            };
+            /** @description An argument outside what the run allows. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not this server's own page. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not there, or not available without the live model. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The run folder is damaged or incomplete. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The request does not fit the route. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    curve_api_lab_curve_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CurveQuestion"];
+            };
+        };
+        responses: {
+            /** @description A message a line. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LabMessage"];
+                    "application/x-ndjson": components["schemas"]["LabMessage"];
+                };
+            };
+            /** @description An argument outside what the run allows. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not this server's own page. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not there, or not available without the live model. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The run folder is damaged or incomplete. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The request does not fit the route. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    image_api_lab_image__image__post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Row number of the image, or the key of a dropped one. */
+                image: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WhatIf"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImageWhatIf"];
+                };
+            };
+            /** @description An argument outside what the run allows. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not this server's own page. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not there, or not available without the live model. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The run folder is damaged or incomplete. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The request does not fit the route. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    cancel_api_lab_job__job__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                job: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description An argument outside what the run allows. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not this server's own page. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not there, or not available without the live model. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The run folder is damaged or incomplete. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The request does not fit the route. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    kept_api_lab_runs__lab__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of a run of the Lab. */
+                lab: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LabRun"];
+                };
+            };
+            /** @description An argument outside what the run allows. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not this server's own page. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not there, or not available without the live model. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The run folder is damaged or incomplete. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The request does not fit the route. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    forget_api_lab_runs__lab__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of a run of the Lab. */
+                lab: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LabInfo"];
+                };
+            };
+            /** @description An argument outside what the run allows. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not this server's own page. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not there, or not available without the live model. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The run folder is damaged or incomplete. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The request does not fit the route. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    rename_api_lab_runs__lab__name_put: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of a run of the Lab. */
+                lab: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LabName"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LabInfo"];
+                };
+            };
+            /** @description An argument outside what the run allows. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not this server's own page. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not there, or not available without the live model. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The run folder is damaged or incomplete. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The request does not fit the route. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    scope_api_lab_scope_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ScopeQuestion"];
+            };
+        };
+        responses: {
+            /** @description A message a line. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LabMessage"];
+                    "application/x-ndjson": components["schemas"]["LabMessage"];
+                };
             };
             /** @description An argument outside what the run allows. */
             400: {
