@@ -4,11 +4,11 @@ Knows nothing about: models, what was done in between.
 """
 
 from dataclasses import dataclass
-from math import nan, sqrt
+from math import comb, nan, sqrt
+from statistics import NormalDist
 
 import numpy as np
 from jaxtyping import Bool
-from scipy import stats
 
 _LEVEL = 0.95
 
@@ -49,8 +49,8 @@ def paired(before: Bool[np.ndarray, " image"], after: Bool[np.ndarray, " image"]
     lost, won = int((before & ~after).sum()), int((~before & after).sum())
     total, minus, plus = n + 2, lost + 0.5, won + 0.5
     middle = (plus - minus) / total
-    half = stats.norm.ppf((1 + _LEVEL) / 2) * sqrt(plus + minus - (plus - minus) ** 2 / total) / total
-    p = stats.binomtest(won, lost + won).pvalue if lost + won else 1.0
+    half = NormalDist().inv_cdf((1 + _LEVEL) / 2) * sqrt(plus + minus - (plus - minus) ** 2 / total) / total
+    tail = sum(comb(lost + won, k) for k in range(min(lost, won) + 1))
     return Paired(
         n=n,
         before=float(before.mean()),
@@ -59,5 +59,5 @@ def paired(before: Bool[np.ndarray, " image"], after: Bool[np.ndarray, " image"]
         won=won,
         low=float(max(-1.0, middle - half)),
         high=float(min(1.0, middle + half)),
-        p=float(p),
+        p=min(1.0, 2 * tail / 2 ** (lost + won)),
     )

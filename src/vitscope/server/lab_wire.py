@@ -143,7 +143,9 @@ class CurveQuestion(Wire):
         max_length=MOST_HEADS + 1, description="How many heads are pruned; 0 is added."
     )
     random: int = Field(default=10, ge=0, le=50, description="Random orders.")
-    images: int = Field(default=100, ge=1, le=MOST_CURVE_IMAGES, description="A seeded sample of the images is so large.")
+    images: int = Field(
+        default=100, ge=1, le=MOST_CURVE_IMAGES, description="A seeded sample of the images is so large."
+    )
     greedy: int = Field(default=0, ge=0, le=MOST_HEADS, description="Heads of an order that is searched; 0 = none.")
     search_images: int = Field(
         24, ge=1, le=MOST_CURVE_IMAGES, description="The search looks at so many, other images where there are enough."
