@@ -33,9 +33,6 @@ const NAMES: Record<OptionKey, string> = {
   startLayer: 'Rollout from layer',
   tileOrder: 'Tiles by',
   spreadMeasure: 'Spread by layer',
-  labFill: 'Fill of what is pruned',
-  labAutorun: 'Run over the scope on every change',
-  labCurve: 'Pruning curve',
 };
 
 const VALUES: Partial<Record<OptionKey, Readonly<Record<string, string>>>> = {
@@ -58,7 +55,6 @@ const VALUES: Partial<Record<OptionKey, Readonly<Record<string, string>>>> = {
   patternTable: { quality: 'how good they are' },
   matrixLayout: { grid: '2-D' },
   mapScale: { map: 'largest of the map', shared: 'shared by all maps', absolute: '0 to 1', clip: '99th percentile' },
-  labCurve: { moved: 'change of the output' },
   map: { head: 'focus head', layer: 'heads of the layer fused', layers: 'all layers fused' },
 };
 

@@ -75,11 +75,6 @@ export const OPTIONS = {
   startLayer: range('rs', 0, 0, 1023, true),
   tileOrder: choice('to', ['index', 'importance']),
   spreadMeasure: choice('sm', ['entropy', 'focus', 'coverage']),
-
-  /** Lab: what replaces what is pruned, whether every change runs over the scope, and what the curves show. */
-  labFill: choice('xf', ['zero', 'renormalise', 'mean', 'resample']),
-  labAutorun: choice('xa', ['off', 'on']),
-  labCurve: choice('xc', ['accuracy', 'moved']),
 } as const;
 
 export type OptionKey = keyof typeof OPTIONS;
