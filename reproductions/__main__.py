@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from reproductions import distance_and_heads, fashion, layer_maps, three_questions
+from reproductions import distance_and_heads, fashion, held_out, layer_maps, three_questions
 from reproductions.page import NOTE, Page
 from reproductions.sources import Sources
 
@@ -16,6 +16,7 @@ PAGES: Final[dict[str, Callable[[Sources, Path], Page]]] = {
     "b": layer_maps.write,
     "c": fashion.write,
     "d": three_questions.write,
+    "e": held_out.write,
 }
 
 
