@@ -7,7 +7,14 @@ import jaxtyping
 import pytest
 
 CHECKED = ("measures", "models.block", "models.parity", "models.timm_vit", "models.timm_eva", "models.timm_beit")
-CHECKED += ("engine.deviation", "engine.forward", "engine.reduce", "engine.references", "engine.regions")
+CHECKED += (
+    "engine.depth",
+    "engine.deviation",
+    "engine.forward",
+    "engine.reduce",
+    "engine.references",
+    "engine.regions",
+)
 CHECKED += ("engine.sweep",)
 CHECKED += ("patterns.common", "patterns.features", "patterns.naming", "patterns.autoencoder", "patterns.baseline")
 CHECKED += ("patterns.centring", "patterns.clusters", "patterns.learn", "patterns.plane", "patterns.quality")

@@ -19,6 +19,8 @@ from vitscope.store import (
     MatricesUnit,
     ModelInfo,
     Options,
+    OutputSample,
+    PartialUnit,
     PatternSample,
     PatternsUnit,
     Run,
@@ -34,6 +36,8 @@ N_FEATURES = 6
 """Channels of the pooled output; images of one class lie near each other in it."""
 SKIPPED = 1
 NOTED = 2
+OUTPUT_TOKENS, CHANNELS = 7, 4
+"""Sampled outputs of a shard, and their width."""
 SIDE, OFFSETS = 66, 15
 """Of the matrices that patterns are learned from."""
 FEATURES = ("self", "cls", "distance", "entropy")
@@ -108,6 +112,7 @@ def synthetic_manifest(
         source=Source("folder", str(root), str(root), None, 0, (), None),
         options=options,
         patterns=sample,
+        outputs=OutputSample(OUTPUT_TOKENS, CHANNELS),
         metrics=tuple(METRIC_UNITS),
         versions={"torch": "2.13.0", "timm": "1.0.31"},
         fingerprint=hashlib.sha256(b"images").hexdigest(),
@@ -156,7 +161,7 @@ def synthetic_run(
             done = [row for row in range(manifest.n_images) if row != SKIPPED][: manifest.options.featured]
             writer.write_featured(done, (attention(manifest, random) for _ in done))
             for shard in writer.run.partial_shards:
-                writer.write_partial(shard, partial_effects(manifest, shard, sample, random))
+                writer.write_partial(shard, partial_unit(manifest, shard, sample, random))
             if manifest.patterns is not None:
                 for shard in range(manifest.n_shards):
                     writer.write_matrices(shard, matrices_unit(manifest, shard))
@@ -224,13 +229,40 @@ def head_unit(
         attention_sum=attention_sum_of(manifest, int((~skipped).sum()), random, light),
         counted=int((~skipped).sum()),
         previews={row: ("png", _picture(manifest, random)) for row in rows if row != SKIPPED},
+        **compared(manifest, shard, skipped),
     )
 
 
-def partial_effects(
-    manifest: Manifest, shard: int, sample: np.ndarray, random: np.random.Generator
-) -> dict[str, np.ndarray]:
-    """[image, mode, layer, head] by metric, NaN outside the sample."""
+def compared(manifest: Manifest, shard: int, skipped: np.ndarray) -> dict[str, object]:
+    """Each later layer undoes half of an effect; the first head and the last put out the same, but for a factor."""
+    random = np.random.default_rng([shard, 96])
+    heads = (manifest.model.n_layers, manifest.model.n_heads[0])
+    diversity = random.uniform(0.2, 0.4, (len(skipped), heads[0])).astype(np.float32)
+    diversity[:, -1] += 0.3  # the last layer is the most diverse
+    diversity[skipped] = np.nan
+    outputs = random.normal(0, 1, (OUTPUT_TOKENS, *heads, CHANNELS)).astype(np.float16)
+    outputs[:, -1, -1] = 2 * outputs[:, 0, 0]
+    return {
+        "depth": depth_sums(manifest, 1, int((~skipped).sum()), random),
+        "diversity": diversity,
+        "outputs": outputs,
+    }
+
+
+def depth_sums(manifest: Manifest, n_modes: int, counted: int, random: np.random.Generator) -> dict[str, np.ndarray]:
+    """Each layer halves what is left; NaN before the pruned layer and, of patches, after the last block."""
+    layers, heads = manifest.model.n_layers, manifest.model.n_heads[0]
+    later = np.arange(layers) - np.arange(layers)[:, None]
+    curve = np.where(later < 0, np.nan, 0.5 ** np.maximum(later, 0))[:, None]
+    start = random.uniform(0.1, 0.2, (n_modes, layers, heads, 1))
+    patches = counted * start * curve
+    patches[..., :-1, :, -1] = np.nan
+    cls = counted * start * curve * (1 if manifest.tokens.cls is not None else np.nan)
+    return {"cls_cos_at": cls, "patch_cos_at": patches}
+
+
+def partial_unit(manifest: Manifest, shard: int, sample: np.ndarray, random: np.random.Generator) -> PartialUnit:
+    """Effects [image, mode, layer, head] by metric, NaN outside the sample."""
     rows = np.array(manifest.shard_rows(shard))
     shape = (len(rows), len(manifest.options.partial_modes), manifest.model.n_layers, manifest.model.n_heads[0])
     effects = {}
@@ -238,7 +270,9 @@ def partial_effects(
         values = _effect(name, random.uniform(0, 1, shape).astype(np.float32), manifest)
         values[~sample[rows] | (rows == SKIPPED)] = np.nan
         effects[name] = values
-    return effects
+    counted = int((sample[rows] & (rows != SKIPPED)).sum())
+    depth = depth_sums(manifest, shape[1], counted, np.random.default_rng([shard, 97]))
+    return PartialUnit(effects, depth, counted)
 
 
 def sampled_rows(manifest: Manifest) -> np.ndarray:

@@ -9,15 +9,18 @@ import typer.main
 from vitscope import errors
 from vitscope.cli import app
 from vitscope.store.arrays import (
+    DEPTH_COUNT,
     DEVIATION,
+    DIVERSITY,
     ENERGY,
     MATRICES,
     MATRIX_FEATURES,
     OFFSETS,
+    OUTPUTS,
     SPREAD_UNITS,
     STRENGTH_UNITS,
 )
-from vitscope.tokens import METRIC_UNITS
+from vitscope.tokens import DEPTH_METRICS, METRIC_UNITS
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -65,6 +68,7 @@ def test_every_route_is_documented():
 def test_every_quantity_of_a_run_is_defined():
     definitions = (ROOT / "docs" / "definitions.md").read_text(encoding="utf-8")
     names = [*METRIC_UNITS, *STRENGTH_UNITS, *SPREAD_UNITS, DEVIATION, ENERGY, MATRICES, OFFSETS, MATRIX_FEATURES]
+    names += [*DEPTH_METRICS, DEPTH_COUNT, DIVERSITY, OUTPUTS]
     assert [name for name in names if f"`{name}`" not in definitions] == []
 
 

@@ -35,6 +35,9 @@ METRIC_UNITS: Final = {
 
 METRICS: Final = tuple(METRIC_UNITS)
 
+DEPTH_METRICS: Final = ("cls_cos_at", "patch_cos_at")
+"""`cls_cos` and `patch_cos` over depth: after the pruned block and after each later one, cosine distances."""
+
 
 class HeadRef(NamedTuple):
     """One head: layer and head count from 0, as in timm and transformers."""

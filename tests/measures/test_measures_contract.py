@@ -26,6 +26,7 @@ CHECKED = {
         for name in (
             *("ring_mass", "ring_density", "mass_to_cls", "mass_to_others", "region_sums", "mean_distance"),
             *("cls_entropy", "focus", "coverage", "share_above_uniform", "nmi", "cls_map", "head_diversity"),
+            "head_similarity",
         )
     },
 }

@@ -205,3 +205,38 @@ def test_the_twins_see_a_wrong_axis():
         expected = getattr(twin, name)(attention, tokens)
         with pytest.raises(AssertionError, match="worst at"):
             assert_close(getattr(measures, name)(attention, swapped), expected)
+
+
+@pytest.mark.parametrize("dtype", PRECISION, ids=str)
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("variant", ["cls", "full"])
+def test_head_similarity_equals_its_twin(variant, layout, dtype):
+    tokens = LAYOUTS[layout]
+    attention = random_attention(2, 5, tokens=tokens, dtype=dtype)
+    value = measures.head_similarity(attention, tokens, variant)
+    expected = [twin.head_similarity(heads.double().numpy(), tokens, variant) for heads in attention]
+    assert value.dtype == dtype
+    assert_close(value, expected, **PRECISION[dtype], what=variant)
+
+
+@pytest.mark.parametrize("variant", ["cls", "full"])
+def test_diversity_is_what_is_left_of_similarity(variant):
+    tokens = LAYOUTS["cls and registers, 3 x 2"]
+    attention = random_attention(3, 4, tokens=tokens)
+    pairs = torch.triu_indices(4, 4, 1)
+    alike = measures.head_similarity(attention, tokens, variant)[:, pairs[0], pairs[1]].mean(-1)
+    assert_close(measures.head_diversity(attention, tokens, variant), 1 - alike, rtol=1e-9)
+
+
+@pytest.mark.parametrize("dtype", PRECISION, ids=str)
+def test_linear_cka_equals_its_twin(dtype):
+    random = torch.Generator().manual_seed(4)
+    outputs = torch.randn(13, 5, 3, generator=random, dtype=torch.float64)
+    outputs[:, 3] = outputs[:, 1] + 0.5 * outputs[:, 2]
+    outputs[:, 4] = 7 - 1e3 * outputs[:, 0].flip(-1)  # rotated, shifted, scaled
+    value = measures.linear_cka(outputs.to(dtype))
+    assert value.dtype == dtype
+    assert_close(value, twin.linear_cka(outputs.numpy()), **PRECISION[dtype])
+    assert_close(value[0, 4], 1.0, rtol=1e-5)
+    outputs[:, 2] = 3.0
+    assert measures.linear_cka(outputs)[2].isnan().all()

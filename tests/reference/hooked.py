@@ -143,3 +143,38 @@ def importance(module, pixels, targets, *, modes, prefix, fill="zero", other_ima
                     shape = (len(pixels), len(modes), len(heads_of), max(heads_of))
                     found.setdefault(name, np.full(shape, np.nan))[:, m, layer, head] = values
     return found
+
+
+@torch.inference_mode()
+def streams(module: nn.Module, pixels: torch.Tensor) -> np.ndarray:
+    """The residual stream after every block [layer, image, token, width], by the module's own forward."""
+    seen = []
+    handles = [
+        block.register_forward_hook(lambda _m, _i, out: seen.append(out.double().numpy())) for block in module.blocks
+    ]
+    module.forward_features(pixels)
+    for handle in handles:
+        handle.remove()
+    return np.stack(seen)
+
+
+def depth(module, pixels, *, modes, prefix, fill="zero") -> dict[str, np.ndarray]:
+    """Means over images of cls_cos and patch_cos [mode, layer, head, observed] after every later block, all tokens."""
+    heads_of, n_layers = [block.attn.num_heads for block in module.blocks], len(module.blocks)
+    shape = (len(modes), n_layers, max(heads_of), n_layers)
+    found = {"cls_cos_at": np.full(shape, np.nan), "patch_cos_at": np.full(shape, np.nan)}
+    with unfused(module):
+        intact = streams(module, pixels)
+        for layer, n_heads in enumerate(heads_of):
+            for (m, mode), head in itertools.product(enumerate(modes), range(n_heads)):
+                mask = region_mask(mode, prefix, intact.shape[2])
+                attn = module.blocks[layer].attn
+                handle = attn.attn_drop.register_forward_hook(edited_weights(head, mask, fill))
+                pruned = streams(module, pixels)
+                handle.remove()
+                for observed in range(layer, n_layers):
+                    place, distances = (m, layer, head, observed), cosine(intact[observed], pruned[observed])
+                    found["patch_cos_at"][place] = distances[:, len(prefix) :].mean()
+                    if "cls" in prefix:
+                        found["cls_cos_at"][place] = distances[:, prefix.index("cls")].mean()
+    return found

@@ -266,3 +266,27 @@ def jsd(intact, pruned):
 
 def flip(intact, pruned):
     return float(int(np.argmax(intact)) != int(np.argmax(pruned)))
+
+
+def head_similarity(matrices, layout, variant="cls"):
+    """Cosine of each pair of heads of [head, query, key]."""
+    if variant == "full":
+        vectors = [matrix.reshape(-1) for matrix in matrices]
+    else:
+        cls, patches = cls_index(layout), patch_tokens(layout)
+        if cls is None:
+            return np.full((len(matrices), len(matrices)), math.nan)
+        vectors = [[matrix[cls, patch] for patch in patches] for matrix in matrices]
+    return np.array([[cosine(one, other) for other in vectors] for one in vectors])
+
+
+def linear_cka(outputs):
+    """HSIC of the centred Gram matrices over samples, the other way to write it: [sample, head, channel]."""
+    n, n_heads, _ = outputs.shape
+    grams = []
+    for head in range(n_heads):
+        gram = outputs[:, head] @ outputs[:, head].T
+        centre = np.eye(n) - np.full((n, n), 1 / n)
+        grams.append(centre @ gram @ centre)
+    hsic = [[float((one * other).sum()) for other in grams] for one in grams]
+    return np.array([[hsic[g][h] / math.sqrt(hsic[g][g] * hsic[h][h]) for h in range(n_heads)] for g in range(n_heads)])

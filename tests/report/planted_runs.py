@@ -19,6 +19,7 @@ class PlantedRun(Run):
 
     def __init__(self, manifest, images, effects, strength, spread, mean_attention, progress):
         self.path = Path("planted")
+        self._heads = None
         self._parts = (manifest, images, effects, strength, spread, mean_attention, progress)
 
     manifest = property(lambda self: self._parts[0])
@@ -66,6 +67,7 @@ def manifest_of(n, n_heads, tokens, classes):
         "resize",
         source,
         options,
+        None,
         None,
         metrics,
         versions,

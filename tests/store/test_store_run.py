@@ -189,9 +189,9 @@ def test_a_damaged_manifest_is_refused_with_the_reason(tmp_path, damage, expecte
 
 def test_a_newer_run_is_refused_with_what_to_do(tmp_path):
     run = synthetic_run(tmp_path / "run", complete=False, head_shards=0)
-    document = json.loads((run.path / "run.json").read_text()) | {"schema_version": 4, "vitscope": "9.1"}
+    document = json.loads((run.path / "run.json").read_text()) | {"schema_version": 5, "vitscope": "9.1"}
     (run.path / "run.json").write_text(json.dumps(document))
-    with pytest.raises(RunError, match="vitscope 9.1 wrote it in format 4, this version reads up to 3") as caught:
+    with pytest.raises(RunError, match="vitscope 9.1 wrote it in format 5, this version reads up to 4") as caught:
         open_run(run.path)
     assert "newer vitscope" in caught.value.hint
 

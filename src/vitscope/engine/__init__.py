@@ -11,9 +11,10 @@ from vitscope.engine.curve import (
     pruning_curve,
     random_orders,
 )
+from vitscope.engine.depth import DepthSums
 from vitscope.engine.deviation import Comparison, MeanAttention, compare_with_mean, mean_common_attention
 from vitscope.engine.explaining import MAPS, explain
-from vitscope.engine.forward import attention, features_and_logits
+from vitscope.engine.forward import attention, features_and_logits, output_channels
 from vitscope.engine.gradients import attention_gradients
 from vitscope.engine.importance import head_importance, targets
 from vitscope.engine.prune import check_fill, prune
@@ -29,6 +30,7 @@ __all__ = [
     "MAPS",
     "Answer",
     "Comparison",
+    "DepthSums",
     "MeanAttention",
     "MeanReferences",
     "PairedReferences",
@@ -58,6 +60,7 @@ __all__ = [
     "mean_common_attention",
     "mean_references",
     "places_of_sets",
+    "output_channels",
     "plan_micro_batch",
     "prune",
     "pruning_curve",

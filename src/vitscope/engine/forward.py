@@ -29,16 +29,32 @@ def features_and_logits(
         return joined, model.logits(joined)
 
 
-def attention_by_layer(
+def heads_by_layer(
     model: Model, pixels: Float[Tensor, "image color row col"]
-) -> Iterator[Float[Tensor, "image head query key"]]:
-    """The attention matrices of one layer after the other; use inside `Evaluation`."""
+) -> Iterator[tuple[Float[Tensor, "image head query key"], Float[Tensor, "image head token channel"]]]:
+    """The attention matrices and the heads' outputs z of one layer after the other; use inside `Evaluation`."""
     x = model.embed(model.place(pixels))
     for block in model.blocks:
         projections = block.attend(x)
         weights = attention_weights(projections)
-        yield weights
-        x = finish(block, x, head_outputs(weights, projections.v))
+        z = head_outputs(weights, projections.v)
+        yield weights, z
+        x = finish(block, x, z)
+
+
+def attention_by_layer(
+    model: Model, pixels: Float[Tensor, "image color row col"]
+) -> Iterator[Float[Tensor, "image head query key"]]:
+    """The attention matrices of one layer after the other; use inside `Evaluation`."""
+    return (weights for weights, _ in heads_by_layer(model, pixels))
+
+
+def output_channels(model: Model) -> int:
+    """Channels of a head's output z; the most that any layer has."""
+    with Evaluation(model.module):
+        parameter = next(model.module.parameters())
+        nothing = parameter.new_zeros(1, model.tokens.n_tokens, model.architecture.width)
+        return max(block.attend(nothing).v.shape[-1] for block in model.blocks)
 
 
 def attention(

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float
 from torch import Tensor
 
+from vitscope.engine.depth import DepthSums
 from vitscope.engine.forward import features_and_logits
 from vitscope.engine.prune import check_fill
 from vitscope.engine.references import make_references
@@ -42,8 +43,10 @@ def head_importance(
     Returns
     -------
     Dataset over (image, mode, layer, head) with prob_drop, logit_drop, jsd (bits), flip, out_cos, cls_cos, patch_cos;
-    NaN where undefined. Coordinates `target` and `target_source` (`label`, `prediction`, or `none` without a
-    classifier) per image.
+    NaN where undefined. `cls_cos_at` and `patch_cos_at` over (mode, layer, head, observed), means over the images: the
+    same distances after the pruned layer and after each later one; NaN before it, and after the last block for tokens
+    that the classifier does not read. Coordinates `target` and `target_source` (`label`, `prediction`, or `none`
+    without a classifier) per image.
 
     Raises InvalidArgument for labels, modes or fills that do not fit the model.
 
@@ -68,13 +71,20 @@ def head_importance(
     target, source = targets(model, logits, labels, len(pixels))
     micro_batch = plan_micro_batch(model)
     made = make_references(model, pixels, references, fill=fill, seed=seed, batch=micro_batch)
-    effects = sweep(model, pixels, target, modes=modes, fill=fill, references=made, micro_batch=micro_batch)
-    dims = ("image", "mode", "layer", "head")
+    depth = DepthSums(model, len(modes))
+    effects = sweep(
+        model, pixels, target, modes=modes, fill=fill, references=made, micro_batch=micro_batch, depth=depth
+    )
+    dims, at = ("image", "mode", "layer", "head"), ("mode", "layer", "head", "observed")
     attributes: dict[str, Any] = {"fill": fill, "method": method}
     if logits is None:
         attributes["undefined"] = "prob_drop, logit_drop, jsd and flip: the model has no classifier"
     return xarray.Dataset(
-        {name: xarray.Variable(dims, effects[name], {"units": METRIC_UNITS[name]}) for name in METRICS},
+        {name: xarray.Variable(dims, effects[name], {"units": METRIC_UNITS[name]}) for name in METRICS}
+        | {
+            name: xarray.Variable(at, values, {"units": "cosine distance", "n": depth.n_images})
+            for name, values in depth.means().items()
+        },
         coords={"mode": list(modes), "target": ("image", target), "target_source": ("image", source)},
         attrs=attributes,
     )

@@ -8,7 +8,7 @@ as one batch, fused.
 Knows nothing about: files, images, statistics over images.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from vitscope.engine.depth import DepthSums
 from vitscope.engine.prune import check_fill
 from vitscope.engine.references import EVERY_TOKEN, References
 from vitscope.engine.regions import Parts, Rows, change_of_z, pruned_columns, split_columns, token_groups
@@ -51,6 +52,7 @@ def sweep(
     fill: Fill = "zero",
     references: References | None = None,
     micro_batch: int,
+    depth: DepthSums | None = None,
 ) -> Effects:
     """Effects of pruning each head in each mode, for images that fit in memory at once.
 
@@ -58,6 +60,7 @@ def sweep(
     ----------
     targets: the class whose probability and logit are followed, per image.
     micro_batch: sequences (images x pruned variants) that run through the model together.
+    depth: where given, how far the pruned tokens are from the intact ones in later layers is added to it.
 
     Returns
     -------
@@ -82,7 +85,7 @@ def sweep(
         for start in range(0, len(pixels), per_batch):
             images = slice(start, min(start + per_batch, len(pixels)))
             target = torch.from_numpy(np.ascontiguousarray(targets[images])).to(model.device)
-            batch = _Sweep(model, tuple(modes), fill, micro_batch)
+            batch = _Sweep(model, tuple(modes), fill, micro_batch, depth)
             for metric, values in batch.run(model.place(pixels[images]), target, references, images).items():
                 results[metric][images] = values
     return results
@@ -91,33 +94,42 @@ def sweep(
 class _Sweep:
     """The sweep over one micro-batch of images."""
 
-    def __init__(self, model: Model, modes: tuple[str, ...], fill: Fill, micro_batch: int) -> None:
+    def __init__(
+        self, model: Model, modes: tuple[str, ...], fill: Fill, micro_batch: int, depth: DepthSums | None
+    ) -> None:
         self.model = model
         self.modes = modes
         self.fill: Fill = fill
         self.micro_batch = micro_batch
+        self.depth = depth
         self.groups = token_groups(model.tokens)
         self.columns = {mode: pruned_columns(mode, model.tokens) for mode in modes}
 
     def run(self, pixels: Tensor, target: Tensor, references: References | None, images: slice) -> Effects:
-        """Walk down the intact model, branch off at every layer, compare outputs at the end."""
+        """Walk down the intact model, branch off at every layer, compare with what the intact model gives."""
         model = self.model
-        replacements = None if references is None else references.by_layer(model, images)
-        x = model.embed(pixels)
-        layer_effects: list[dict[str, Tensor]] = []
-        pruned_features: list[Float[Tensor, "mode head image feature"]] = []
-        for layer, block in enumerate(model.blocks):
-            step = self._step(block, x, None if replacements is None else next(replacements))
-            rows = self._pruned_rows(step)
-            layer_effects.append(self._layer_effects(step, rows))
-            pruned_features.append(self._downstream(layer, step, rows))
-            x = step.out
-        features = model.pool(x[:, model.architecture.reads])
-        per_layer = [
-            effects | self._output_effects(features, pruned, target)
-            for effects, pruned in zip(layer_effects, pruned_features, strict=True)
-        ]
+        steps = list(self._walk(pixels, None if references is None else references.by_layer(model, images)))
+        features = model.pool(steps[-1].out[:, model.architecture.reads])
+        per_layer: list[dict[str, Tensor]] = []
+        for layer in range(model.n_layers):
+            rows = self._pruned_rows(steps[layer])
+            effects = self._layer_effects(steps[layer], rows)
+            pruned = self._downstream(layer, steps, rows)
+            if self.depth is not None:
+                for name in ("cls_cos", "patch_cos"):
+                    self.depth.add_own(layer, f"{name}_at", effects[name])
+            per_layer.append(effects | self._output_effects(features, pruned, target))
+        if self.depth is not None:
+            self.depth.close(len(pixels))
         return {metric: self._stack([effects[metric] for effects in per_layer]) for metric in METRICS}
+
+    def _walk(self, pixels: Tensor, replacements: Iterator[Tensor] | None) -> Iterator[Step]:
+        """The intact blocks, first to last."""
+        x = self.model.embed(pixels)
+        for block in self.model.blocks:
+            step = self._step(block, x, None if replacements is None else next(replacements))
+            yield step
+            x = step.out
 
     def _step(self, block: Block, x: Tensor, replacement: Tensor | None) -> Step:
         projections = block.attend(x)
@@ -161,28 +173,37 @@ class _Sweep:
         return tokens
 
     def _downstream(
-        self, layer: int, step: Step, rows: dict[tuple[str, frozenset[str]], Tensor]
+        self, layer: int, steps: Sequence[Step], rows: dict[tuple[str, frozenset[str]], Tensor]
     ) -> Float[Tensor, "mode head image feature"]:
         """What the classifier reads after pruning; the last block runs only for the tokens that it reads."""
         model, reads = self.model, self.model.architecture.reads
+        step = steps[layer]
         n_images, n_heads = len(step.out), step.block.n_heads
         per_pass = max(1, self.micro_batch // n_images)
         if n_heads == 0:
             width = model.pool(step.out[:, reads]).shape[-1]
             return step.out.new_empty(len(self.modes), 0, n_images, width)
         features: list[Tensor] = []
-        for mode in self.modes:
+        for place, mode in enumerate(self.modes):
             for first in range(0, n_heads, per_pass):
-                x = self._assemble(step, rows, mode, slice(first, first + per_pass)).flatten(0, 1)
-                for block in model.blocks[layer + 1 : -1]:
-                    x = block(x)
+                heads = slice(first, min(first + per_pass, n_heads))
+                x = self._assemble(step, rows, mode, heads).flatten(0, 1)
+                for later in range(layer + 1, model.n_layers - 1):
+                    x = model.blocks[later](x)
+                    self._compare((place, layer, heads, later), steps[later].out, x)
                 if layer + 1 < model.n_layers:
                     last = model.blocks[-1]
                     x = finish(last, x[:, reads], attend_rows(last.attend(x), reads))
+                    self._compare((place, layer, heads, model.n_layers - 1), steps[-1].out[:, reads], x)
                 else:
                     x = x[:, reads]
                 features.append(model.pool(x))
         return torch.cat(features).unflatten(0, (len(self.modes), n_heads, n_images))
+
+    def _compare(self, place: tuple[int, int, slice, int], intact: Tensor, pruned: Tensor) -> None:
+        """Note how far the pruned tokens are from the intact ones after a later block."""
+        if self.depth is not None:
+            self.depth.compare(place, intact, pruned.unflatten(0, (-1, len(intact))))
 
     def _layer_effects(
         self, step: Step, rows: dict[tuple[str, frozenset[str]], Tensor]

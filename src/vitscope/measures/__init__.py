@@ -18,7 +18,7 @@ from vitscope.measures.geometry import image_diagonal
 from vitscope.measures.gradient_maps import gradient_rollout, legrad, relevance
 from vitscope.measures.maps import cls_map, fuse, rollout
 from vitscope.measures.matrices import check_attention
-from vitscope.measures.similarity import head_diversity
+from vitscope.measures.similarity import head_diversity, head_similarity, linear_cka
 from vitscope.measures.spread import cls_entropy, entropy, mean_distance, nmi, sink
 from vitscope.measures.strength import mass_to_cls, mass_to_others, region_sums, ring_density, ring_mass
 from vitscope.measures.summary import SPREAD, Summary, summarise
@@ -40,9 +40,11 @@ __all__ = [
     "fuse",
     "gradient_rollout",
     "head_diversity",
+    "head_similarity",
     "image_diagonal",
     "jsd",
     "legrad",
+    "linear_cka",
     "logit_drop",
     "map_entropy",
     "mass_inside",

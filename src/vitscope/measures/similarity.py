@@ -1,4 +1,7 @@
-"""Heads against each other: how differently the heads of a layer look at an image."""
+"""Heads against each other: how alike they look at an image, and how alike is what they put out.
+
+Knows nothing about: models, runs, which heads are compared and why.
+"""
 
 import math
 from typing import Literal
@@ -58,7 +61,7 @@ def head_diversity(
     check_attention(attention, tokens)
     attention = widen(attention)
     if variant == "full":
-        return in_blocks(lambda block: _mean_cosine_distance(block.flatten(-2)), attention, core=3)
+        return diversity_of_maps(attention)
     rows = cls_patch_row(attention, tokens)
     mass = rows.sum(-1, keepdim=True)
     shares = torch.where(has_mass(mass), rows / mass, math.nan)
@@ -67,6 +70,100 @@ def head_diversity(
     if variant == "jensen-shannon":
         return _mean_jensen_shannon_distance(shares)
     raise InvalidArgument(f"cannot measure diversity by {variant!r}", "Variants: cls, full, jensen-shannon.")
+
+
+def head_similarity(
+    attention: Float[Tensor, "*batch head query key"],
+    tokens: TokenLayout,
+    variant: Literal["cls", "full"] = "cls",
+) -> Float[Tensor, "*batch head head"]:
+    """Similarity of heads by where they look: the cosine of each pair.
+
+    Weights are non-negative, so cosines are high even between unrelated heads: read it next to `linear_cka`.
+
+    Parameters
+    ----------
+    attention: the heads to compare on the axis `head`; of several layers, flattened into it.
+    variant: `cls`, of the CLS->patch rows; `full`, of whole matrices, prefix tokens included.
+
+    Returns
+    -------
+    [0, 1]; 1 = the same up to a factor. NaN where a head has no patch mass, and, but for `full`, without CLS.
+
+    Raises
+    ------
+    NotAttention: a row does not sum to 1, or the matrix does not fit the token layout.
+    InvalidArgument: an unknown variant.
+
+    Invariants
+    ----------
+    Symmetric, 1 on the diagonal; over one layer, 1 - its mean over pairs is `head_diversity` of the same variant.
+
+    Example
+    -------
+    >>> tokens = TokenLayout(prefix=("cls",), rows=1, cols=2, patch=(16, 16))
+    >>> first = torch.tensor([[0.0, 1.0, 0.0]]).expand(3, 3)
+    >>> second = torch.tensor([[0.0, 0.0, 1.0]]).expand(3, 3)
+    >>> head_similarity(torch.stack([first, second]), tokens)
+    tensor([[1., 0.],
+            [0., 1.]])
+    """
+    check_attention(attention, tokens)
+    attention = widen(attention)
+    if variant not in ("cls", "full"):
+        raise InvalidArgument(f"cannot compare heads by {variant!r}", "Variants: cls, full.")
+    vectors = attention.flatten(-2) if variant == "full" else cls_patch_row(attention, tokens)
+    size = vectors.norm(dim=-1, keepdim=True)
+    directions = torch.where(has_mass(size), vectors / size, math.nan)
+    return (directions @ directions.transpose(-2, -1)).clamp(max=1)
+
+
+def linear_cka(outputs: Float[Tensor, "sample head channel"]) -> Float[Tensor, "head head"]:
+    """Similarity of heads by what they put out: linear centred kernel alignment of their outputs on the same samples.
+
+    CKA(g, h) = |X_g^T X_h|^2 / (|X_g^T X_g| |X_h^T X_h|), Frobenius norms, X [sample, channel] centred over samples.
+    Says whether two heads tell samples apart alike, not whether they write in the same direction.
+
+    Parameters
+    ----------
+    outputs: z of each head at the sampled (image, token) pairs.
+
+    Returns
+    -------
+    [0, 1] in the precision given, computed in float64; of unrelated outputs about channels / samples. NaN for a head
+    that always puts out the same.
+
+    Invariants
+    ----------
+    Symmetric, 1 on the diagonal; rotating, shifting or scaling what a head puts out changes nothing.
+
+    Source
+    ------
+    kornblith2019, section 3.
+
+    Example
+    -------
+    >>> one = torch.tensor([[1.0, 0.0], [0.0, 1.0], [-1.0, -1.0]])
+    >>> linear_cka(torch.stack([one, 3 - 2 * one], dim=1))
+    tensor([[1., 1.],
+            [1., 1.]])
+    """
+    wide = outputs.double() - outputs.double().mean(0)
+    n_heads = wide.shape[1]
+    products = wide.new_zeros(n_heads, n_heads)
+    for head in range(n_heads):  # all pairs at once would hold (heads x channels)^2 numbers
+        products[head] = torch.einsum("sc,shd->chd", wide[:, head], wide).square().sum((0, 2))
+    own = products.diagonal().sqrt()
+    size = own[:, None] * own
+    return torch.where(size > 0, (products / size).clamp(max=1), math.nan).to(outputs.dtype)
+
+
+# Unchecked cores ------------------------------------------------------------------------------------------------------
+
+
+def diversity_of_maps(attention: Float[Tensor, "*batch head query key"]) -> Float[Tensor, "*batch"]:
+    """`head_diversity` of whole matrices, for a loop that has just made them by a softmax."""
+    return in_blocks(lambda block: _mean_cosine_distance(block.flatten(-2)), widen(attention), core=3)
 
 
 def _mean_cosine_distance(vectors: Tensor) -> Tensor:

@@ -10,11 +10,12 @@ from typing import Final
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Int
 from PIL import Image
 from torch import Tensor
 
 from vitscope.engine import (
+    DepthSums,
     PairedReferences,
     References,
     features_and_logits,
@@ -24,7 +25,7 @@ from vitscope.engine import (
 )
 from vitscope.models import Model
 from vitscope.pipeline.loading import Batch, Fact
-from vitscope.store import HeadUnit, Manifest
+from vitscope.store import HeadUnit, Manifest, PartialUnit
 from vitscope.tokens import HEAD, METRICS, Fill
 
 REDUCTION_BATCH: Final = 16
@@ -43,6 +44,7 @@ def head_unit(
     batch: Batch,
     labels: Sequence[int],
     references: Callable[[slice], References | None],
+    sampled: Int[np.ndarray, "sample 2"],
     on_images: OnImages,
 ) -> HeadUnit:
     """Predictions, the effect of pruning whole heads, reduced attention and previews of one shard.
@@ -52,12 +54,14 @@ def head_unit(
     rows: of the shard; `batch` holds those that can be read.
     labels: one a row, -1 = none.
     references: for a slice of the batch's images, what replaces a pruned head.
+    sampled: (row, token) pairs at which the heads' outputs are kept; none in runs before format 4.
     """
     fill, micro_batch = _fill(manifest), manifest.options.micro_batch
     label_of = dict(zip(rows, labels, strict=True))
     results: dict[int, dict[str, object]] = {}
     effects: list[dict[str, np.ndarray]] = []
     pooled: list[np.ndarray] = []
+    depth = DepthSums(model, 1) if manifest.outputs is not None else None
     for part in slices(len(batch.rows), slice_size(model, manifest)):
         here, pixels = batch.rows[part], batch.pixels[part]
         features, logits = features_and_logits(model, pixels)
@@ -65,12 +69,22 @@ def head_unit(
         target, source = targets(model, logits, [label_of[row] for row in here], len(here))
         results |= _predictions(here, logits, target, source, label_of)
         effects.append(
-            sweep(model, pixels, target, modes=(HEAD,), fill=fill, references=references(part), micro_batch=micro_batch)
+            sweep(
+                model,
+                pixels,
+                target,
+                modes=(HEAD,),
+                fill=fill,
+                references=references(part),
+                micro_batch=micro_batch,
+                depth=depth,
+            )
         )
         on_images(len(here))
     on_images(len(rows) - len(batch.rows))
-    reduction = reduce_attention(model, batch.pixels, REDUCTION_BATCH)
     over_rows = OverRows(rows, batch.rows)
+    places, readable = over_rows.places_of(sampled)
+    reduction = reduce_attention(model, batch.pixels, REDUCTION_BATCH, places)
     heads = (model.n_layers, max(model.n_heads))
     return HeadUnit(
         columns=_columns(rows, batch.facts, results, label_of),
@@ -82,7 +96,20 @@ def head_unit(
         attention_sum=reduction.attention_sum,
         counted=len(batch.rows),
         previews={row: encoded(model.to_picture(batch.pixels[i])) for i, row in enumerate(batch.rows)},
+        depth={} if depth is None else depth.sums(),
+        diversity=over_rows([reduction.diversity]),
+        outputs=_outputs(manifest, heads, reduction.outputs, readable),
     )
+
+
+def _outputs(
+    manifest: Manifest, heads: tuple[int, int], found: np.ndarray, readable: Bool[np.ndarray, " sample"]
+) -> np.ndarray:
+    """The sampled outputs of a shard at their places [sample, layer, head, channel], NaN where there is none."""
+    kept = manifest.outputs
+    outputs = np.full((0, *heads, 0) if kept is None else (kept.tokens, *heads, kept.channels), np.nan, np.float16)
+    outputs[np.flatnonzero(readable)] = found
+    return outputs
 
 
 def _half(features: Float[Tensor, "image channel"]) -> np.ndarray:
@@ -91,25 +118,31 @@ def _half(features: Float[Tensor, "image channel"]) -> np.ndarray:
     return features.float().clamp(-largest, largest).cpu().numpy().astype(np.float16)
 
 
-def partial_effects(
+def partial_unit(
     model: Model,
     manifest: Manifest,
     rows: Sequence[int],
     batch: Batch,
     target_of: dict[int, int],
     on_images: OnImages,
-) -> dict[str, np.ndarray]:
-    """The effect of pruning regions of heads, [image, mode, layer, head] by metric, for the rows of one shard."""
+) -> PartialUnit:
+    """The effect of pruning regions of heads on the sampled images of one shard."""
     modes, fill, micro_batch = manifest.options.partial_modes, _fill(manifest), manifest.options.micro_batch
     parts: list[dict[str, np.ndarray]] = []
+    depth = DepthSums(model, len(modes)) if manifest.outputs is not None else None
     for part in slices(len(batch.rows), slice_size(model, manifest)):
         target = np.array([target_of[row] for row in batch.rows[part]], dtype=np.int64)
-        parts.append(sweep(model, batch.pixels[part], target, modes=modes, fill=fill, micro_batch=micro_batch))
+        pixels = batch.pixels[part]
+        parts.append(sweep(model, pixels, target, modes=modes, fill=fill, micro_batch=micro_batch, depth=depth))
         on_images(len(target))
     on_images(len(batch.facts) - len(batch.rows))
     over_rows = OverRows(rows, batch.rows)
     shape = (len(modes), model.n_layers, max(model.n_heads))
-    return {name: over_rows([part[name] for part in parts], shape) for name in METRICS}
+    return PartialUnit(
+        effects={name: over_rows([part[name] for part in parts], shape) for name in METRICS},
+        depth={} if depth is None else depth.sums(),
+        counted=len(batch.rows),
+    )
 
 
 def slice_size(model: Model, manifest: Manifest) -> int:
@@ -145,6 +178,7 @@ class OverRows:
         self.n_rows = len(rows)
         place = {row: i for i, row in enumerate(rows)}
         self.places = np.array([place[row] for row in readable], dtype=np.int64)
+        self._readable = {row: i for i, row in enumerate(readable)}
 
     def __call__(self, parts: Sequence[np.ndarray], shape: tuple[int, ...] | None = None) -> np.ndarray:
         """Join the parts; `shape` of one row is needed where there may be none."""
@@ -152,6 +186,14 @@ class OverRows:
         full = np.full((self.n_rows, *joined.shape[1:]), np.nan, joined.dtype)
         full[self.places] = joined
         return full
+
+    def places_of(
+        self, sampled: Int[np.ndarray, "sample 2"]
+    ) -> tuple[Int[np.ndarray, "kept 2"], Bool[np.ndarray, " sample"]]:
+        """Pairs (row, token) as (place among the readable images, token), and which of them are readable."""
+        readable = np.array([row in self._readable for row, _ in sampled.tolist()], dtype=bool)
+        pairs = [(self._readable[row], token) for row, token in sampled[readable].tolist()]
+        return np.array(pairs, dtype=np.int64).reshape(-1, 2), readable
 
 
 def _fill(manifest: Manifest) -> Fill:

@@ -18,7 +18,8 @@ from vitscope.errors import BadInput
 from vitscope.models import Model
 from vitscope.pipeline import patterns
 from vitscope.pipeline.backends import backends
-from vitscope.pipeline.computing import head_unit, paired, partial_effects
+from vitscope.pipeline.computing import head_unit, paired, partial_unit
+from vitscope.pipeline.head_outputs import sampled_pairs
 from vitscope.pipeline.listing import Images
 from vitscope.pipeline.loading import Batch, ImageSource, ahead
 from vitscope.pipeline.planning import plan
@@ -134,7 +135,8 @@ class _Execution:
             rows = self.manifest.shard_rows(shard)
             made = references if pairs is None else paired(pairs)
             labels = self.labels[rows.start : rows.stop]
-            unit = head_unit(self.model, self.manifest, rows, batch, labels, made, self.counter.of("head"))
+            sampled, on_images = sampled_pairs(self.manifest, shard), self.counter.of("head")
+            unit = head_unit(self.model, self.manifest, rows, batch, labels, made, sampled, on_images)
             self.writer.write_head(shard, unit)
 
     def _load_head(self, shard: int) -> tuple[Batch, torch.Tensor | None]:
@@ -171,8 +173,8 @@ class _Execution:
             rows = self.manifest.shard_rows(shard)
             target_of = {row: targets[row] for row in batch.rows}
             on_images = self.counter.of("partial")
-            effects = partial_effects(self.model, self.manifest, rows, batch, target_of, on_images)
-            self.writer.write_partial(shard, effects)
+            unit = partial_unit(self.model, self.manifest, rows, batch, target_of, on_images)
+            self.writer.write_partial(shard, unit)
 
     def _matrices(self, shards: Sequence[int]) -> None:
         if not shards:

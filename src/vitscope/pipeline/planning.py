@@ -18,6 +18,7 @@ from vitscope.errors import InvalidArgument
 from vitscope.models import Model
 from vitscope.patterns import FEATURES, OFFSETS, SIDE
 from vitscope.pipeline.backends import enabled_backends
+from vitscope.pipeline.head_outputs import plan_outputs
 from vitscope.pipeline.identity import file_ids, fingerprint, model_info, require_same, versions
 from vitscope.pipeline.labels import ClassNames
 from vitscope.pipeline.listing import Images, Listing, list_images, require_text_names
@@ -127,6 +128,7 @@ def _manifest(model: Model, listing: Listing, ids: list[str], request: Request, 
             patterns=0 if sample is None else PATTERNS if request.patterns is None else request.patterns,
         ),
         patterns=sample,
+        outputs=plan_outputs(model, n_images, SHARD_SIZE),
         metrics=METRICS,
         versions=versions(),
         fingerprint=fingerprint(ids, listing),

@@ -6,6 +6,7 @@ Knows nothing about: models, torch, how the answer is printed.
 from dataclasses import dataclass
 
 from vitscope.report import why
+from vitscope.report.against import Against, against
 from vitscope.report.census import Census, HeldPattern, census, held_pattern
 from vitscope.report.classes import ClassReport, class_exceptions
 from vitscope.report.findings import (
@@ -20,8 +21,12 @@ from vitscope.report.findings import (
     reach,
     region_effects,
 )
+from vitscope.report.repair import Repair, repairs
 from vitscope.store import Run
 from vitscope.tokens import HeadRef
+
+TOP = 5
+"""Heads whose effect is followed over depth."""
 
 
 @dataclass(frozen=True)
@@ -48,13 +53,16 @@ class Answer:
     classes: ClassReport | None
     patterns: Census | None
     why: Why | None
+    against: Against | None
+    repair: tuple[Repair, ...] | None
+    """Of the top heads; None where the run keeps no effects over depth."""
 
 
 def answer(run: Run) -> Answer:
     """Everything `show` tells, computed from what the run holds now."""
     output = output_ranking(run)
     if output is None:
-        return Answer(None, (), (), (), None, None, None, None)
+        return Answer(None, (), (), (), None, None, None, None, None, None)
     regions = region_effects(run, output, output.top)
     layers = tuple(ranking for metric in LAYER_METRICS if (ranking := rank_heads(run, metric)) is not None)
     return Answer(
@@ -66,6 +74,8 @@ def answer(run: Run) -> Answer:
         classes=class_exceptions(run, output),
         patterns=census(run, output),
         why=reason(run, output, output.top, regions),
+        against=against(run, output),
+        repair=repairs(run, [output.heads[index] for index in output.order[:TOP]]),
     )
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from vitscope.report.answer import answer
 from vitscope.report.findings import Ranking, Reach, measured, occurrences
+from vitscope.report.repair import Repair
 from vitscope.store import Run
 from vitscope.tokens import HEAD, HeadRef
 
@@ -44,6 +45,8 @@ def summary(run: Run) -> dict[str, Any]:
         "reach": _reach(found.reach) if found.reach else None,
         "classes": asdict(found.classes) if found.classes else None,
         "patterns": asdict(found.patterns) if found.patterns else None,
+        "against_each_other": asdict(found.against) if found.against else None,
+        "over_depth": None if found.repair is None else [_repair(repair) for repair in found.repair],
     }
     return _plain(told)
 
@@ -91,6 +94,10 @@ def _reach(seen: Reach) -> dict[str, Any]:
         for index, head in enumerate(seen.heads)
     ]
     return {"unit": "pixels", "diagonal": seen.diagonal, "n": seen.n, "heads": rows}
+
+
+def _repair(repair: Repair) -> dict[str, Any]:
+    return asdict(repair) | {"ratio": repair.ratio, "clause": repair.clause}
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - it is about any value that JSON may have to hold

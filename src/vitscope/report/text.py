@@ -15,6 +15,7 @@ from vitscope.report.answer import Answer, answer
 from vitscope.report.classes import ClassReport
 from vitscope.report.findings import MEANINGS, PATCH_SHARE, Ranking, Reach, RegionEffect, measured, occurrences
 from vitscope.report.form import DASH, WIDTH, name_list, number, paragraph, percent, plural, span, table
+from vitscope.report.heads_text import against_lines, repair_lines
 from vitscope.report.patterns_text import pattern_lines
 from vitscope.report.statistics import spearman
 from vitscope.store import Run
@@ -47,7 +48,9 @@ def show(run: Run) -> str:
         lines += ["", *_regions(found.regions, found.output)]
     for ranking in found.layers:
         lines += ["", *_ranking(ranking, "BY LAYER", TOP_LAYER)]
-    lines += ["", *_hidden(found)]
+    lines += ["", *_hidden(found), "", *repair_lines(found.repair, found.output.metric)]
+    if found.against is not None:
+        lines += ["", *against_lines(found.against)]
     if found.reach is not None:
         lines += ["", *_reach(found.reach)]
     if found.classes is not None:

@@ -18,6 +18,7 @@ from vitscope._version import __version__
 from vitscope.errors import InvalidArgument
 from vitscope.server import assets, failures
 from vitscope.server.class_map_routes import router as class_map_router
+from vitscope.server.head_routes import router as head_router
 from vitscope.server.image_routes import router as image_router
 from vitscope.server.lab_routes import router as lab_router
 from vitscope.server.live import Live
@@ -45,6 +46,7 @@ def api() -> FastAPI:
     app.include_router(class_map_router)
     app.include_router(resolution_router)
     app.include_router(lab_router)
+    app.include_router(head_router)
     return app
 
 

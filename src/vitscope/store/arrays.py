@@ -15,7 +15,7 @@ import numpy as np
 from vitscope.errors import RunError
 from vitscope.store.durable import flush
 from vitscope.store.manifest import Manifest
-from vitscope.tokens import METRIC_UNITS
+from vitscope.tokens import DEPTH_METRICS, METRIC_UNITS
 
 if TYPE_CHECKING:
     import zarr
@@ -54,6 +54,12 @@ CODES: Final = "patterns/codes"
 MEDOIDS: Final = "patterns/medoids"
 PROTOTYPES: Final = "patterns/prototypes"
 """The fit of the patterns."""
+DEPTH: Final = "depth"
+DEPTH_COUNT: Final = f"{DEPTH}/n"
+"""Effects over depth: sums over the images of a shard, and how many there were."""
+DIVERSITY: Final = "heads/diversity"
+OUTPUTS: Final = "heads/outputs"
+"""Heads against each other: diversity of whole matrices by image; outputs at sampled tokens by shard."""
 _CHUNK_BYTES: Final = 4 * 2**20
 """A chunk of CLS rows stays near this, so that one image is cheap to read from a large model's run."""
 
@@ -112,7 +118,42 @@ def planned_arrays(manifest: Manifest) -> dict[str, ArraySpec]:
         specs[POOLED] = ArraySpec(
             (n, features), (size, features), ("image", "channel"), "float16", {"units": "what the classifier reads"}
         )
-    return specs | _pattern_arrays(manifest)
+    return specs | _head_arrays(manifest) | _pattern_arrays(manifest)
+
+
+def _head_arrays(manifest: Manifest) -> dict[str, ArraySpec]:
+    """What a run keeps, from format 4, of effects over depth and of heads against each other."""
+    if manifest.outputs is None:
+        return {}
+    n, shards, n_modes = manifest.n_images, manifest.n_shards, len(manifest.options.modes)
+    heads = (manifest.model.n_layers, max(manifest.model.n_heads))
+    depth, sampled = (*heads, heads[0]), (manifest.outputs.tokens, *heads, manifest.outputs.channels)
+    specs = {
+        f"{DEPTH}/{name}": ArraySpec(
+            (shards, n_modes, *depth),
+            (1, 1, *depth),
+            ("shard", "mode", "layer", "head", "observed"),
+            "float64",
+            {"units": "cosine distance, sum over the images of a shard"},
+        )
+        for name in DEPTH_METRICS
+    }
+    specs[DEPTH_COUNT] = ArraySpec((shards, n_modes), (1, 1), ("shard", "mode"), "float64", {"units": "images"})
+    specs[DIVERSITY] = ArraySpec(
+        (n, heads[0]),
+        (manifest.options.shard_size, heads[0]),
+        ("image", "layer"),
+        "float32",
+        {"units": "0 to 1", "variant": "full"},
+    )
+    specs[OUTPUTS] = ArraySpec(
+        (shards, *sampled),
+        (1, *sampled),
+        ("shard", "sample", "layer", "head", "channel"),
+        "float16",
+        {"units": "z, the head's output before the projection"},
+    )
+    return specs
 
 
 def _pattern_arrays(manifest: Manifest) -> dict[str, ArraySpec]:

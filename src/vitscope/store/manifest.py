@@ -12,10 +12,10 @@ from vitscope.errors import RunError, VitscopeError
 from vitscope.store.durable import read_json, write_json
 from vitscope.tokens import HEAD, TokenLayout
 
-SCHEMA_VERSION: Final = 3
+SCHEMA_VERSION: Final = 4
 """Format of the runs written now; older ones are read, and resumed as what they are.
 
-2 added `features/pooled`, 3 added patterns.
+2 added `features/pooled`, 3 added patterns, 4 added effects over depth and heads against each other.
 """
 FILE: Final = "run.json"
 State = Literal["planned", "running", "complete"]
@@ -106,10 +106,19 @@ class PatternSample:
 
 
 @dataclass(frozen=True)
+class OutputSample:
+    """What is kept of the heads' outputs z: those at `tokens` seeded (image, token) pairs a shard, `channels` wide."""
+
+    tokens: int
+    channels: int
+
+
+@dataclass(frozen=True)
 class Manifest:
     """The whole of `run.json`. `fingerprint` identifies the set of images: names, bytes, labels, order.
 
-    `patterns` is None in a run without patterns.
+    `patterns` is None in a run without patterns. `outputs` is None in runs before format 4, which keep neither outputs
+    nor effects over depth nor the diversity of whole matrices.
     """
 
     schema_version: int
@@ -123,6 +132,7 @@ class Manifest:
     source: Source
     options: Options
     patterns: PatternSample | None
+    outputs: OutputSample | None
     metrics: tuple[str, ...]
     versions: dict[str, str]
     fingerprint: str
@@ -183,7 +193,7 @@ def _upgraded(document: dict[str, Any], version: int) -> dict[str, Any]:
         document = document | {"model": {"n_features": None} | document["model"]}
     if version <= 2 and isinstance(document.get("options"), dict):
         document = document | {"options": {"patterns": 0} | document["options"], "patterns": None}
-    return document
+    return document if version > 3 else {"outputs": None} | document
 
 
 def _damaged(run: Path, reason: str) -> RunError:

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from vitscope.errors import InvalidArgument
-from vitscope.store.arrays import DEVIATION, ENERGY, POOLED, ArraySpec, planned_arrays, read_region
+from vitscope.store.arrays import DEVIATION, DIVERSITY, ENERGY, POOLED, ArraySpec, planned_arrays, read_region
 from vitscope.store.commits import GROUPS, Unit, committed, read_commit
+from vitscope.store.heads import Heads, read_repair
 from vitscope.store.image_table import PLAN_TABLE, read_image_table
 from vitscope.store.manifest import FILE, Manifest, State, read_manifest
 from vitscope.store.patterns import Patterns
@@ -46,6 +47,7 @@ class Run:
         self._manifest = (self._manifest_stamp(), read_manifest(path))
         self._images: tuple[int, pd.DataFrame] | None = None
         self._patterns: tuple[int, Patterns] | None = None
+        self._heads: tuple[int, Heads] | None = None
 
     @property
     def manifest(self) -> Manifest:
@@ -101,6 +103,27 @@ class Run:
         return self._patterns[1]
 
     @property
+    def heads(self) -> Heads:
+        """The heads against each other: diversity of a layer's, similarity of all, groups that do the same thing."""
+        generation = self.progress().generation
+        if self._heads is None or self._heads[0] != generation:
+            self._heads = (generation, Heads(self))
+        return self._heads[1]
+
+    @property
+    def repair(self) -> "xr.Dataset":
+        """Effects over depth: `cls_cos_at`, `patch_cos_at` (mode, layer, head, observed), means over `n` (mode) images.
+
+        How far CLS and patches are from where they were, right after the pruned layer (observed = layer) and after each
+        later one. NaN before it, and after the last block for tokens that the classifier does not read.
+
+        Raises
+        ------
+        NotAvailable: the run is of format 3 or less, which keeps none.
+        """
+        return read_repair(self)
+
+    @property
     def has_patterns(self) -> bool:
         """Whether `patterns` is there."""
         return Unit("patterns", 0) in committed(self.path)
@@ -130,7 +153,7 @@ class Run:
     def measure(self, path: str) -> np.ndarray:
         """One array of strength or spread, e.g. `strength/mass` or `spread/focus`: float32 [image, layer, head, ...].
 
-        Or `patterns/deviation`, `patterns/energy`. NaN = not computed (yet).
+        Or `patterns/deviation`, `patterns/energy`, or `heads/diversity` [image, layer]. NaN = not computed (yet).
 
         Raises
         ------
@@ -138,7 +161,8 @@ class Run:
         """
         specs = planned_arrays(self.manifest)
         streamed = (DEVIATION, ENERGY)
-        known = [name for name in specs if name.startswith(("strength/", "spread/")) or name in streamed]
+        plain = ("strength/", "spread/", DIVERSITY)
+        known = [name for name in specs if name.startswith(plain) or name in streamed]
         if path not in known:
             raise InvalidArgument(f"cannot read {path!r}: this run has {', '.join(known)}")
         return self._rows(path, specs[path], "matrices" if path in streamed else "head")

@@ -16,7 +16,8 @@ class HeadUnit:
     `effects` [image, layer, head] by metric; `strength` [image, layer, head, hop]; `spread` [image, layer, head];
     `cls_rows` [image, layer, head, patch] or None without CLS; `pooled` [image, channel]; `attention_sum` [layer, head,
     query, key] over the `counted` images that were not skipped; `previews` maps a row of the image table to (file
-    ending, bytes).
+    ending, bytes). `depth` [1, layer, head, observed] by name are sums over the counted images; `diversity` [image,
+    layer]; `outputs` [sample, layer, head, channel], NaN for samples that could not be read.
     """
 
     columns: Mapping[str, Sequence[object]]
@@ -28,6 +29,21 @@ class HeadUnit:
     attention_sum: np.ndarray
     counted: int
     previews: Mapping[int, tuple[str, bytes]]
+    depth: Mapping[str, np.ndarray]
+    diversity: np.ndarray
+    outputs: np.ndarray
+
+
+@dataclass(frozen=True)
+class PartialUnit:
+    """Results of the partial modes of a shard: `effects` [image, mode, layer, head] by metric, NaN outside the sample.
+
+    `depth` [mode, layer, head, observed] by name are sums over the `counted` images.
+    """
+
+    effects: Mapping[str, np.ndarray]
+    depth: Mapping[str, np.ndarray]
+    counted: int
 
 
 @dataclass(frozen=True)

@@ -17,12 +17,16 @@ import numpy as np
 from vitscope.errors import RunError, StorageError
 from vitscope.store.arrays import (
     CODES,
+    DEPTH,
+    DEPTH_COUNT,
     DEVIATION,
+    DIVERSITY,
     ENERGY,
     MATRICES,
     MATRIX_FEATURES,
     MEDOIDS,
     OFFSETS,
+    OUTPUTS,
     POOLED,
     PROTOTYPES,
     Region,
@@ -58,7 +62,7 @@ from vitscope.store.manifest import FILE, Manifest, Source, State, write_manifes
 from vitscope.store.pattern_files import CLUSTERS, POINTS_TABLE
 from vitscope.store.run import PREVIEWS, Run
 from vitscope.store.tables import COMPUTED, PLANNED, POINTS, read_tables, write_table
-from vitscope.store.units import HeadUnit, MatricesUnit, PatternsUnit
+from vitscope.store.units import HeadUnit, MatricesUnit, PartialUnit, PatternsUnit
 
 _LOCK: Final = ".lock"
 _SUMS: Final = "sums"
@@ -166,8 +170,14 @@ class RunWriter:
             parts["attention/cls_rows"] = results.cls_rows
         if self.run.manifest.model.n_features is not None:  # a run of format 1 goes on without
             parts[POOLED] = results.pooled
+        kept = self.run.manifest.outputs is not None  # older formats go on without
+        if kept:
+            parts[DIVERSITY] = results.diversity
         with storage_errors(self.path):
             regions = [self._write(name, rows, slice(0, 1), values) for name, values in parts.items()]
+            if kept:
+                regions.append(self._write_block(OUTPUTS, (slice(shard, shard + 1),), results.outputs[None]))
+                regions += self._write_depth(shard, slice(0, 1), results.depth, results.counted)
             files = self._write_previews(results.previews)
             table = shard_table(self.path, shard)
             write_table(table, results.columns, COMPUTED)
@@ -176,12 +186,14 @@ class RunWriter:
             write_commit(self.path, Commit(unit.name, tuple(regions), files, counted=counted, sum_sha256=checksum))
             self._sum_file(shard - 1).unlink(missing_ok=True)
 
-    def write_partial(self, shard: int, effects: Mapping[str, np.ndarray]) -> None:
-        """Write and commit the partial modes of a shard: `effects` [image, mode, layer, head] by metric."""
+    def write_partial(self, shard: int, results: PartialUnit) -> None:
+        """Write and commit the partial modes of a shard."""
         manifest = self.run.manifest
         rows, modes = manifest.shard_rows(shard), slice(1, len(manifest.options.modes))
         with storage_errors(self.path):
-            regions = [self._write(f"importance/{name}", rows, modes, values) for name, values in effects.items()]
+            regions = [self._write(f"importance/{name}", rows, modes, v) for name, v in results.effects.items()]
+            if manifest.outputs is not None:
+                regions += self._write_depth(shard, modes, results.depth, results.counted)
             write_commit(self.path, Commit(Unit("partial", shard).name, tuple(regions), {}))
 
     def write_featured(self, rows: Sequence[int], matrices: Iterable[np.ndarray]) -> None:
@@ -243,6 +255,13 @@ class RunWriter:
         """Write the rows of a shard; `modes` applies to arrays that have that axis."""
         leading: Region = (slice(rows.start, rows.stop),)
         return self._write_block(path, (*leading, modes) if path.startswith("importance/") else leading, values)
+
+    def _write_depth(self, shard: int, modes: slice, sums: Mapping[str, np.ndarray], counted: int) -> list[RegionSum]:
+        """Sums over a shard's images; each shard has its own, so that no unit depends on another."""
+        place: Region = (slice(shard, shard + 1), modes)
+        count = np.full((1, modes.stop - modes.start), float(counted))
+        regions = [self._write_block(f"{DEPTH}/{name}", place, values[None]) for name, values in sums.items()]
+        return [*regions, self._write_block(DEPTH_COUNT, place, count)]
 
     def _write_block(self, path: str, leading: Region, values: np.ndarray) -> RegionSum:
         region = (*leading, *(slice(0, size) for size in values.shape[len(leading) :]))

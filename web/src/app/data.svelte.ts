@@ -1,8 +1,8 @@
 // The numbers of a run as the views read them: each array by its name, fetched when it is first read, never on hover.
 import type { Summary } from '../core/kernels';
 import type { Direction, HeadRef } from '../core/state';
-import type { DataSource, Layout, MeanMatrices, PatternPoints, RolloutChoice } from '../io/source';
-import type { NearMatrix, PatternsInfo, ProgressInfo, TypicalImages } from '../io/wire';
+import type { DataSource, DepthCurves, Layout, MeanMatrices, PatternPoints, RolloutChoice } from '../io/source';
+import type { HeadsInfo, HeadTree, NearMatrix, PatternsInfo, ProgressInfo, TypicalImages } from '../io/wire';
 import { Cache, WAITING, type Loaded } from './cache.svelte';
 
 export type StrengthKind = 'mass' | 'density';
@@ -29,6 +29,9 @@ export class Data {
   readonly #sampled = new Cache<Float32Array>(64);
   readonly #nearest = new Cache<readonly NearMatrix[]>(32);
   readonly #typical = new Cache<TypicalImages>(64);
+  readonly #heads = new Cache<HeadsInfo>();
+  readonly #trees = new Cache<HeadTree>();
+  readonly #depths = new Cache<DepthCurves>(16);
 
   /** The values of a `large` run wait as well: a summary over all its images is shown first. */
   readonly #large: boolean;
@@ -133,6 +136,26 @@ export class Data {
     return this.#typical.read(`${head.layer}.${head.head}`, this.generation, (signal) => this.source.typicalImages(head, signal));
   }
 
+  heads(): Loaded<HeadsInfo> {
+    return this.#heads.read('', this.generation, (signal) => this.source.heads(signal));
+  }
+
+  headDiversity(variant: string): Loaded<Float32Array> {
+    return this.#column(`heads/diversity/${variant}`, (signal) => this.source.headDiversity(variant, signal));
+  }
+
+  headSimilarity(by: string): Loaded<Float32Array> {
+    return this.#column(`heads/similarity/${by}`, (signal) => this.source.headSimilarity(by, signal));
+  }
+
+  headTree(by: string): Loaded<HeadTree> {
+    return this.#trees.read(by, this.generation, (signal) => this.source.headTree(by, signal));
+  }
+
+  headDepth(metric: string, mode: string): Loaded<DepthCurves> {
+    return this.#depths.read(`${metric}/${mode}`, this.generation, (signal) => this.source.headDepth(metric, mode, signal));
+  }
+
   /** Name a cluster, in the run itself; what shows it is told. */
   async renameCluster(cluster: number, name: string | null): Promise<void> {
     this.#patterns.put('', this.generation, await this.source.renameCluster(cluster, name));
@@ -140,7 +163,7 @@ export class Data {
 
   /** Ask again for what failed. */
   retry(): void {
-    for (const cache of [this.#headline, this.#summaries, this.#columns, this.#layouts, this.#means, this.#rows, this.#matrices, this.#rollouts, this.#patterns, this.#points, this.#sampled, this.#nearest, this.#typical])
+    for (const cache of [this.#headline, this.#summaries, this.#columns, this.#layouts, this.#means, this.#rows, this.#matrices, this.#rollouts, this.#patterns, this.#points, this.#sampled, this.#nearest, this.#typical, this.#heads, this.#trees, this.#depths])
       cache.retry();
   }
 

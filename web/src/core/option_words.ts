@@ -33,6 +33,12 @@ const NAMES: Record<OptionKey, string> = {
   startLayer: 'Rollout from layer',
   tileOrder: 'Tiles by',
   spreadMeasure: 'Spread by layer',
+  diversity: 'Diversity by',
+  similarity: 'Heads alike by',
+  groupFrom: 'Redundant from a similarity of',
+  depthOf: 'Over depth, of',
+  depthScale: 'Over depth, as',
+  classTrend: 'By class',
 };
 
 const VALUES: Partial<Record<OptionKey, Readonly<Record<string, string>>>> = {
@@ -55,6 +61,10 @@ const VALUES: Partial<Record<OptionKey, Readonly<Record<string, string>>>> = {
   patternTable: { quality: 'how good they are' },
   matrixLayout: { grid: '2-D' },
   mapScale: { map: 'largest of the map', shared: 'shared by all maps', absolute: '0 to 1', clip: '99th percentile' },
+  diversity: { cls: 'cosine of CLS rows', 'jensen-shannon': 'Jensen-Shannon distance of CLS rows', full: 'cosine of whole matrices' },
+  similarity: { cls: 'attention, CLS rows', mean: 'attention, mean matrices', output: 'output, linear CKA' },
+  depthOf: { cls: 'CLS' },
+  depthScale: { distance: 'cosine distance', ratio: 'parts of the first' },
   map: { head: 'focus head', layer: 'heads of the layer fused', layers: 'all layers fused' },
 };
 

@@ -75,6 +75,15 @@ export const OPTIONS = {
   startLayer: range('rs', 0, 0, 1023, true),
   tileOrder: choice('to', ['index', 'importance']),
   spreadMeasure: choice('sm', ['entropy', 'focus', 'coverage']),
+
+  /** Heads: how a layer's diversity is measured, what heads of all layers are compared by, from when they are a group. */
+  diversity: choice('dv', ['cls', 'jensen-shannon', 'full']),
+  similarity: choice('hb', ['cls', 'mean', 'output']),
+  groupFrom: range('gf', 0.9, 0.01, 1),
+  /** Effects over depth: of which tokens, and as distances or in parts of the one right after the layer. */
+  depthOf: choice('dm', ['cls', 'patches']),
+  depthScale: choice('ds', ['distance', 'ratio']),
+  classTrend: choice('ct', ['importance', 'strength', 'pattern']),
 } as const;
 
 export type OptionKey = keyof typeof OPTIONS;

@@ -3,8 +3,8 @@ import type { Summary } from '../core/kernels';
 import type { Direction, HeadRef } from '../core/state';
 import { fromFloat16 } from './float16';
 import { fromLog8 } from './log8';
-import { Failure, type DataSource, type Layout, type MeanMatrices, type PatternPoints, type RolloutChoice } from './source';
-import type { DroppedImage, ErrorBody, Headline, ImageTable, NearMatrix, PatternsInfo, ProgressInfo, RunInfo, TypicalImages } from './wire';
+import { Failure, type DataSource, type DepthCurves, type Layout, type MeanMatrices, type PatternPoints, type RolloutChoice } from './source';
+import type { DroppedImage, ErrorBody, Headline, HeadsInfo, HeadTree, ImageTable, NearMatrix, PatternsInfo, ProgressInfo, RunInfo, TypicalImages } from './wire';
 
 export class LiveSource implements DataSource {
   readonly #base: string;
@@ -116,6 +116,27 @@ export class LiveSource implements DataSource {
   async renameCluster(cluster: number, name: string | null): Promise<PatternsInfo> {
     const options = { method: 'PUT', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ name }) };
     return (await this.#answer(`patterns/names/${cluster}`, options)).json() as Promise<PatternsInfo>;
+  }
+
+  heads(signal: AbortSignal): Promise<HeadsInfo> {
+    return this.#json('heads', signal);
+  }
+
+  async headDiversity(variant: string, signal: AbortSignal): Promise<Float32Array> {
+    return new Float32Array(await this.#bytes(`heads/diversity/${variant}`, signal));
+  }
+
+  async headSimilarity(by: string, signal: AbortSignal): Promise<Float32Array> {
+    return new Float32Array(await this.#bytes(`heads/similarity/${by}`, signal));
+  }
+
+  headTree(by: string, signal: AbortSignal): Promise<HeadTree> {
+    return this.#json(`heads/tree/${by}`, signal);
+  }
+
+  async headDepth(metric: string, mode: string, signal: AbortSignal): Promise<DepthCurves> {
+    const response = await this.#answer(`heads/depth/${metric}/${encodeURIComponent(mode)}`, { signal });
+    return { values: new Float32Array(await response.arrayBuffer()), n: Number(response.headers.get('x-n') ?? NaN) };
   }
 
   async drop(file: File): Promise<DroppedImage> {

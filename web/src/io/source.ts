@@ -1,7 +1,7 @@
 // Where the page's data comes from. Views never see this: the session asks, and hands typed arrays down.
 import type { Summary } from '../core/kernels';
 import type { Direction, HeadRef } from '../core/state';
-import type { DroppedImage, ErrorBody, ImageTable, NearMatrix, PatternsInfo, ProgressInfo, RunInfo, TypicalImages } from './wire';
+import type { DroppedImage, ErrorBody, HeadsInfo, HeadTree, ImageTable, NearMatrix, PatternsInfo, ProgressInfo, RunInfo, TypicalImages } from './wire';
 
 export interface RolloutChoice {
   readonly query: number;
@@ -36,6 +36,12 @@ export interface PatternPoints {
   readonly cluster: Uint8Array;
   /** The matrix's own name by rule: place in PatternsInfo.patterns. */
   readonly pattern: Uint8Array;
+}
+
+/** Float32 [layer, head, observed]: cosine distance after each layer from the pruned one on; mean over n images. */
+export interface DepthCurves {
+  readonly values: Float32Array;
+  readonly n: number;
 }
 
 export interface DataSource {
@@ -75,6 +81,14 @@ export interface DataSource {
   patternColumn(what: 'deviation' | 'energy', signal: AbortSignal): Promise<Float32Array>;
   /** Name a cluster; null = the automatic name again. */
   renameCluster(cluster: number, name: string | null): Promise<PatternsInfo>;
+  /** Which ways of comparing heads there are, and why not the others. */
+  heads(signal: AbortSignal): Promise<HeadsInfo>;
+  /** Float32 [image, layer]. */
+  headDiversity(variant: string, signal: AbortSignal): Promise<Float32Array>;
+  /** Float32 [flat head, flat head]; flat = layer by layer, only heads that exist. */
+  headSimilarity(by: string, signal: AbortSignal): Promise<Float32Array>;
+  headTree(by: string, signal: AbortSignal): Promise<HeadTree>;
+  headDepth(metric: string, mode: string, signal: AbortSignal): Promise<DepthCurves>;
   /** Send an image of the user's own to the loaded model. */
   drop(file: File): Promise<DroppedImage>;
   /** Address of the picture as the model saw it. */

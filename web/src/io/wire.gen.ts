@@ -87,6 +87,109 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/heads": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Heads
+         * @description Which ways of comparing heads this run has, and why not the others.
+         */
+        get: operations["heads_api_heads_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/heads/depth/{metric}/{mode}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Depth
+         * @description Cosine distance of pruned from intact tokens over depth, mean over `x-n` images: float32 [layer, head, observed].
+         *
+         *     `observed` = layer after which it is measured, from the pruned one on; NaN before it, where there is no such token,
+         *     and after the last block for tokens that the classifier does not read.
+         */
+        get: operations["depth_api_heads_depth__metric___mode__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/heads/diversity/{variant}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Diversity
+         * @description How different the heads of each layer look at each image: float32 [image, layer]; NaN = not computed.
+         */
+        get: operations["diversity_api_heads_diversity__variant__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/heads/similarity/{by}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Similarity
+         * @description How alike any two heads are: float32 [flat head, flat head], over all images; NaN = not known.
+         */
+        get: operations["similarity_api_heads_similarity__by__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/heads/tree/{by}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Tree
+         * @description The heads merged by that similarity, and a row in which like ones are neighbours.
+         */
+        get: operations["tree_api_heads_tree__by__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/images": {
         parameters: {
             query?: never;
@@ -1178,6 +1281,37 @@ export interface components {
             total: number;
         };
         /**
+         * HeadComparison
+         * @description One way of comparing heads, and why it cannot be had; `reason` is empty where it can.
+         */
+        HeadComparison: {
+            /** Label */
+            label: string;
+            /** Meaning */
+            meaning: string;
+            /** Name */
+            name: string;
+            /** Reason */
+            reason: string;
+        };
+        /**
+         * HeadMerge
+         * @description A merge of two nodes of the tree: those below the number of heads are flat heads, then merges in order.
+         */
+        HeadMerge: {
+            /** One */
+            one: number;
+            /** Other */
+            other: number;
+            /**
+             * Similarity
+             * @description Mean over all pairs of heads between the two nodes.
+             */
+            similarity: number;
+            /** Size */
+            size: number;
+        };
+        /**
          * HeadPlace
          * @description A head; both numbers count from 0.
          */
@@ -1186,6 +1320,26 @@ export interface components {
             head: number;
             /** Layer */
             layer: number;
+        };
+        /**
+         * HeadTree
+         * @description Heads merged by mean similarity, the most alike first, and a row of them in which like ones are neighbours.
+         */
+        HeadTree: {
+            /** Merges */
+            merges: components["schemas"]["HeadMerge"][];
+            /** N */
+            n: number;
+            /**
+             * Of
+             * @description What n counts: images, or sampled tokens.
+             */
+            of: string;
+            /**
+             * Order
+             * @description Flat heads as they stand in the row.
+             */
+            order: number[];
         };
         /**
          * Headline
@@ -1197,6 +1351,34 @@ export interface components {
              * @description One sentence; None until there is one.
              */
             text: string | null;
+        };
+        /**
+         * HeadsInfo
+         * @description Heads against each other: what this run can say. Flat head = place among all heads, layer by layer.
+         */
+        HeadsInfo: {
+            /**
+             * Depthreason
+             * @description Why there are no effects over depth, and what to do; empty where there are.
+             */
+            depthReason: string;
+            /**
+             * Diversity
+             * @description Variants of the diversity of a layer's heads.
+             */
+            diversity: components["schemas"]["HeadComparison"][];
+            /** Generation */
+            generation: number;
+            /**
+             * Similarity
+             * @description Ways of comparing heads of all layers.
+             */
+            similarity: components["schemas"]["HeadComparison"][];
+            /**
+             * Threshold
+             * @description Mean similarity from which heads are called redundant, where not said.
+             */
+            threshold: number;
         };
         /**
          * ImageTable
@@ -2442,6 +2624,369 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Headline"];
                 };
+            };
+            /** @description An argument outside what the run allows. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not this server's own page. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not there, or not available without the live model. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The run folder is damaged or incomplete. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The request does not fit the route. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    heads_api_heads_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HeadsInfo"];
+                };
+            };
+            /** @description An argument outside what the run allows. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not this server's own page. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not there, or not available without the live model. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The run folder is damaged or incomplete. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The request does not fit the route. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    depth_api_heads_depth__metric___mode__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                metric: "cls_cos_at" | "patch_cos_at";
+                mode: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    "x-n"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description Unchanged since the tag in If-None-Match. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description An argument outside what the run allows. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not this server's own page. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not there, or not available without the live model. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The run folder is damaged or incomplete. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The request does not fit the route. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    diversity_api_heads_diversity__variant__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                variant: "cls" | "jensen-shannon" | "full";
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description Unchanged since the tag in If-None-Match. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description An argument outside what the run allows. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not this server's own page. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not there, or not available without the live model. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The run folder is damaged or incomplete. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The request does not fit the route. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    similarity_api_heads_similarity__by__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                by: "cls" | "mean" | "output";
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description Unchanged since the tag in If-None-Match. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description An argument outside what the run allows. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not this server's own page. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not there, or not available without the live model. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The run folder is damaged or incomplete. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The request does not fit the route. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    tree_api_heads_tree__by__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                by: "cls" | "mean" | "output";
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HeadTree"];
+                };
+            };
+            /** @description Unchanged since the tag in If-None-Match. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description An argument outside what the run allows. */
             400: {

@@ -28,3 +28,6 @@ export type CurveResult = Schemas['CurveResult'];
 export type CurveLine = Schemas['CurveLine'];
 export type MaskReceipt = Schemas['MaskReceipt'];
 export type AccuracyChange = Schemas['AccuracyChange'];
+export type HeadsInfo = Schemas['HeadsInfo'];
+export type HeadComparison = Schemas['HeadComparison'];
+export type HeadTree = Schemas['HeadTree'];

@@ -55,4 +55,34 @@ export const HOW_TO_READ = {
     'Focus and coverage say the same of single heads: how sharp, and how many patches hold 60 % of the mass.',
     'Caveat: levels compare with this run’s images only.',
   ],
+  diversity: [
+    'How differently the heads of a layer look at an image: 0 = all alike. The line is the mean over the images in scope, the band their middle half.',
+    'By cosine of what CLS looks at, by its Jensen-Shannon distance, or by cosine of whole matrices.',
+    'Click a layer to make its heads the head set.',
+    'Caveat: attention weights are never negative, so cosines are high even between unrelated heads: read one variant beside another.',
+  ],
+  redundancy: [
+    'Every cell is a pair of heads, of any two layers; heads stand in an order that puts like ones beside each other.',
+    'Frames are groups: heads merged at a mean similarity of at least the threshold. Click one to make it the head set.',
+    'By attention (where they look) or by output (linear CKA of what they put out): heads may agree in one and not in the other.',
+    'Caveat: alike is not the same as superfluous. Prune the group but for one in the Lab, and see.',
+  ],
+  focusCoverage: [
+    'Every dot is a head, placed by its mean over the images in scope; its size is the importance of the head.',
+    'Right: CLS looks at few patches sharply. Top: it takes many patches to hold 60 % of its attention.',
+    'Drag a rectangle around heads to make them the head set.',
+    'Caveat: both are of the CLS row, rescaled to its patches; what patches look at is not in it.',
+  ],
+  depth: [
+    'The pruned head changes its own layer first; the curve follows the change through the later layers, to the last one where it is known.',
+    'Falling: later layers repair what is missing. Rising: they amplify it.',
+    'After the last block only tokens that the classifier reads are known.',
+    'Caveat: a distance also falls where later layers merely add to the stream; it need not be an active repair.',
+  ],
+  classTrend: [
+    'One row a class, one column a layer: the mean over the heads of the layer, on the images of the class in scope.',
+    'Left of them the focus head alone, with the number of images.',
+    'Classes with like rows stand together.',
+    'Caveat: few images a class make for noisy rows; n is printed in each.',
+  ],
 } as const;
