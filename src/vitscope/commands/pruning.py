@@ -35,8 +35,8 @@ def prune(
 
     wanted = parse_heads(heads)
     model = load(model_spec, weights, device, dtype)
-    with terminal.busy("Taking heads out, measuring before and after"):
-        found = remove(model, wanted, folder, images=images, labels=labels)
+    with terminal.progress_bar("Before and after", "images") as show:
+        found = remove(model, wanted, folder, images=images, labels=labels, progress=show)
     if as_json:
         terminal.print_json(found.as_dict())
     else:
@@ -53,9 +53,9 @@ def _print(found: Removal) -> None:
         "model": f"{found.model} without {len(found.heads)} of its {found.n_heads} heads: {names}",
         "parameters": f"{found.parameters_before:,} to {found.parameters_after:,} ({share:.1%} fewer)",
         "output": f"that of the masked model to {found.agreement:.1g} of its largest value",
-        "speed": f"{speed.before:.1f} to {speed.after:.1f} images/s, {speed.ratio:.2f} times ({speed.low:.2f} to "
-        f"{speed.high:.2f} over {speed.rounds} passes in turns; batch {speed.batch}, {speed.device}, "
-        f"{speed.threads} threads)",
+        "speed": f"{speed.before:.1f} to {speed.after:.1f} images/s, {speed.ratio:.2f} times (95 % interval "
+        f"{speed.low:.2f} to {speed.high:.2f}, {speed.rounds} passes of each in turns; batch {speed.batch}, "
+        f"{speed.device}, {speed.threads} threads)",
     }
     if accuracy is not None:
         lines["accuracy"] = (
