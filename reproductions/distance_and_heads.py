@@ -4,13 +4,22 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
+import torch
 from scipy import stats
 
 from reproductions.look import attention_of, featured, heads_by_layer, map_grid, rows_as_maps, thirds
 from reproductions.page import Claim, Page, percent, three
 from reproductions.sources import Sources
-from vitscope.measures import rollout
+from vitscope.measures import mean_distance, rollout
 from vitscope.measures.geometry import image_diagonal
+
+
+DINO = """
+model = vitscope.load_model("timm:vit_small_patch16_224.dino", weights="dino_vits16.safetensors")
+attention = vitscope.attention(model, pixels, layers=[11])[:, 0]  # [image, head, query, key]
+maps = vitscope.measures.cls_map(attention, model.tokens)  # [image, head, row, col]
+share = vitscope.measures.coverage(attention, model.tokens, mass=0.6)  # share of patches that hold 60 %
+"""
 
 
 def write(sources: Sources, folder: Path) -> Page:
@@ -31,7 +40,8 @@ def write(sources: Sources, folder: Path) -> Page:
     page.heading("How far do heads look?")
     figure, axis = plt.subplots(figsize=(5.4, 2.7))
     heads_by_layer(axis, mean, "mean attention distance, px")
-    axis.axhline(115.901, color="#999", lw=0.8, ls=":", label="uniform attention, 116 px")
+    uniform = float(mean_distance(torch.full((tokens.n_tokens, tokens.n_tokens), 1 / tokens.n_tokens), tokens))
+    axis.axhline(uniform, color="#999", lw=0.8, ls=":", label=f"uniform attention, {three(uniform)} px")
     axis.legend(loc="lower right")
     page.picture(
         figure, "distance", f"Mean attention distance of each head over its layer, pixels, mean over n = {n} photos."
@@ -75,6 +85,7 @@ def write(sources: Sources, folder: Path) -> Page:
     )
     _rollout(sources, page)
     _heads(sources, page)
+    _dino(page)
     page.write()
     return page
 
@@ -106,6 +117,15 @@ def _rollout(sources: Sources, page: Page) -> None:
         "rollout",
         "CLS maps of four featured photos: last layer averaged over heads, and three rollouts.",
     )
+
+
+def _dino(page: Page) -> None:
+    page.heading("DINO heat maps: a recipe, not run here")
+    page.text(
+        "Caron et al. 2021 show the CLS token's maps of the last layer's heads, thresholded to the patches that hold 60 %"
+        " of the mass. With DINO weights of your own (none are at hand here, so this was not run):"
+    )
+    page.code(DINO)
 
 
 def _heads(sources: Sources, page: Page) -> None:

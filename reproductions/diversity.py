@@ -17,7 +17,7 @@ from vitscope.pipeline.loading import ImageSource
 VARIANTS: Final = {
     "cls": "1 - cosine of CLS->patch rows",
     "full": "1 - cosine of whole matrices",
-    "jensen-shannon": "Jensen-Shannon distance of CLS->patch rows",
+    "jensen-shannon": "Jensen-Shannon distance of these",
 }
 SAMPLE: Final = 100
 _BATCH: Final = 8

@@ -64,6 +64,10 @@ class Page:
         """A paragraph."""
         self._parts.append(" ".join(text.split()))
 
+    def code(self, text: str) -> None:
+        """Lines of Python."""
+        self._parts.append(f"```python\n{text.strip()}\n```")
+
     def table(self, header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         """A table; the first column is words, the others are numbers."""
         lines = [list(header), ["---", *["---:"] * (len(header) - 1)], *rows]

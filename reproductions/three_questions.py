@@ -218,7 +218,7 @@ def _p(value: float) -> str:
 
 
 def _matrix(values: np.ndarray, label: str) -> Figure:
-    figure, axis = plt.subplots(figsize=(5.4, 1.9))
+    figure, axis = plt.subplots(figsize=(5.4, 2.2))
     drawn = axis.imshow(values.T, aspect="auto")
     for layer, head in np.ndindex(*values.shape):
         if np.isfinite(values[layer, head]):
@@ -233,5 +233,5 @@ def _matrix(values: np.ndarray, label: str) -> Figure:
                 color="w" if light else "k",
             )
     axis.set(xlabel="layer", ylabel="head", xticks=range(values.shape[0]), yticks=range(values.shape[1]))
-    figure.colorbar(drawn, ax=axis, label=label.replace(", ", ",\n"))
+    figure.colorbar(drawn, ax=axis, location="bottom", shrink=0.5, aspect=40, label=label)
     return figure
