@@ -13,7 +13,6 @@ from reproductions.sources import Sources
 from vitscope.measures import mean_distance, rollout
 from vitscope.measures.geometry import image_diagonal
 
-
 DINO = """
 model = vitscope.load_model("timm:vit_small_patch16_224.dino", weights="dino_vits16.safetensors")
 attention = vitscope.attention(model, pixels, layers=[11])[:, 0]  # [image, head, query, key]
@@ -122,8 +121,8 @@ def _rollout(sources: Sources, page: Page) -> None:
 def _dino(page: Page) -> None:
     page.heading("DINO heat maps: a recipe, not run here")
     page.text(
-        "Caron et al. 2021 show the CLS token's maps of the last layer's heads, thresholded to the patches that hold 60 %"
-        " of the mass. With DINO weights of your own (none are at hand here, so this was not run):"
+        "Caron et al. 2021 show the CLS token's maps of the last layer's heads, thresholded to the patches that hold"
+        " 60 % of the mass. With DINO weights of your own (none are at hand here, so this was not run):"
     )
     page.code(DINO)
 
