@@ -21,9 +21,9 @@ _DIVERSITY: Final = {
     "full": ("Whole matrix", "1 − mean over pairs of heads of the cosine of their whole attention matrices"),
 }
 _SIMILARITY: Final = {
-    "cls": ("Attention (CLS)", "cosine of two heads’ CLS→patch rows, mean over images"),
-    "mean": ("Attention (mean)", "cosine of two heads’ whole mean matrices over images"),
-    "output": ("Output (CKA)", "linear CKA of what two heads put out (z, before the projection) at sampled tokens"),
+    "cls": ("Attention", "cosine of two heads’ CLS→patch rows, mean over images"),
+    "mean": ("Mean attention", "cosine of two heads’ whole mean matrices over images"),
+    "output": ("Output", "linear CKA of what two heads put out (z, before the projection) at sampled tokens"),
 }
 
 
