@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from reproductions import distance_and_heads, fashion, held_out, layer_maps, three_questions
+from reproductions import distance_and_heads, fashion, held_out, judged_maps, layer_maps, three_questions
 from reproductions.page import NOTE, Page
 from reproductions.sources import Sources
 
@@ -17,6 +17,7 @@ PAGES: Final[dict[str, Callable[[Sources, Path], Page]]] = {
     "c": fashion.write,
     "d": three_questions.write,
     "e": held_out.write,
+    "f": judged_maps.write,
 }
 
 

@@ -9,8 +9,12 @@ import torch
 from reproductions.diversity import VARIANTS, diversity_by_layer, draw_diversity
 from reproductions.look import attention_of, featured, heads_by_layer, map_grid, rows_as_maps, thirds
 from reproductions.page import Claim, Page, percent, three
-from reproductions.sources import Sources
+from reproductions.sizes import section
+from reproductions.sources import IMAGES, Sources
 from vitscope.measures import rollout
+
+SIZED = 100
+"""Images that are run at several sizes."""
 
 
 def write(sources: Sources, folder: Path) -> Page:
@@ -60,6 +64,13 @@ def write(sources: Sources, folder: Path) -> Page:
         f" {three(focus[2])} in"
         " the last."
     )
+    size = sources.demo.input_size[1]
+    section(
+        page, sources.demo, IMAGES, [size // 2, size * 5 // 7, size, size * 9 // 7, size * 2], SIZED, "the demo model"
+    )
+    if sources.has_data:
+        photos = sources.data / "images" / "labels.csv"
+        section(page, sources.vit_tiny, photos, [96, 128, 160, 192, 224, 288, 384], SIZED, "ViT-Tiny on photos")
     page.write()
     return page
 

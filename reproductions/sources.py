@@ -18,6 +18,8 @@ from vitscope.store.manifest import FILE
 NAME: Final = "timm:vit_tiny_patch16_224"
 WEIGHTS: Final = "weights/vit_tiny_patch16_224.augreg_in21k_ft_in1k/model.safetensors"
 PARTIAL_IMAGES: Final = 100
+IMAGES: Final = DEMO / "images" / "labels.csv"
+"""The bundled images."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class Sources:
     def fashion(self) -> vitscope.Run:
         """The demo model on its images."""
         options = {"modes": "all", "partial_images": DEMO_PARTIAL_IMAGES, "patterns": DEMO_PATTERNS}
-        return self._run("fashion", self.demo, DEMO / "images" / "labels.csv", **options)
+        return self._run("fashion", self.demo, IMAGES, **options)
 
     def _run(self, name: str, model: vitscope.Model, images: Path, **options: object) -> vitscope.Run:
         out = self.work / (name if self.limit is None else f"{name}-{self.limit}")
