@@ -10,7 +10,7 @@ from typing import Any, Final, Protocol, TypeVar
 import numpy as np
 
 from vitscope._version import __version__
-from vitscope.errors import InvalidArgument
+from vitscope.errors import BadInput, InvalidArgument
 from vitscope.report.lab import CurveCount, ScopeCount
 from vitscope.server import describe_lab
 from vitscope.server.lab_wire import CurveQuestion, CurveResult, LabRun, PrunedHead, ScopeQuestion
@@ -22,6 +22,7 @@ from vitscope.tokens import HeadRef
 Step = TypeVar("Step")
 _SAMPLE: Final = 11
 """Keeps the draw of a curve's images apart from other draws with the same seed."""
+_LONGEST_NAME: Final = 80
 _NAMED: Final = 3
 """Heads of a set that its name lists."""
 
@@ -72,8 +73,10 @@ class ScopeTask:
         return {"result": describe_lab.scope_result(self._count.counted(), len(self._rows))}
 
     def kept(self, seconds: float) -> LabRun:
-        """With the images asked for."""
+        """With the images asked for. Raises BadInput where none could be read."""
         question, result = self._question, describe_lab.scope_result(self._count.counted(), len(self._rows))
+        if not result.n:
+            raise BadInput(f"cannot prune on these {result.total} images: none of them can be read", "Check the files.")
         asked = {
             "heads": sorted([layer, head, mode] for (layer, head), mode in self._heads.items()),
             "fill": question.fill,
@@ -150,7 +153,7 @@ class CurveTask:
             question,
             question.model_dump(exclude=left_out, by_alias=True),
             kind="curve",
-            name=question.name or "pruning curve",
+            name=question.name or _curve_name([line.name for line in curve.lines]),
             seconds=seconds,
             n=curve.n,
             seed=question.seed,
@@ -201,6 +204,11 @@ def name_of(heads: Heads) -> str:
     """`L2·H0, L4·H1 cp+pc`, or how many where they are many."""
     names = [str(HeadRef(*head)) + ("" if mode == "head" else f" {mode}") for head, mode in sorted(heads.items())]
     return ", ".join(names) if len(names) <= _NAMED else f"{len(names)} heads"
+
+
+def _curve_name(lines: Sequence[str]) -> str:
+    name = "curve: " + (", ".join(lines) or "random orders")
+    return name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 1] + "…"
 
 
 def _drawn(rows: Sequence[int], question: CurveQuestion) -> tuple[list[int], list[int]]:

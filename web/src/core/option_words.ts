@@ -39,6 +39,9 @@ const NAMES: Record<OptionKey, string> = {
   depthOf: 'Over depth, of',
   depthScale: 'Over depth, as',
   classTrend: 'By class',
+  labFill: 'Fill of what is pruned',
+  labAutorun: 'Run over the scope on every change',
+  labCurve: 'Pruning curve',
 };
 
 const VALUES: Partial<Record<OptionKey, Readonly<Record<string, string>>>> = {
@@ -65,6 +68,7 @@ const VALUES: Partial<Record<OptionKey, Readonly<Record<string, string>>>> = {
   similarity: { cls: 'attention, CLS rows', mean: 'attention, mean matrices', output: 'output, linear CKA' },
   depthOf: { cls: 'CLS' },
   depthScale: { distance: 'cosine distance', ratio: 'parts of the first' },
+  labCurve: { moved: 'change of the output' },
   map: { head: 'focus head', layer: 'heads of the layer fused', layers: 'all layers fused' },
 };
 

@@ -84,6 +84,11 @@ export const OPTIONS = {
   depthOf: choice('dm', ['cls', 'patches']),
   depthScale: choice('ds', ['distance', 'ratio']),
   classTrend: choice('ct', ['importance', 'strength', 'pattern']),
+
+  /** Lab: what replaces what is pruned, whether every change runs over the scope, and what the curves show. */
+  labFill: choice('xf', ['zero', 'renormalise', 'mean', 'resample']),
+  labAutorun: choice('xa', ['off', 'on']),
+  labCurve: choice('xc', ['accuracy', 'moved']),
 } as const;
 
 export type OptionKey = keyof typeof OPTIONS;

@@ -84,5 +84,33 @@ export const HOW_TO_READ = {
     'Left of them the focus head alone, with the number of images.',
     'Classes with like rows stand together.',
     'Caveat: few images a class make for noisy rows; n is printed in each.',
+  labHeads: [
+    'Every cell is one head, in the colours of the measure; a click prunes it, or brings it back.',
+    'The slider prunes the first heads of the order by that measure, over the images in scope.',
+    'What of a head is pruned follows “Pruned” in the bar above; it can be changed head by head.',
+    'Caveat: importance is of heads pruned alone; a set may do more, or less, than the sum.',
+  ],
+  labImage: [
+    'Class probabilities of the focus image: before on the left, after on the right.',
+    'The model runs again whenever heads, fill or image change.',
+    'The receipt proves that the mask took effect: what is left where it prunes, and layers that are untouched to the bit.',
+    'Caveat: one image may flip by chance; run on the images in scope.',
+  ],
+  labScope: [
+    'Accuracy of the same labelled images before and after; before is what the run keeps.',
+    'The interval is of the change, paired (Agresti and Min 2005); McNemar asks whether as many were lost as won.',
+    'The strips are the images that changed sides; a click makes one the focus image.',
+    'Caveat: the model was never trained without these heads.',
+  ],
+  labCurve: [
+    'Accuracy, or how far answers move, after the first heads of an order are pruned together.',
+    'The grey band is the 5th to 95th percentile of random orders on the same images.',
+    'Click a point to prune the heads of its line up to there.',
+    'Caveat: an order by effects of single heads knows nothing of heads that stand in for each other; greedy search does.',
+  ],
+  labRuns: [
+    'Every finished run over the images in scope, and every curve, is kept in the run’s folder under lab/.',
+    'Open one to have its heads, fill and images back, with its numbers; that works without the model too.',
+    'The same question asked again replaces its run. Tick two to compare them.',
   ],
 } as const;
