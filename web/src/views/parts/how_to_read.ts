@@ -84,6 +84,7 @@ export const HOW_TO_READ = {
     'Left of them the focus head alone, with the number of images.',
     'Classes with like rows stand together.',
     'Caveat: few images a class make for noisy rows; n is printed in each.',
+  ],
   labHeads: [
     'Every cell is one head, in the colours of the measure; a click prunes it, or brings it back.',
     'The slider prunes the first heads of the order by that measure, over the images in scope.',
