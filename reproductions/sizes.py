@@ -23,8 +23,8 @@ def section(page: Page, model: vitscope.Model, images: "Path", sizes: list[int],
     height, n = found["height"].values, found.sizes["image"]
     page.heading(f"Input size: {what}")
     page.text(
-        f"The same {n} images at {len(height)} sizes; position embeddings are interpolated by the model's own rule at every"
-        " size but its own. Distance as a share of the image's diagonal, which is what compares across sizes."
+        f"The same {n} images at {len(height)} sizes; position embeddings are interpolated by the model's own rule at"
+        " every size but its own. Distance as a share of the image's diagonal, which is what compares across sizes."
     )
     pixels = found["distance"].mean(("image", "layer", "head")).values
     page.table(
@@ -43,9 +43,8 @@ def section(page: Page, model: vitscope.Model, images: "Path", sizes: list[int],
         axes[1].plot(by_layer[i], color=plt.get_cmap("cividis")(i / max(1, len(height) - 1) * 0.9), label=f"{size} px")
     axes[1].set(xlabel="layer", ylabel="distance, share of diagonal")
     axes[1].legend(fontsize=6)
-    page.picture(
-        figure, f"sizes-{what.split(' ')[0].lower()}", f"Accuracy and attention distance by input size, {what}."
-    )
+    name = f"sizes-{model.id.split(':')[-1]}"
+    page.picture(figure, name, f"Accuracy and attention distance by input size, {what}, n = {n}.")
     rising = np.diff(share)
     page.claim(
         Claim(
