@@ -40,7 +40,8 @@ def write(sources: Sources, folder: Path) -> Page:
     page.text(
         f"ViT-Tiny on {n} ImageNet validation photos with boxes, maps of the label's class. Deletion and insertion:"
         f" patches go, or come, in {found['steps']} steps in the order of the map; the area under the"
-        " probability of the class. Pointing hit: the largest patch lies on a box; mass: the share of the map on boxes. 95 % bootstrap intervals."
+        " probability of the class. Pointing hit: the largest patch lies on a box; mass: the share of the map on boxes."
+        " 95 % bootstrap intervals."
         " The centre of the photo and chance stand beside them: photographers put things in the middle."
     )
     rows = [[WORDS[name], *(_cell(values[name, measure]) for measure in MEASURES)] for name in maps]
