@@ -1,8 +1,9 @@
 // The numbers of a run as the views read them: each array by its name, fetched when it is first read, never on hover.
 import type { Summary } from '../core/kernels';
+import type { ClassMapKind } from '../core/class_maps';
 import type { Direction, HeadRef } from '../core/state';
-import type { DataSource, DepthCurves, Layout, MeanMatrices, PatternPoints, RolloutChoice } from '../io/source';
-import type { HeadsInfo, HeadTree, NearMatrix, PatternsInfo, ProgressInfo, TypicalImages } from '../io/wire';
+import type { DataSource, DepthCurves, Layout, MeanMatrices, PatternPoints, RolloutChoice, SizeColumn } from '../io/source';
+import type { HeadsInfo, HeadTree, NearMatrix, PatternsInfo, ProgressInfo, ResolutionInfo, TypicalImages } from '../io/wire';
 import { Cache, WAITING, type Loaded } from './cache.svelte';
 
 export type StrengthKind = 'mass' | 'density';
@@ -32,6 +33,8 @@ export class Data {
   readonly #heads = new Cache<HeadsInfo>();
   readonly #trees = new Cache<HeadTree>();
   readonly #depths = new Cache<DepthCurves>(16);
+  readonly #resolution = new Cache<ResolutionInfo>();
+  readonly #sizes = new Cache<Float32Array>(48);
 
   /** The values of a `large` run wait as well: a summary over all its images is shown first. */
   readonly #large: boolean;
@@ -104,6 +107,13 @@ export class Data {
     return this.#rollouts.read(key, FOR_EVER, (signal) => this.source.rollout(image, choice, signal));
   }
 
+  /** A map of one class after each layer; -1 = the model's own top class. */
+  classMap(image: number, kind: ClassMapKind, target: number, choice: RolloutChoice): Loaded<Float32Array> {
+    const key = `${kind}/${image}/${target}/${Object.values(choice).join('/')}`;
+    this.#rollouts.only(key);
+    return this.#rollouts.read(key, FOR_EVER, (signal) => this.source.classMap(image, kind, target, choice, signal));
+  }
+
   patterns(): Loaded<PatternsInfo> {
     if (!this.opened) return WAITING;
     return this.#patterns.read('', this.generation, (signal) => this.source.patterns(signal));
@@ -156,6 +166,20 @@ export class Data {
     return this.#depths.read(`${metric}/${mode}`, this.generation, (signal) => this.source.headDepth(metric, mode, signal));
   }
 
+  /** The comparison of input sizes that the run carries. */
+  resolution(): Loaded<ResolutionInfo> {
+    return this.#resolution.read('', this.generation, (signal) => this.source.resolution(signal));
+  }
+
+  resolutionColumn(what: SizeColumn): Loaded<Float32Array> {
+    return this.#sizes.read(what, this.generation, (signal) => this.source.resolutionColumn(what, signal));
+  }
+
+  /** Null for the mean over the comparison's images. */
+  resolutionMap(size: number, image: number | null): Loaded<Float32Array> {
+    return this.#sizes.read(`${size}/${image ?? 'mean'}`, this.generation, (signal) => this.source.resolutionMap(size, image, signal));
+  }
+
   /** Name a cluster, in the run itself; what shows it is told. */
   async renameCluster(cluster: number, name: string | null): Promise<void> {
     this.#patterns.put('', this.generation, await this.source.renameCluster(cluster, name));
@@ -163,7 +187,7 @@ export class Data {
 
   /** Ask again for what failed. */
   retry(): void {
-    for (const cache of [this.#headline, this.#summaries, this.#columns, this.#layouts, this.#means, this.#rows, this.#matrices, this.#rollouts, this.#patterns, this.#points, this.#sampled, this.#nearest, this.#typical, this.#heads, this.#trees, this.#depths])
+    for (const cache of [this.#headline, this.#summaries, this.#columns, this.#layouts, this.#means, this.#rows, this.#matrices, this.#rollouts, this.#patterns, this.#points, this.#sampled, this.#nearest, this.#typical, this.#heads, this.#trees, this.#depths, this.#resolution, this.#sizes])
       cache.retry();
   }
 

@@ -26,6 +26,7 @@ const NAMES: Record<OptionKey, string> = {
   upsampling: 'Pixels of the map',
   mapScale: 'Scale of the map',
   map: 'Map',
+  mapClass: 'Class of the map',
   headFusion: 'Heads fused by',
   layerFusion: 'Layers fused by',
   residual: 'Rollout, residual',
@@ -42,6 +43,8 @@ const NAMES: Record<OptionKey, string> = {
   labFill: 'Fill of what is pruned',
   labAutorun: 'Run over the scope on every change',
   labCurve: 'Pruning curve',
+  sizesOf: 'Input sizes',
+  sizeUnit: 'Input sizes, unit',
 };
 
 const VALUES: Partial<Record<OptionKey, Readonly<Record<string, string>>>> = {
@@ -63,13 +66,15 @@ const VALUES: Partial<Record<OptionKey, Readonly<Record<string, string>>>> = {
   patternColour: { cluster: 'pattern', rule: 'their own name by rule', importance: 'importance of the head', class: 'class of the image' },
   patternTable: { quality: 'how good they are' },
   matrixLayout: { grid: '2-D' },
+  sizesOf: { scope: 'over the images in scope', image: 'on the focus image' },
+  sizeUnit: { absolute: 'pixels and nats' },
   mapScale: { map: 'largest of the map', shared: 'shared by all maps', absolute: '0 to 1', clip: '99th percentile' },
   diversity: { cls: 'cosine of CLS rows', 'jensen-shannon': 'Jensen-Shannon distance of CLS rows', full: 'cosine of whole matrices' },
   similarity: { cls: 'attention, CLS rows', mean: 'attention, mean matrices', output: 'output, linear CKA' },
   depthOf: { cls: 'CLS' },
   depthScale: { distance: 'cosine distance', ratio: 'parts of the first' },
   labCurve: { moved: 'change of the output' },
-  map: { head: 'focus head', layer: 'heads of the layer fused', layers: 'all layers fused' },
+  map: { head: 'focus head', layer: 'heads of the layer fused', layers: 'all layers fused', gradient_rollout: 'gradient rollout', relevance: 'generic relevance', legrad: 'LeGrad' },
 };
 
 export const optionName = (key: OptionKey): string => NAMES[key];

@@ -66,8 +66,10 @@ export const OPTIONS = {
   overlay: choice('w', ['heat', 'spotlight', 'contour', 'numbers']),
   upsampling: choice('u', ['nearest', 'bilinear', 'bicubic']),
   mapScale: choice('z', ['map', 'shared', 'absolute', 'clip']),
-  /** Which map: of the focus head, or fused over the heads of its layer, over layers, or rollout. */
-  map: choice('p', ['head', 'layer', 'layers', 'rollout']),
+  /** Which map: of the focus head, or fused over the heads of its layer, over layers, rollout, or a map of one class. */
+  map: choice('p', ['head', 'layer', 'layers', 'rollout', 'gradient_rollout', 'relevance', 'legrad']),
+  /** Which class a map of one class is of: 0 = the image's target, else class + 1. */
+  mapClass: range('mc', 0, 0, 9999, true),
   headFusion: choice('hf', ['mean', 'max', 'min']),
   layerFusion: choice('lf', ['mean', 'max', 'min']),
   residual: range('rr', 0.5, 0, 1),
@@ -84,6 +86,9 @@ export const OPTIONS = {
   depthOf: choice('dm', ['cls', 'patches']),
   depthScale: choice('ds', ['distance', 'ratio']),
   classTrend: choice('ct', ['importance', 'strength', 'pattern']),
+  /** Heads, input sizes: over the images in scope or on the focus image; as shares, which compare, or as they are. */
+  sizesOf: choice('zo', ['scope', 'image']),
+  sizeUnit: choice('zu', ['share', 'absolute']),
 
   /** Lab: what replaces what is pruned, whether every change runs over the scope, and what the curves show. */
   labFill: choice('xf', ['zero', 'renormalise', 'mean', 'resample']),

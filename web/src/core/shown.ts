@@ -1,6 +1,7 @@
 // Which map lies over the picture, in words and numbers: of the focus head, fused, or rolled out; and how it is scaled.
 import type { TokenInfo } from '../io/wire';
 import { layerTop, maximum, patchMap, uniformWeight, type Rows } from './attention';
+import { classMapName, isClassMap } from './class_maps';
 import { headName } from './focus';
 import { clipped, fuse, headRow, layerRow } from './maps';
 import type { Options } from './options';
@@ -16,6 +17,8 @@ export interface MapChoice {
   readonly residual: number;
   readonly discard: number;
   readonly startLayer: number;
+  /** Of a map of one class: its name. */
+  readonly className: string;
 }
 
 /** The row over all tokens that is shown, out of one token's attention over all heads. */
@@ -46,15 +49,20 @@ export function mapName(choice: MapChoice): string {
   if (map === 'head') return headName(head);
   if (map === 'layer') return `L${head.layer}, ${headFusion} over heads`;
   if (map === 'layers') return `${headFusion} over heads, ${layerFusion} over layers`;
-  return 'rollout';
+  return isClassMap(map) ? classMapName(map) : 'rollout';
 }
 
 /** `L9·H3 attends from CLS to each patch`; `rollout from CLS, mean over heads, residual 0.5, discard 0, from layer 0`. */
 export function mapCaption(choice: MapChoice, tokens: TokenInfo, query: number, direction: Direction): string {
   const token = `${direction} ${tokenName(tokens, query)}`;
-  if (choice.map === 'rollout') {
-    const { headFusion, residual, discard, startLayer } = choice;
-    return `rollout ${token}, ${headFusion} over heads, residual ${plain(residual)}, discard ${plain(discard)}, from layer ${startLayer}`;
+  const { headFusion, residual, discard, startLayer } = choice;
+  const rolled = `${headFusion} over heads, residual ${plain(residual)}, discard ${plain(discard)}, from layer ${startLayer}`;
+  if (choice.map === 'rollout') return `rollout ${token}, ${rolled}`;
+  if (isClassMap(choice.map)) {
+    // LeGrad has no query; all three are shown as shares of the map, for their own units say little.
+    const of = `${mapName(choice)} of ${choice.className}, share of the map`;
+    if (choice.map === 'legrad') return `${of}, from layer ${startLayer}`;
+    return choice.map === 'relevance' ? `${of}, ${token}, from layer ${startLayer}` : `${of}, ${token}, ${rolled}`;
   }
   const way = direction === 'from' ? `${token} to each patch` : `${token} from each patch`;
   return choice.map === 'head' ? `${mapName(choice)} attends ${way}` : `${mapName(choice)}: attention ${way}`;

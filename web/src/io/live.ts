@@ -1,10 +1,11 @@
 // The run behind a `vitscope serve`, over HTTP. Columns are revalidated: an unchanged one costs a 304.
 import type { Summary } from '../core/kernels';
+import type { ClassMapKind } from '../core/class_maps';
 import type { Direction, HeadRef } from '../core/state';
 import { fromFloat16 } from './float16';
 import { fromLog8 } from './log8';
-import { Failure, type DataSource, type DepthCurves, type Layout, type MeanMatrices, type PatternPoints, type RolloutChoice } from './source';
-import type { DroppedImage, ErrorBody, Headline, HeadsInfo, HeadTree, ImageTable, NearMatrix, PatternsInfo, ProgressInfo, RunInfo, TypicalImages } from './wire';
+import { Failure, type DataSource, type DepthCurves, type Layout, type MeanMatrices, type PatternPoints, type RolloutChoice, type SizeColumn } from './source';
+import type { DroppedImage, ErrorBody, Headline, HeadsInfo, HeadTree, ImageTable, NearMatrix, PatternsInfo, ProgressInfo, ResolutionInfo, RunInfo, SizedImage, TypicalImages } from './wire';
 
 export class LiveSource implements DataSource {
   readonly #base: string;
@@ -82,6 +83,11 @@ export class LiveSource implements DataSource {
     return new Float32Array(await this.#bytes(`rollout/${image}?${asked}`, signal));
   }
 
+  async classMap(image: number, kind: ClassMapKind, target: number, choice: RolloutChoice, signal: AbortSignal): Promise<Float32Array> {
+    const asked = new URLSearchParams(Object.entries({ target, ...choice }).map(([key, value]) => [key, String(value)]));
+    return new Float32Array(await this.#bytes(`class_map/${kind}/${image}?${asked}`, signal));
+  }
+
   patterns(signal: AbortSignal): Promise<PatternsInfo> {
     return this.#json('patterns', signal);
   }
@@ -111,6 +117,26 @@ export class LiveSource implements DataSource {
 
   async patternColumn(what: 'deviation' | 'energy', signal: AbortSignal): Promise<Float32Array> {
     return new Float32Array(await this.#bytes(`patterns/${what}`, signal));
+  }
+
+  resolution(signal: AbortSignal): Promise<ResolutionInfo> {
+    return this.#json('resolution', signal);
+  }
+
+  async resolutionColumn(what: SizeColumn, signal: AbortSignal): Promise<Float32Array> {
+    return new Float32Array(await this.#bytes(`resolution/${what}`, signal));
+  }
+
+  async resolutionMap(size: number, image: number | null, signal: AbortSignal): Promise<Float32Array> {
+    return fromFloat16(await this.#bytes(image === null ? `resolution/mean/${size}` : `resolution/map/${size}/${image}`, signal));
+  }
+
+  sizedImage(image: number, size: string, signal: AbortSignal): Promise<SizedImage> {
+    return this.#json(`resolution/live/${image}/${size}`, signal);
+  }
+
+  async sizedRows(image: number, size: string, query: number, signal: AbortSignal): Promise<Float32Array> {
+    return fromFloat16(await this.#bytes(`resolution/live/${image}/${size}/rows?query=${query}`, signal));
   }
 
   async renameCluster(cluster: number, name: string | null): Promise<PatternsInfo> {

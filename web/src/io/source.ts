@@ -1,7 +1,8 @@
 // Where the page's data comes from. Views never see this: the session asks, and hands typed arrays down.
 import type { Summary } from '../core/kernels';
+import type { ClassMapKind } from '../core/class_maps';
 import type { Direction, HeadRef } from '../core/state';
-import type { DroppedImage, ErrorBody, HeadsInfo, HeadTree, ImageTable, NearMatrix, PatternsInfo, ProgressInfo, RunInfo, TypicalImages } from './wire';
+import type { DroppedImage, ErrorBody, HeadsInfo, HeadTree, ImageTable, NearMatrix, PatternsInfo, ProgressInfo, ResolutionInfo, RunInfo, SizedImage, TypicalImages } from './wire';
 
 export interface RolloutChoice {
   readonly query: number;
@@ -11,6 +12,8 @@ export interface RolloutChoice {
   readonly discard: number;
   readonly start: number;
 }
+
+export type SizeColumn = 'probability' | 'correct' | 'distance' | 'entropy';
 
 /** Positions of the images on a map [image, 2], and how far the neighbourhoods on it can be trusted, each in 0..1. */
 export interface Layout {
@@ -69,6 +72,8 @@ export interface DataSource {
   matrix(image: number, layer: number, head: number, signal: AbortSignal): Promise<Float32Array>;
   /** Float32 [layer, key]: rollout up to each layer; NaN before the first. */
   rollout(image: number, choice: RolloutChoice, signal: AbortSignal): Promise<Float32Array>;
+  /** Float32 [layer, key]: a map of one class up to each layer; NaN before the first. Needs the model. */
+  classMap(image: number, kind: ClassMapKind, target: number, choice: RolloutChoice, signal: AbortSignal): Promise<Float32Array>;
   patterns(signal: AbortSignal): Promise<PatternsInfo>;
   patternPoints(signal: AbortSignal): Promise<PatternPoints>;
   /** Float32 [2, cluster, 66, 66]: the medoids, then the prototypes. */
@@ -79,6 +84,16 @@ export interface DataSource {
   typicalImages(head: HeadRef, signal: AbortSignal): Promise<TypicalImages>;
   /** Float32 [image, layer, head]: squared distance of a head's matrix from its mean, and from the uniform matrix. */
   patternColumn(what: 'deviation' | 'energy', signal: AbortSignal): Promise<Float32Array>;
+  /** The comparison of input sizes that the run carries, or how to get one. */
+  resolution(signal: AbortSignal): Promise<ResolutionInfo>;
+  /** Float32 [size, image] or [size, image, layer, head]. */
+  resolutionColumn(what: SizeColumn, signal: AbortSignal): Promise<Float32Array>;
+  /** Float32 [layer, head, patch] at a recorded size: of one image, or the mean over all (null). */
+  resolutionMap(size: number, image: number | null, signal: AbortSignal): Promise<Float32Array>;
+  /** One image at any size; needs the model. */
+  sizedImage(image: number, size: string, signal: AbortSignal): Promise<SizedImage>;
+  /** Float32 [layer, head, patch]: what a token attends to at that size. */
+  sizedRows(image: number, size: string, query: number, signal: AbortSignal): Promise<Float32Array>;
   /** Name a cluster; null = the automatic name again. */
   renameCluster(cluster: number, name: string | null): Promise<PatternsInfo>;
   /** Which ways of comparing heads there are, and why not the others. */

@@ -1,7 +1,8 @@
 // The map over the picture as it follows the session: its row, its patches, every layer's map, its scale and caption.
 import type { Session } from '../../app/session.svelte';
 import { layerTop } from '../../core/attention';
-import { matrixAnswer, type Answer } from '../../core/focus';
+import { asShares, classMapAnswer, classOf, isClassMap } from '../../core/class_maps';
+import { matrixAnswer, shortName, type Answer } from '../../core/focus';
 import { fusedRow, layerRows, mapCaption, mapName, patchesOf, rowsOf, scaleOf, type MapChoice } from '../../core/shown';
 
 const YES: Answer = { kind: 'yes' };
@@ -13,47 +14,70 @@ export class ShownMap {
     this.session = session;
   }
 
+  /** The class that a map of one class is of; -1 = the model's own top class. */
+  readonly target: number = $derived.by(() => {
+    const { run, images, image, options } = this.session;
+    return image === null ? -1 : classOf(run, images, image, options.mapClass);
+  });
   readonly choice: MapChoice = $derived.by(() => {
     const { map, headFusion, layerFusion, residual, discard, startLayer } = this.session.options;
     const last = this.session.run.model.nLayers - 1;
     const start = Math.min(startLayer, last);
-    return { map, head: this.session.head, headFusion, layerFusion, residual, discard, startLayer: start };
+    const { target } = this;
+    const className = target < 0 ? 'the predicted class' : shortName(this.session.images, target);
+    return { map, head: this.session.head, headFusion, layerFusion, residual, discard, startLayer: start, className };
   });
   readonly name: string = $derived(mapName(this.choice));
   readonly caption: string = $derived(
     mapCaption(this.choice, this.session.run.tokens, this.session.query, this.session.direction),
   );
   readonly isRollout: boolean = $derived(this.choice.map === 'rollout');
+  readonly isOfClass: boolean = $derived(isClassMap(this.choice.map));
+  /** Made through the layers: each layer's map is the one up to it. */
+  readonly isStacked: boolean = $derived(this.isRollout || this.isOfClass);
 
   /** Whether this image can be rolled out. */
   readonly rolloutAnswer: Answer = $derived.by(() => {
     const { run, images, image } = this.session;
     return image === null ? YES : matrixAnswer(run, images, image, 'Rollout');
   });
-  readonly #rollout = $derived.by(() => {
-    const { image, query, direction } = this.session;
-    if (!this.isRollout || image === null || this.rolloutAnswer.kind === 'no') return null;
-    const { headFusion, residual, discard, startLayer } = this.choice;
-    return this.session.data.rollout(image, { query, direction, fusion: headFusion, residual, discard, start: startLayer });
+  /** Whether maps of a class can be had of this image. */
+  readonly classAnswer: Answer = $derived.by(() => {
+    const { run, images, image } = this.session;
+    return image === null ? YES : classMapAnswer(run, images, image);
   });
-  readonly failure = $derived(this.isRollout ? (this.#rollout?.failure ?? null) : null);
-  readonly loading: boolean = $derived(this.#rollout !== null && !this.#rollout.value && !this.failure);
+  /** Whether the map that is asked for can be had, where it is made through the layers. */
+  readonly answer: Answer = $derived(this.isOfClass ? this.classAnswer : this.rolloutAnswer);
+  readonly #stacked = $derived.by(() => {
+    const { image, query, direction } = this.session;
+    if (!this.isStacked || image === null || this.answer.kind === 'no') return null;
+    const { map, headFusion, residual, discard, startLayer } = this.choice;
+    const rolled = { query, direction, fusion: headFusion, residual, discard, start: startLayer };
+    return isClassMap(map) ? this.session.data.classMap(image, map, this.target, rolled) : this.session.data.rollout(image, rolled);
+  });
+  readonly failure = $derived(this.#stacked?.failure ?? null);
+  readonly loading: boolean = $derived(this.#stacked !== null && !this.#stacked.value && !this.failure);
 
   /** Every layer's row over all tokens: heads fused, or rolled out up to it. */
   readonly layers: readonly Float32Array[] | null = $derived.by(() => {
-    const { nHeads, nLayers } = this.session.run.model;
-    if (this.isRollout) return this.#rollout?.value ? rowsOf(this.#rollout.value, nLayers) : null;
+    const { tokens, model } = this.session.run;
+    const { nHeads, nLayers } = model;
+    if (this.isStacked) {
+      const rows = this.#stacked?.value ? rowsOf(this.#stacked.value, nLayers) : null;
+      return rows && this.isOfClass ? rows.map((row) => asShares(row, tokens)) : rows;
+    }
     return this.session.rows && layerRows(this.session.rows, nHeads, this.session.options.headFusion);
   });
   /** The row that is shown, over all tokens. */
   readonly row: Float32Array | null = $derived.by(() => {
-    if (this.isRollout) return this.layers?.at(-1) ?? null;
+    if (this.isStacked) return this.layers?.at(-1) ?? null;
     return this.session.rows && fusedRow(this.session.rows, this.session.run.model.nHeads, this.choice);
   });
   readonly patches: Float32Array | null = $derived(this.row && patchesOf(this.row, this.session.run.tokens));
   /** Largest weight on a patch in any head's map. */
   readonly shared: number = $derived.by(() => {
     const { rows } = this.session;
+    if (this.isOfClass) return 0; // shares of a map and weights of a head are not on one scale
     return rows ? Math.max(...Array.from({ length: rows.layers }, (_, layer) => layerTop(rows, layer))) : 0;
   });
   readonly scale = $derived(

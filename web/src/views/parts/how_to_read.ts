@@ -114,4 +114,10 @@ export const HOW_TO_READ = {
     'Open one to have its heads, fill and images back, with its numbers; that works without the model too.',
     'The same question asked again replaces its run. Tick two to compare them.',
   ],
+  sizes: [
+    'One column is one input size; positions marked * were interpolated by the model’s own rule, preprocessing follows the size.',
+    'Above: accuracy and the probability of the target class with 95 % intervals; then how far and how evenly heads look.',
+    'Shares of the image diagonal and of ln(tokens) compare across sizes; pixels and nats grow with the input by themselves.',
+    'Caveat: a size far from the one that the model was trained on asks something new of it; a worse answer need not lie in the heads.',
+  ],
 } as const;
