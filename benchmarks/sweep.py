@@ -5,6 +5,7 @@
 The plain script is what a careful user writes: timm's model, inference mode, fused attention where it can (whole heads
 are zeroed before the projection; regions need the weights, so attention is unfused in the pruned block only), the same
 threads, and its best batch size, chosen first. It computes the probability drop only, the sweep all seven metrics.
+"Over depth": the sweep that also follows every effect through the later layers, against the sweep that does not.
 Runs alternate; quoted are the ratio of minima and the spread of the pairs. Also printed: counted floating-point work
 (math attention, the fused kernel is not counted), the share of a large matrix product's rate, peak memory.
 """
@@ -25,7 +26,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 import vitscope
-from vitscope.engine import plan_micro_batch, sweep
+from vitscope.engine import DepthSums, plan_micro_batch, sweep
 from vitscope.tokens import ALL_MODES, HEAD
 
 WEIGHTS = "weights/vit_tiny_patch16_224.augreg_in21k_ft_in1k/model.safetensors"
@@ -98,6 +99,13 @@ def seconds(function: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
+def processor_seconds(function: Callable[[], object]) -> float:
+    """Processor time of one call, all threads: a few percent do not drown in what else the machine does."""
+    start = time.process_time()
+    function()
+    return time.process_time() - start
+
+
 def flops(function: Callable[[], object]) -> int:
     """Counted floating-point work, attention by the math backend."""
     with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
@@ -123,8 +131,9 @@ def main() -> None:
     model, pixels, labels = load(args.data, args.images)
     module, n = model.module, args.images
 
-    def ours(images: int = n) -> dict[str, np.ndarray]:
-        return sweep(model, pixels[:images], labels[:images], modes=modes, micro_batch=plan_micro_batch(model))
+    def ours(images: int = n, depth: DepthSums | None = None) -> dict[str, np.ndarray]:
+        batch = plan_micro_batch(model)
+        return sweep(model, pixels[:images], labels[:images], modes=modes, micro_batch=batch, depth=depth)
 
     sizes = [size for size in (1, 2, 4, 8, 16, 32) if size <= n]
     with torch.inference_mode():
@@ -136,10 +145,12 @@ def main() -> None:
     work = flops(lambda: ours(count)) / count
     plain_work = flops(lambda: plain(module, pixels[:count], labels[:count], modes, batch)) / count
 
-    pairs, rates = [], []
+    pairs, rates, followed = [], [], []
     for _ in range(args.pairs):
         rates.append(matrix_rate())
         pairs.append((seconds(ours), seconds(lambda: plain(module, pixels, labels, modes, batch))))
+        spent = processor_seconds(ours)
+        followed.append(processor_seconds(lambda: ours(depth=DepthSums(model, len(modes)))) / spent)
     fast, slow = min(a for a, _ in pairs), min(b for _, b in pairs)
     ratios = sorted(b / a for a, b in pairs)
     shares = sorted(work * n / a / rate for (a, _), rate in zip(pairs, rates, strict=True))
@@ -151,6 +162,10 @@ def main() -> None:
     print(f"                   ({work / 1e9:.1f} against {plain_work / 1e9:.1f} GFLOP an image)")
     print(f"  time             {slow / fast:.2f} times less (minima {fast:.2f} s against {slow:.2f} s)")
     print(f"  pairs            {ratios[0]:.2f} .. {statistics.median(ratios):.2f} .. {ratios[-1]:.2f}")
+    depth = sorted(followed)
+    print(
+        f"  over depth       {depth[0]:.3f} .. {statistics.median(depth):.3f} .. {depth[-1]:.3f} times the processor time"
+    )
     print(f"  images/s         {n / fast:.2f} against {n / slow:.2f}")
     print(f"  matrix product   {min(rates) / 1e9:.0f} .. {max(rates) / 1e9:.0f} GFLOP/s")
     print(f"  share of it      {shares[0]:.2f} .. {statistics.median(shares):.2f} .. {shares[-1]:.2f}")

@@ -124,7 +124,7 @@ def cosine_distance(
     tensor(1.)
     """
     difference = unit(widen(intact)) - unit(widen(pruned))
-    return difference.square().sum(-1) / 2
+    return difference.norm(dim=-1).square() / 2  # one pass: squares that are summed afterwards cost four
 
 
 def cls_cos(

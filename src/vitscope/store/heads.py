@@ -28,6 +28,7 @@ WAYS: Final = ("cls", "mean", "output")
 """Of similarity: cosine of CLS->patch rows, mean over images; cosine of the mean matrices; linear CKA of outputs z."""
 THRESHOLD: Final = 0.9
 """Heads are called redundant from this mean similarity."""
+_OF_ROWS: Final = {"cls": alike.row_diversity, "jensen-shannon": alike.row_distance}
 _AGAIN: Final = "Analyse again into another folder: runs are of format 4 now."
 
 
@@ -67,7 +68,7 @@ class Heads:
         if variant == "full":
             values = self._run.measure(DIVERSITY)
         else:
-            values = self._once("rows", self._of_rows)[VARIANTS.index(variant)]
+            values = self._once(f"diversity {variant}", lambda: self._of_rows(_OF_ROWS[variant]))
         return xr.DataArray(values.copy(), dims=("image", "layer"), attrs={"units": "0 to 1", "variant": variant})
 
     def similarity(self, by: str = "cls") -> "xr.DataArray":
@@ -181,15 +182,14 @@ class Heads:
         layers = [outputs[:, layer, :n] for layer, n in enumerate(self._run.manifest.model.n_heads)]
         return alike.output_similarity(layers), len(outputs), "sampled tokens"
 
-    def _of_rows(self) -> tuple[np.ndarray, np.ndarray]:
-        """Both variants of diversity that CLS rows give, from one pass over them."""
+    def _of_rows(self, measure: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+        """A measure of a layer's CLS rows, image by image [image, layer]."""
         manifest = self._run.manifest
-        cosine, distance = (np.full((manifest.n_images, manifest.model.n_layers), np.nan, np.float32) for _ in range(2))
+        values = np.full((manifest.n_images, manifest.model.n_layers), np.nan, np.float32)
         for rows, block in self._run.cls_row_blocks():
             for layer, n_heads in enumerate(manifest.model.n_heads):
-                own = block[:, layer, :n_heads]
-                cosine[rows, layer], distance[rows, layer] = alike.row_diversity(own), alike.row_distance(own)
-        return cosine, distance
+                values[rows, layer] = measure(block[:, layer, :n_heads])
+        return values
 
     @property
     def _layers(self) -> list[int]:
