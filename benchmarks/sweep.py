@@ -162,10 +162,8 @@ def main() -> None:
     print(f"                   ({work / 1e9:.1f} against {plain_work / 1e9:.1f} GFLOP an image)")
     print(f"  time             {slow / fast:.2f} times less (minima {fast:.2f} s against {slow:.2f} s)")
     print(f"  pairs            {ratios[0]:.2f} .. {statistics.median(ratios):.2f} .. {ratios[-1]:.2f}")
-    depth = sorted(followed)
-    print(
-        f"  over depth       {depth[0]:.3f} .. {statistics.median(depth):.3f} .. {depth[-1]:.3f} times the processor time"
-    )
+    least, most = min(followed), max(followed)
+    print(f"  over depth       {least:.3f} .. {statistics.median(followed):.3f} .. {most:.3f} of the processor time")
     print(f"  images/s         {n / fast:.2f} against {n / slow:.2f}")
     print(f"  matrix product   {min(rates) / 1e9:.0f} .. {max(rates) / 1e9:.0f} GFLOP/s")
     print(f"  share of it      {shares[0]:.2f} .. {statistics.median(shares):.2f} .. {shares[-1]:.2f}")
