@@ -5,7 +5,7 @@ from tests.browser.hands import painted, settled
 from tests.synthetic_run import synthetic_run
 
 SIZES = [(1440, 900), (1366, 768)]
-VIEWS = ["explore", "image", "heads"]
+VIEWS = ["explore", "image", "heads", "lab"]
 
 OVERLAPS = """() => {
   const shown = e => e.checkVisibility() && !e.closest('[popover]:not(:popover-open), .visually-hidden, [data-crowd]');

@@ -7,7 +7,7 @@ from tests.synthetic_run import STRONG
 pytestmark = pytest.mark.slow  # half of the browser tests' time; CI runs it, the default run leaves it out
 
 HEAD = "{}.{}".format(*STRONG)
-VIEWS = ["explore", "image"]
+VIEWS = ["explore", "image", "heads", "lab"]
 
 
 def test_undo_and_redo_by_keys_buttons_list_and_browser(open_page, address):

@@ -1,7 +1,7 @@
 // The Lab's pure parts: sets to begin with, what is kept, words, code that repeats a result, and the drawing of curves.
 import { expect, test, describe } from 'vitest';
 import { apart, bandPath, besideBand, curveScales, lastKnown, linePath, sizeWords } from '../src/core/curve_plot';
-import { allBut, asPruned, curveSizes, everyHead, keptCurve, keptScope, leastFirst, sameSet, scopeSeconds, searchLength, setDifference } from '../src/core/lab';
+import { allBut, asPruned, curveSizes, everyHead, keptCurve, keptScope, leastFirst, mostRedundantFirst, sameSet, scopeSeconds, searchLength, setDifference } from '../src/core/lab';
 import { failureWords, intervalWords, maskDocument, pointsOf, pruneCommand, pythonCode, pValue, receiptWords, setName, verdict } from '../src/core/lab_words';
 import type { CurveResult, LabEntry, MaskReceipt } from '../src/io/wire';
 import { run } from './fixtures';
@@ -23,6 +23,11 @@ describe('sets of heads', () => {
     expect(rest).toHaveLength(6);
     expect(rest[0]).toEqual(head(0, 1, 'pp'));
     expect(everyHead([2, 0, 1])).toEqual([{ layer: 0, head: 0 }, { layer: 0, head: 1 }, { layer: 2, head: 0 }]);
+  });
+  test('of two that are alike the less important one goes first, and what stays stands for both', () => {
+    const merges = [{ one: 3, other: 5 }, { one: 0, other: 1 }, { one: 8, other: 2 }, { one: 9, other: 10 }]; // flat heads 0 to 7
+    const names = mostRedundantFirst(model, merges, fill).map(({ layer, head }) => `${layer}.${head}`);
+    expect(names).toEqual(['2.0', '0.1', '1.1', '1.0', '0.0', '1.2', '2.1', '2.2']);
   });
   test('the same whatever the order, not by another mode', () => {
     expect(sameSet([head(0, 1), head(2, 0, 'pp')], [head(2, 0, 'pp'), head(0, 1)])).toBe(true);

@@ -158,9 +158,11 @@ class Lab:
         chosen = require_heads(self._model, heads, fill)
         pixels = self._pixels_of(row)[None]
         references = self._references(fill, [row])
+        start = time.perf_counter()
         with Evaluation(self._model.module):
             intact, pruned = compare(self._model, pixels, chosen, fill, references, slice(0, 1))
             receipt = mask_receipt(self._model, pixels, chosen, fill, references, slice(0, 1))
+        self._saw(time.perf_counter() - start, passes=4)
         found = effects(intact, pruned, torch.tensor([-1]))
         before, after = (
             None if state.logits is None else state.logits[0].double().softmax(-1).numpy() for state in (intact, pruned)
@@ -277,8 +279,7 @@ class Lab:
             intact, pruned = compare(
                 self._model, batch.pixels, heads, fill, references, slice(0, len(batch.rows)), known
             )
-        passes = len(batch.rows) * (2 if known is None else 1)
-        self._seconds = 0.8 * self.seconds_per_image + 0.2 * (time.perf_counter() - start) / passes
+        self._saw(time.perf_counter() - start, passes=len(batch.rows) * (2 if known is None else 1))
         if known is None:
             self._keep(batch.rows, intact)
         return intact, pruned
@@ -302,6 +303,10 @@ class Lab:
             n_images = self._run.manifest.n_images
             return PairedReferences(torch.stack([self._source.pair_of(row % n_images) for row in rows]))
         return None
+
+    def _saw(self, seconds: float, *, passes: int) -> None:
+        """Follow the pace of the machine, which has other things to do as well."""
+        self._seconds = 0.8 * self.seconds_per_image + 0.2 * seconds / passes
 
     def _step_size(self, passes: int) -> int:
         return max(1, min(_LARGEST_STEP, int(_STEP_SECONDS / (passes * self.seconds_per_image))))

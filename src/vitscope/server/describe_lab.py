@@ -38,7 +38,7 @@ TOP = 5
 """Classes that are shown of each state."""
 
 
-def image_what_if(run: Run, image: int, found: OneImage, seconds: float) -> ImageWhatIf:
+def image_what_if(run: Run, image: int, found: OneImage, seconds: float, per_image: float) -> ImageWhatIf:
     """One image before and after; a dropped one has no label."""
     frame = run.images
     label = int(frame.at[image, "label"]) if image < run.manifest.n_images else -1
@@ -68,6 +68,7 @@ def image_what_if(run: Run, image: int, found: OneImage, seconds: float) -> Imag
             unchanged=receipt.unchanged,
         ),
         seconds=seconds,
+        seconds_per_image=per_image,
     )
 
 

@@ -86,7 +86,8 @@ def image(served: TheRun, request: Request, image: ImageRow, question: WhatIf, r
         if from_thread.run(request.is_disconnected):  # the page has moved on while this waited for its turn
             raise NotAvailable("nobody waits for this answer any more")
         found = lab.image(image, heads, question.fill)
-    return describe_lab.image_what_if(served.run, image, found, time.perf_counter() - start)
+    seconds = time.perf_counter() - start
+    return describe_lab.image_what_if(served.run, image, found, seconds, lab.seconds_per_image)
 
 
 @router.post("/scope", response_class=Response, responses=STREAM)

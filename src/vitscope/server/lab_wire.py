@@ -80,6 +80,7 @@ class ImageWhatIf(Wire):
     out_cos: float | None = Field(description="Cosine distance of what the classifier reads.")
     receipt: MaskReceipt
     seconds: float = Field(description="That the server took, waiting for its turn included.")
+    seconds_per_image: float = Field(description="Once through the model, as measured so far.")
 
 
 class ScopeQuestion(WhatIf):

@@ -53,6 +53,9 @@ export class LabModel {
   /** The focus image's answer, and whether it is to the question on the page. */
   readonly focus = $derived(this.#focus && { ...this.#focus, current: this.#focus.question === this.#imageQuestion });
 
+  /** Seconds that an image takes once through the model, as last heard; null without it. */
+  readonly secondsPerImage: number | null = $derived(this.#focus?.answer?.secondsPerImage ?? this.info?.secondsPerImage ?? null);
+
   readonly #keptScope: LabEntry | null = $derived(keptScope(this.runs, this.set, this.fill, this.scope));
   readonly #keptCurve: LabEntry | null = $derived.by(() => {
     const chosen = this.runs.find(({ id }) => id === this.chosenCurve);

@@ -22,6 +22,24 @@ export function leastFirst(run: RunInfo, fill: ArrayLike<number>, signed: boolea
   return everyHead(run.model.nHeads).sort((a, b) => size(a) - size(b) || a.layer - b.layer || a.head - b.head);
 }
 
+/**
+ * Of the two heads, or groups of heads, that are most alike, the less important one goes first; what stays stands for both,
+ * and so on up the tree of merges. `fill` has the importance by head place; a head without a value counts as 0.
+ */
+export function mostRedundantFirst(run: RunInfo, merges: readonly { readonly one: number; readonly other: number }[], fill: ArrayLike<number>): HeadRef[] {
+  const heads = everyHead(run.model.nHeads);
+  const worth = (flat: number): number => Math.abs(fill[headIndex(run, heads[flat]!)] ?? 0) || 0;
+  const stands = heads.map((_, flat) => flat);
+  const order: number[] = [];
+  for (const { one, other } of merges) {
+    const pair = [stands[one]!, stands[other]!].sort((a, b) => worth(a) - worth(b) || b - a);
+    order.push(pair[0]!);
+    stands.push(pair[1]!);
+  }
+  const gone = new Set(order);
+  return [...order.map((flat) => heads[flat]!), ...heads.filter((_, flat) => !gone.has(flat))];
+}
+
 export const asPruned = (heads: readonly HeadRef[], mode: string): PrunedHead[] => heads.map(({ layer, head }) => ({ layer, head, mode }));
 
 /** All heads that are not in the set, whole. */

@@ -1474,6 +1474,11 @@ export interface components {
              * @description That the server took, waiting for its turn included.
              */
             seconds: number;
+            /**
+             * Secondsperimage
+             * @description Once through the model, as measured so far.
+             */
+            secondsPerImage: number;
         };
         /**
          * LabEntry
