@@ -1,7 +1,7 @@
 """The goals of the web app (docs/goals.md), measured in a real Chromium and printed as a table.
 
-`make bench-ui`, or `python benchmarks/ui.py [--run RUN]`. Without --run a seeded, synthetic run of 5,000 images,
-144 heads, 7 modes and 100,080 matrices on the map of patterns is made (once, in .bench/) and served without a model;
+`make bench-ui`, or `python benchmarks/ui.py [--run RUN] [--lab-run RUN]`. Without --run a seeded, synthetic run of
+5,000 images, 144 heads, 7 modes and 100,080 matrices on the map of patterns is made (once, in .bench/) and served without a model;
 its numbers mean nothing, its size is the point. Latencies are from the input event's own time stamp to the first frame
 after the page has come to rest, p95 of n.
 """
@@ -318,6 +318,60 @@ def one_image(browser: "Browser", address: str, run: Run) -> list[Row]:
     return rows
 
 
+def lab(browser: "Browser", address: str, run: Run) -> list[Row]:
+    """Goals 6 and 7 on a run whose model is loaded: one image, the scope's first numbers, its pace, and the way out."""
+    page = browser.new_context(viewport={"width": 1440, "height": 900}).new_page()
+    page.set_default_timeout(60_000)
+    page.goto(f"{address}#/lab?v=1&x=1.0")
+    page.wait_for_selector("[data-what-if]")
+    at_rest(page)
+    watch, cells, server = Stopwatch(page), page.locator("[data-prune]"), []
+    painted = []
+    for i in range(2, min(24, cells.count()), 2):
+        painted.append(watch.time(cells.nth(i).click, quiet_ms=400))
+        page.wait_for_selector('[data-what-if][aria-busy="false"]')
+        server.append(1000 * float(page.locator("[data-what-if]").get_attribute("data-seconds") or "nan"))
+    page.get_by_role("button", name="Clear").click()
+    cells.first.click()
+    page.evaluate(TOLD)
+    page.click('[data-testid="run-scope"]')
+    page.wait_for_selector('[data-testid="accuracy"]')
+    page.wait_for_timeout(5000)
+    first, *later = page.evaluate("() => window.__told")
+    page.evaluate("() => { window.__told = []; }")
+    page.click('[data-testid="cancel"]')
+    page.wait_for_selector('[data-state="cancelled"]')
+    (cancelled, *_) = page.evaluate("() => window.__cancelled")
+    page.context.close()
+    rate = len(later) / (later[-1] - first) * 1000 if later else 0.0
+    model, one, click = run.manifest.model.name, p95(server), p95(painted)
+    return [
+        Row(
+            "6", f"what-if of one image, {model}, server, p95 of {len(server)}", "<= 1 s", f"{one:.0f} ms", one <= 1000
+        ),
+        Row("6", f"click to painted, p95 of {len(painted)}", "<= 1 s", f"{click:.0f} ms", click <= 1000),
+        Row("7", f"first partial accuracy, {model}", "<= 2 s", f"{first / 1000:.2f} s", first <= 2000),
+        Row("7", "progress", ">= 2/s", f"{rate:.1f}/s", rate >= 2),
+        Row("7", "cancel", "<= 300 ms", f"{cancelled:.0f} ms", cancelled <= 300),
+    ]
+
+
+TOLD = """() => {
+  window.__told = []; window.__cancelled = [];
+  let ran = 0, ended = 0, before = '';
+  document.addEventListener('click', event => {
+    if (event.target.closest('[data-testid=run-scope]')) ran = event.timeStamp;
+    if (event.target.closest('[data-testid=cancel]')) ended = event.timeStamp;
+  }, { capture: true });
+  new MutationObserver(() => requestAnimationFrame(() => {
+    const now = performance.now();
+    const told = document.querySelector('[data-testid=interval]')?.textContent ?? '';
+    if (ran && told && told !== before) { before = told; window.__told.push(now - ran); }
+    if (ended && document.querySelector('[data-state=cancelled]')) window.__cancelled.push(now - ended);
+  })).observe(document.body, { subtree: true, childList: true, characterData: true, attributes: true });
+}"""
+
+
 def undo(browser: "Browser", address: str) -> list[Row]:
     """Goal 18: a hundred steps, back one by one."""
     page = opened(browser, address)
@@ -381,6 +435,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--run", type=Path, help="measure on this run instead of the synthetic one")
+    parser.add_argument("--lab-run", type=Path, help="measure the Lab on this run, with its model")
     parser.add_argument("--no-suites", action="store_true", help="leave out the goals that are tests")
     options = parser.parse_args()
     run = open_run(options.run) if options.run else reference_run()
@@ -391,6 +446,12 @@ def main() -> None:
             rows += part(browser, address)
         rows += one_image(browser, address, run)
         rows += patterns(browser, address, run)
+        if options.lab_run:
+            from vitscope.pipeline.live import load_live
+
+            live = open_run(options.lab_run)
+            with serving(live, load_live(live)) as lab_address:
+                rows += lab(browser, lab_address, live)
     if not options.no_suites:
         rows += suites()
     rows.sort(key=lambda row: float(row.number))
