@@ -2,8 +2,8 @@
 
 `make bench-ui`, or `python benchmarks/ui.py [--run RUN] [--lab-run RUN]`. Without --run a seeded, synthetic run of
 5,000 images, 144 heads, 7 modes and 100,080 matrices on the map of patterns is made (once, in .bench/) and served
-without a model; its numbers mean nothing, its size is the point. The Lab needs a run with its model: --lab-run. Latencies are from the input event's own time stamp to the first frame
-after the page has come to rest, p95 of n.
+without a model; its numbers mean nothing, its size is the point. The Lab needs a run with its model: --lab-run.
+Latencies are from the input event's own time stamp to the first frame after the page has come to rest, p95 of n.
 """
 
 import argparse
