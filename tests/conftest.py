@@ -15,7 +15,7 @@ CHECKED += (
     "engine.references",
     "engine.regions",
 )
-CHECKED += ("engine.sweep",)
+CHECKED += ("engine.sweep", "engine.explaining", "engine.look")
 CHECKED += ("patterns.common", "patterns.features", "patterns.naming", "patterns.autoencoder", "patterns.baseline")
 CHECKED += ("patterns.centring", "patterns.clusters", "patterns.learn", "patterns.plane", "patterns.quality")
 # Not the modules that answer a user's wrong types with a sentence of their own.

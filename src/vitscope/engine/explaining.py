@@ -28,7 +28,7 @@ def explain(
     pixels: Float[Tensor, "image color row col"],
     targets: Int[Tensor, " image"] | None,
     names: Sequence[str] = MAPS,
-) -> dict[str, Float[Tensor, "image row col"]]:
+) -> dict[str, Float[Tensor, "image patch_row patch_col"]]:
     """Maps of a batch of images on the patch grid, on the CPU; 0 and above, not rescaled.
 
     `raw` is the last layer's attention, mean over heads. `raw`, `rollout`, `gradient_rollout` and `relevance` read the
