@@ -211,8 +211,8 @@ def test_the_curve_is_that_of_pruning_curve(lab, open_page, tiny):
         )
     low = page.locator("td[data-low]").evaluate_all("all => all.map(one => parseFloat(one.dataset.low))")
     assert low == pytest.approx(np.percentile(accuracy[2:], 5, axis=0))
-    assert "2 heads pruned" in page.locator('[data-testid="beside"]').inner_text()
-    assert "the random band" in page.locator('[data-testid="beside"]').inner_text()
+    assert "2 heads: " in page.locator('[data-testid="beside"]').inner_text()
+    assert "random band" in page.locator('[data-testid="beside"]').inner_text()
     chart = page.locator("svg[data-curves]")
     chart.focus()
     for _ in range(4):

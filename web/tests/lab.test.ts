@@ -1,6 +1,6 @@
 // The Lab's pure parts: sets to begin with, what is kept, words, code that repeats a result, and the drawing of curves.
 import { expect, test, describe } from 'vitest';
-import { apart, bandPath, besideBand, curveScales, lastKnown, linePath, sizeWords } from '../src/core/curve_plot';
+import { apart, bandPath, besideBand, besideWords, curveScales, lastKnown, linePath, sizeWords } from '../src/core/curve_plot';
 import { allBut, asPruned, curveSizes, everyHead, keptCurve, keptScope, leastFirst, mostRedundantFirst, sameSet, scopeSeconds, searchLength, setDifference } from '../src/core/lab';
 import { failureWords, intervalWords, maskDocument, pointsOf, pruneCommand, pythonCode, pValue, receiptWords, setName, verdict } from '../src/core/lab_words';
 import type { CurveResult, LabEntry, MaskReceipt } from '../src/io/wire';
@@ -167,6 +167,9 @@ describe('curves', () => {
     expect(words[2]).toContain('below the random band');
     expect(words.at(-1)).toBe('random × 10: 80.0 % to 87.0 %, median 85.0 % (5th to 95th percentile)');
     expect(sizeWords(curve, 2, 'accuracy')).toHaveLength(3);
+    expect(besideWords(curve, 1, 'accuracy')).toBe('1 head: least 88.0 % (above); short 40.0 % (below); random band 80.0 % to 87.0 %.');
+    expect(besideWords(curve, 3, 'accuracy')).toBe('');
+    expect(besideWords(curve, 0, 'accuracy')).toBe('');
     expect(sizeWords(curve, 1, 'moved')[1]).toBe('least: 0.0100 bits · within the random band');
   });
 });

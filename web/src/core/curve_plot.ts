@@ -97,3 +97,18 @@ export function sizeWords(curve: CurveResult, at: number, by: CurveBy): string[]
   const band = low[at] == null ? [] : [`random × ${curve.band.draws}: ${said(low[at])} to ${said(high[at])}, median ${said(median[at])} (5th to 95th percentile)`];
   return [`${size} ${size === 1 ? 'head' : 'heads'} pruned · n = ${curve.n}`, ...lines, ...band];
 }
+
+/** Where the lines are at the size of a set, in one sentence: `4 heads: this set 80.0 % (within the random 34.0 to 80.0 %); …`. */
+export function besideWords(curve: CurveResult, size: number, by: CurveBy): string {
+  const at = size > 0 ? curve.sizes.indexOf(size) : -1;
+  if (at < 0) return '';
+  const said = (value: number | null | undefined): string => (by === 'accuracy' ? percent(value) : number(value));
+  const { low, high } = curve.band[by];
+  const known = curve.lines.filter((line) => line[by][at] != null);
+  const parts = known.map((line) => {
+    const place = besideBand(line[by][at], low[at], high[at]);
+    return `${line.name} ${said(line[by][at])}${place ? ` (${place})` : ''}`;
+  });
+  const band = low[at] == null ? '' : `random band ${said(low[at])} to ${said(high[at])}`;
+  return `${size} ${size === 1 ? 'head' : 'heads'}: ${[...parts, band].filter(Boolean).join('; ')}.`;
+}
