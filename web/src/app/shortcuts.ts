@@ -3,7 +3,7 @@ import { classCounts, headAt, headIndex, headName } from '../core/focus';
 import { optionName, valueWords } from '../core/option_words';
 import { OPTIONS } from '../core/options';
 import { EVERYTHING } from '../core/scope';
-import type { Intent, PaneName, State } from '../core/state';
+import type { Intent, PaneName, State, View } from '../core/state';
 import { count, number, PANE_TITLES } from '../core/words';
 import type { RunInfo } from '../io/wire';
 import type { Session } from './session.svelte';
@@ -89,14 +89,15 @@ const parts = (run: RunInfo) => run.modes.filter((mode) => mode.available).map((
 
 /** What a pane shows: each value of its option. */
 function views(session: Session): Command[] {
-  const shown = ['layout', 'importance', 'strength', ...(session.patterns ? (['patterns', 'patternColour'] as const) : [])] as const;
-  return shown.flatMap((key) =>
+  const inExplore = ['layout', 'importance', 'strength', ...(session.patterns ? (['patterns', 'patternColour'] as const) : [])] as const;
+  const inHeads = ['diversity', 'similarity', 'depthOf', 'classTrend'] as const;
+  const choices = (key: (typeof inExplore)[number] | (typeof inHeads)[number], view: View): Command[] =>
     OPTIONS[key].values.map((value) => {
       const words = `${optionName(key)}: ${valueWords(key, value)}`;
-      const run = () => session.send({ kind: 'preset', words, change: { view: 'explore' }, options: { [key]: value } });
+      const run = () => session.send({ kind: 'preset', words, change: { view }, options: { [key]: value } });
       return { group: 'View', name: words, run };
-    }),
-  );
+    });
+  return [...inExplore.flatMap((key) => choices(key, 'explore')), ...inHeads.flatMap((key) => choices(key, 'heads'))];
 }
 
 /** Each pattern by name. */

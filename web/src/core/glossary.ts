@@ -23,6 +23,9 @@ export const GLOSSARY: readonly Term[] = [
   { term: 'Pattern', meaning: 'Attention matrices of many heads and images that look alike: a cluster of them, named by a written rule (self, local, row, column, one-key stripe, CLS sink, uniform, content blob, mixed) or by you. Medoid: the member in its middle.' },
   { term: 'Mix of patterns', meaning: 'How often a head shows each pattern over images. Its entropy, in bits: 0 = always the same pattern.' },
   { term: 'Content dependence', meaning: 'How far the image decides a head’s matrix: 0 = the same matrix whatever the image, 1 = the image alone decides. Squared distances from the head’s mean matrix over those from the uniform one.' },
+  { term: 'Diversity', meaning: 'How differently the heads of a layer look at an image: 1 − mean cosine over pairs of heads (or their mean Jensen-Shannon distance). 0 = all alike.' },
+  { term: 'Redundant heads', meaning: 'Heads merged at a mean similarity of at least a threshold: by attention (where they look) or by output (linear CKA: whether they tell tokens apart alike).' },
+  { term: 'Over depth, repair', meaning: 'How far a pruned head’s change has gone after each later layer. Smaller than right after its own layer: repaired; larger: amplified.' },
   { term: 'Rollout', meaning: 'Attention multiplied through the layers, with a share for the residual path: which patches a token can draw from, from the first layer up.' },
   { term: 'Scope', meaning: 'The images that all numbers are about: all of them, or those that meet every condition in the scope bar. n is how many.' },
 ];
@@ -84,6 +87,13 @@ export const KEYS: readonly KeyGroup[] = [
       { keys: 'N', does: 'in the list: next member of the pattern, nearest the medoid first' },
       { keys: 'P', does: 'the member before' },
       { keys: 'F2', does: 'rename the pattern, in the run itself' },
+    ],
+  },
+  {
+    where: 'Heads',
+    keys: [
+      { keys: 'Enter', does: 'in diversity: the heads of the layer as the set; in redundancy: the group, or the two heads' },
+      { keys: '↑ ↓', does: 'over depth: the head above or below at this layer; ← → another layer' },
     ],
   },
   {
