@@ -182,6 +182,17 @@ def test_sets_to_begin_with(lab, open_page, tiny):
     ]  # fmt: skip
 
 
+def test_with_autorun_every_change_runs_over_the_scope(lab, open_page, tiny):
+    page, _ = open_page(f"{lab[0]}#/lab?v=1&xa=on")
+    page.click(CELL.format(1, 0))
+    ran(page, "Images in scope")
+    assert number(page, "accuracy", "after") == pytest.approx(changed(tiny, {(1, 0): "head"}).after)
+    page.click(CELL.format(2, 1))
+    wait_until(page, "document.querySelectorAll('[data-run]').length === 2")
+    expected = changed(tiny, {(1, 0): "head", (2, 1): "head"})
+    assert number(page, "accuracy", "after") == pytest.approx(expected.after)
+
+
 def test_modes_and_fills(lab, open_page, tiny):
     page, _ = open_page(f"{lab[0]}#/lab?v=1&i=0&x=1.1")
     page.get_by_label("What of L1·H1 is pruned").select_option("cp+pc")
