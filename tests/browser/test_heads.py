@@ -14,6 +14,8 @@ from vitscope.report.findings import output_ranking
 from vitscope.store import open_run
 from vitscope.tokens import HeadRef
 
+pytestmark = pytest.mark.slow  # `make test-browser` runs them
+
 LAYERS, HEADS = 6, 4
 ALIKE = (HeadRef(0, 0), HeadRef(LAYERS - 1, HEADS - 1))
 """The redundant heads of a synthetic run, by output."""

@@ -23,6 +23,8 @@ from vitscope.pipeline import LiveModel
 from vitscope.report.paired import paired
 from vitscope.store import open_run
 
+pytestmark = pytest.mark.slow  # `make test-browser` runs them
+
 CELL = '[data-prune="{}.{}"]'
 N = 12
 
@@ -318,7 +320,6 @@ def test_cancel_leaves_what_was_found(open_page, tiny, serve, tmp_path):
         page.context.close()  # before its server stops
 
 
-@pytest.mark.slow
 def test_the_lab_is_accessible_and_nothing_is_clipped_or_leaves_its_pane(lab, open_page, axe):
     page, _ = open_page(f"{lab[0]}#/lab?v=1&i=4&x=1.0;2.1")
     page.evaluate(axe)
