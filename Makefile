@@ -40,7 +40,7 @@ test-browser: setup ## the browser tests that the default run leaves out
 	python -m pytest tests/browser -m slow -rs $(ARGS)
 
 test-longer: setup ## other tests that the default run leaves out for their seconds, and CI runs
-	python -m pytest tests/models tests/engine tests/patterns/test_learn.py tests/pipeline/test_kills.py -m slow -k 'not planted and not twenty and not learning' -rs $(ARGS)
+	python -m pytest tests/models tests/engine tests/patterns/test_learn.py tests/pipeline/test_kills.py tests/test_reproductions.py -m slow -k 'not planted and not twenty and not learning' -rs $(ARGS)
 
 test-slow: setup ## the tests that take minutes
 	python -m pytest -m slow -rs $(ARGS)
@@ -88,7 +88,7 @@ bench-ui: setup ## the goals of the web app, measured in a real Chromium on 5,00
 bench-patterns: setup ## time by stage and peak memory of learning patterns from 20,000 matrices
 	python benchmarks/patterns.py $(ARGS)
 
-reproductions: setup ## docs/reproductions anew, runs included (about 10 minutes on 2 cores; needs VITSCOPE_DATA)
+reproductions: setup ## docs/reproductions anew, runs included (about an hour and a half on 2 cores; needs VITSCOPE_DATA)
 	python -m reproductions $(ARGS)
 
 clean: ## remove the environment, the assets and caches (runs are kept)

@@ -79,7 +79,7 @@ def write(sources: Sources, folder: Path) -> Page:
 
 
 def _measured(sources: Sources) -> dict[str, np.ndarray]:
-    """Accuracies, kept beside the runs: minutes of work."""
+    """Accuracies, kept beside the runs: fifty minutes of one core."""
     run = sources.photos
     kept = sources.work / f"held_out-{run.manifest.run_id}.npz"
     if kept.is_file():

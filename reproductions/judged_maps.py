@@ -80,7 +80,7 @@ def _cell(one: dict[str, Any]) -> str:
 
 
 def _judged(sources: Sources) -> dict[str, Any]:
-    """Kept beside the runs: a quarter of an hour of work."""
+    """Kept beside the runs: half an hour of one core."""
     kept = sources.work / "judged.json"
     if not kept.is_file():
         images = sources.data / "images"

@@ -108,7 +108,8 @@ def _outputs(
     """The sampled outputs of a shard at their places [sample, layer, head, channel], NaN where there is none."""
     kept = manifest.outputs
     outputs = np.full((0, *heads, 0) if kept is None else (kept.tokens, *heads, kept.channels), np.nan, np.float16)
-    outputs[np.flatnonzero(readable)] = found
+    if readable.any():  # of no image there is not even a number of channels
+        outputs[np.flatnonzero(readable)] = found
     return outputs
 
 
