@@ -120,8 +120,8 @@ def cosine_distance(
 
     Example
     -------
-    >>> cosine_distance(torch.tensor([1.0, 0.0]), torch.tensor([0.0, 5.0]))
-    tensor(1.)
+    >>> cosine_distance(torch.tensor([1.0, 0.0]), torch.tensor([-5.0, 0.0]))
+    tensor(2.)
     """
     difference = unit(widen(intact)) - unit(widen(pruned))
     return difference.norm(dim=-1).square() / 2  # one pass: squares that are summed afterwards cost four
@@ -139,8 +139,8 @@ def cls_cos(
     Example
     -------
     >>> tokens = TokenLayout(prefix=("cls",), rows=1, cols=1, patch=(16, 16))
-    >>> cls_cos(torch.tensor([[1.0, 0.0], [1.0, 0.0]]), torch.tensor([[0.0, 1.0], [1.0, 0.0]]), tokens)
-    tensor(1.)
+    >>> cls_cos(torch.tensor([[1.0, 0.0], [1.0, 0.0]]), torch.tensor([[-1.0, 0.0], [1.0, 0.0]]), tokens)
+    tensor(2.)
     """
     if tokens.cls is None:
         return (widen(intact)[..., 0, 0] - widen(pruned)[..., 0, 0]) * math.nan
