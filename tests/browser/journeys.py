@@ -23,6 +23,10 @@ class Mouse:
         self.page.locator(within).get_by_role("button", name=name).first.click()
         painted(self.page)
 
+    def press_option(self, selector):
+        self.page.click(selector)
+        painted(self.page)
+
     def pick_head(self, layer, head):
         self.page.click(MATRIX.format(layer, head))
         painted(self.page)
@@ -98,6 +102,11 @@ class Keyboard:
         element.evaluate("e => e.dataset.wanted = ''")
         self.focus("[data-wanted]")
         element.evaluate("e => delete e.dataset.wanted")
+        self.page.keyboard.press("Enter")
+        painted(self.page)
+
+    def press_option(self, selector):
+        self.focus(selector)
         self.page.keyboard.press("Enter")
         painted(self.page)
 

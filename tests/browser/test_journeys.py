@@ -10,6 +10,7 @@ from functools import partial
 
 import numpy as np
 import pytest
+import torch
 from tests.browser.hands import settled, shown, wait_until
 from tests.browser.journeys import HANDS, VIEW
 
@@ -17,6 +18,7 @@ import vitscope
 from vitscope import measures, report
 from vitscope.models.loading import DEMO
 from vitscope.pipeline.live import load_live
+from vitscope.report.paired import paired
 from vitscope.report.statistics import spearman
 
 pytestmark = pytest.mark.slow  # `make test-browser` runs them
@@ -228,6 +230,79 @@ def test_j2_why_is_this_image_misclassified(open_page, journey_address, run, han
     low, high = np.nanquantile(values[members], [0.25, 0.75], axis=0)
     outside = int(((values[row] < low - 1e-9) | (values[row] > high + 1e-9)).sum())
     assert page.get_by_test_id("differ").inner_text().split("differ")[0].split()[-2] == str(outside)
+
+
+def test_j1_and_j2_end_in_the_lab(open_page, journey_address, run, hands):
+    """J1, step 6: prune the top head. J2, steps 6 and 7: a wrong image without it, then its class, flips both ways."""
+    jsd = means(run)
+    layer, head = (int(i) for i in np.unravel_index(np.nanargmax(jsd), jsd.shape))
+    images = run.images
+    wrong = int(images.index[images["correct"] == False][0])  # noqa: E712 - None must not count
+    label = int(images.at[wrong, "label"])
+    page, _ = open_page(f"{journey_address(run)}#/explore?v=1&i={wrong}&h={layer}.{head}&s=class:{label}")
+    hand = hands(page)
+    hand.press("Prune in Lab")
+    wait_until(page, "location.hash.startsWith('#/lab') && document.querySelector('[data-what-if]')")
+    found = vitscope.what_if(load_live(run)._model, pixels_of(run, [wrong]), {(layer, head): "head"})
+    top = int(found["prediction"].values[0, 1])
+    shown_after = float(page.locator(f'[data-class="{top}"] [data-after]').get_attribute("data-after"))
+    assert shown_after == pytest.approx(float(found["probabilities"].values[0, 1, top]), rel=1e-3)
+    assert "masked max = 0" in page.get_by_test_id("receipt").inner_text()
+    check_the_scope(page, hand, run, {(layer, head)}, [int(row) for row in images.index[images["target"] == label]])
+    link = page.url
+    page.goto("about:blank")
+    page.goto(link)
+    wait_until(page, "document.querySelector('[data-testid=accuracy]')")
+
+
+def test_j3_are_these_heads_redundant_prune_and_check(open_page, journey_address, run, hands):
+    threshold = next(share for share in (0.9, 0.8, 0.7, 0.6, 0.5) if run.heads.groups("mean", share))
+    group = run.heads.groups("mean", threshold)[0]
+    page, _ = open_page(f"{journey_address(run)}#/heads?v=1&hb=mean&gf={threshold}")
+    hand = hands(page)
+
+    # 1. The largest group of heads that do the same thing, 2. and what patterns they hold.
+    hand.press_option('[role="listbox"] [data-group="A"]')
+    chosen = page.evaluate("location.hash.match(/hs=([^&]*)/)[1]").split(",")
+    assert {tuple(map(int, one.split("."))) for one in chosen} == {tuple(one) for one in group.heads}
+    card = page.locator('[data-card="A"]')
+    assert f"{group.similarity:.3f}" in card.inner_text()
+    if run.has_patterns:
+        assert card.locator("canvas").count() > 0
+
+    # 3. To the Lab, one is kept.
+    hand.press("Send to Lab", '[data-card="A"]')
+    wait_until(page, "location.hash.startsWith('#/lab') && document.querySelector('[data-what-if]')")
+    pruned = page.locator("[data-pruned]").evaluate_all("all => all.map(one => one.dataset.pruned)")
+    heads = {tuple(map(int, one.split("."))) for one in pruned}
+    assert heads < {tuple(one) for one in group.heads}
+    assert len(heads) == len(group.heads) - 1
+
+    # 4. All images, as they come; 6. the run is kept.
+    check_the_scope(page, hand, run, heads, [int(row) for row in run.images.index])
+    wait_until(page, "document.querySelectorAll('[data-run]').length >= 1")
+
+
+def check_the_scope(page, hand, run, heads, rows):
+    """Run the Lab over the images in scope: accuracy, interval and flips are those of Python."""
+    hand.press(re.compile("^Run on "), '[data-pane="Images in scope"]')
+    wait_until(page, "document.querySelector('[data-pane=\"Images in scope\"] [data-state=done]')", 120)
+    settled(page)
+    images = run.images.loc[rows]
+    logits = vitscope.prune(load_live(run)._model, pixels_of(run, rows), dict.fromkeys(heads, "head"))
+    labels = images["label"].to_numpy(dtype=int)
+    expected = paired(images["prediction"].to_numpy(dtype=int) == labels, logits.argmax(-1).numpy() == labels)
+    told = page.get_by_test_id("accuracy")
+    assert float(told.get_attribute("data-before")) == pytest.approx(expected.before)
+    assert float(told.get_attribute("data-after")) == pytest.approx(expected.after)
+    assert float(page.get_by_test_id("interval").get_attribute("data-low")) == pytest.approx(expected.low)
+    assert int(page.locator('[data-flips="lost"]').get_attribute("data-n")) == expected.lost
+    assert int(page.locator('[data-flips="won"]').get_attribute("data-n")) == expected.won
+
+
+def pixels_of(run, rows):
+    live = load_live(run)
+    return torch.stack([live._pixels(row) for row in rows])
 
 
 def map_place(page, run, row):
