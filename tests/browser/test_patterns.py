@@ -9,6 +9,8 @@ from tests.synthetic_run import synthetic_run
 
 import vitscope
 
+pytestmark = pytest.mark.slow  # `make test-browser` runs them
+
 PANE = '[data-pane="patterns"]'
 LAYERS, HEADS = 6, 4
 
@@ -183,7 +185,6 @@ def test_a_dot_says_what_it_is_and_shows_its_matrix_when_it_is_clicked(open_page
     assert images == [*typical.most["image"], *typical.least["image"]]
 
 
-@pytest.mark.slow
 def test_an_outline_is_a_set_in_the_address_and_undo_takes_it_back(open_page, address, run):
     page, _ = open_page(f"{address}#/explore?v=1&f=patterns")
     corners = [(0.02, 0.02), (0.98, 0.02), (0.98, 0.98), (0.02, 0.98), (0.02, 0.1)]
@@ -203,7 +204,6 @@ def test_an_outline_is_a_set_in_the_address_and_undo_takes_it_back(open_page, ad
     assert "pat=" not in page.url
 
 
-@pytest.mark.slow
 def test_members_are_gone_through_by_keyboard(open_page, address, run):
     page, _ = open_page(address)
     choose_by_keyboard(page, 1)
@@ -251,7 +251,6 @@ def test_why_has_the_pattern_clause_of_the_images_in_scope(open_page, address, r
     wait_until(page, f"document.querySelector('{clause}').textContent.includes('{told(wrong_images(run))}')")
 
 
-@pytest.mark.slow
 def test_a_run_without_patterns_shows_its_mean_matrices_and_says_why(open_page, serve, chromium, tmp_path):
     run = synthetic_run(tmp_path / "run")
     with serve(run) as address:
@@ -264,7 +263,6 @@ def test_a_run_without_patterns_shows_its_mean_matrices_and_says_why(open_page, 
         page.close()
 
 
-@pytest.mark.slow
 def test_a_folder_that_cannot_be_written_disables_renaming_with_the_reason(open_page, address, monkeypatch):
     monkeypatch.setattr("vitscope.server.describe_patterns.os.access", lambda *_: False)
     page, _ = open_page(f"{address}#/explore?v=1&pat=0")
@@ -276,7 +274,6 @@ def test_a_folder_that_cannot_be_written_disables_renaming_with_the_reason(open_
     page.wait_for_selector(f"{PANE} [role=status]:has-text('Cannot be renamed')")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("table", ["heads", "importance", "layers", "classes", "quality"])
 def test_patterns_in_full_are_accessible_and_nothing_is_clipped_or_overlaps(open_page, address, axe, table):
     colour = {"heads": "cluster", "importance": "importance", "layers": "layer"}.get(table, "class")
@@ -293,7 +290,6 @@ def test_patterns_in_full_are_accessible_and_nothing_is_clipped_or_overlaps(open
                 assert page.evaluate(rule) == [], (width, theme)
 
 
-@pytest.mark.slow
 def test_the_importance_of_patterns_is_that_of_the_python_api(open_page, address, run):
     page, _ = open_page(f"{address}#/explore?v=1&f=patterns&pt=importance")
     rows = page.locator(f"{PANE} [data-effect]").evaluate_all(
