@@ -81,7 +81,7 @@ def _cell(one: dict[str, Any]) -> str:
 
 def _judged(sources: Sources) -> dict[str, Any]:
     """Kept beside the runs: half an hour of one core."""
-    kept = sources.work / "judged.json"
+    kept = sources.work / ("judged.json" if sources.limit is None else f"judged-{sources.limit}.json")
     if not kept.is_file():
         images = sources.data / "images"
         with progress_bar("Judging maps", "images") as show:

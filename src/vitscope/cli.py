@@ -30,6 +30,11 @@ Weights = Annotated[
 ]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:1.")]
 Dtype = Annotated[str, typer.Option("--dtype", help="float32, float64, bfloat16, float16.")]
+Labels = Annotated[
+    Path | None,
+    typer.Option("--labels", metavar="FILE", help="Table path,label\\[,class_name]; paths relative to the file."),
+]
+Limit = Annotated[int | None, typer.Option("--limit", min=1, metavar="N", help="A seeded sample of at most N images.")]
 Json = Annotated[bool, typer.Option("--json", help="Answer in JSON on the standard output.")]
 Port = Annotated[
     int | None,
@@ -93,10 +98,7 @@ def analyze(
     ],
     out: Annotated[Path, typer.Option("--out", metavar="RUN", help="Folder for the results; new or empty.")],
     weights: Weights = None,
-    labels: Annotated[
-        Path | None,
-        typer.Option("--labels", metavar="FILE", help="Table path,label\\[,class_name]; paths relative to the file."),
-    ] = None,
+    labels: Labels = None,
     modes: Annotated[
         str | None,
         typer.Option(
@@ -108,9 +110,7 @@ def analyze(
         str | None,
         typer.Option("--fill", help="What replaces what is pruned: zero (default), renormalise, mean, resample."),
     ] = None,
-    limit: Annotated[
-        int | None, typer.Option("--limit", min=1, metavar="N", help="A seeded sample of at most N images.")
-    ] = None,
+    limit: Limit = None,
     partial_images: Annotated[
         int | None,
         typer.Option(
@@ -232,10 +232,7 @@ def prune(
     save: Annotated[
         Path | None, typer.Option("--save", metavar="DIR", help="New folder for the smaller model.")
     ] = None,
-    labels: Annotated[
-        Path | None,
-        typer.Option("--labels", metavar="FILE", help="Table path,label\\[,class_name]; paths relative to the file."),
-    ] = None,
+    labels: Labels = None,
     weights: Weights = None,
     device: Device = "auto",
     dtype: Dtype = "float32",
@@ -278,14 +275,9 @@ def judge(
     steps: Annotated[
         int, typer.Option("--steps", min=1, help="Groups in which patches go, the map's largest first.")
     ] = 14,
-    limit: Annotated[
-        int | None, typer.Option("--limit", min=1, metavar="N", help="A seeded sample of at most N images.")
-    ] = None,
+    limit: Limit = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of the sample and of the random map.")] = 0,
-    labels: Annotated[
-        Path | None,
-        typer.Option("--labels", metavar="FILE", help="Table path,label\\[,class_name]; paths relative to the file."),
-    ] = None,
+    labels: Labels = None,
     weights: Weights = None,
     device: Device = "auto",
     dtype: Dtype = "float32",
@@ -339,14 +331,9 @@ def resolution(
         Path | None,
         typer.Option("--run", metavar="RUN", help="Keep it in this run of the same model, for `vitscope serve`."),
     ] = None,
-    limit: Annotated[
-        int | None, typer.Option("--limit", min=1, metavar="N", help="A seeded sample of at most N images.")
-    ] = None,
+    limit: Limit = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of the sample.")] = 0,
-    labels: Annotated[
-        Path | None,
-        typer.Option("--labels", metavar="FILE", help="Table path,label\\[,class_name]; paths relative to the file."),
-    ] = None,
+    labels: Labels = None,
     weights: Weights = None,
     device: Device = "auto",
     dtype: Dtype = "float32",
