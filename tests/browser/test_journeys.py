@@ -268,7 +268,7 @@ def test_j3_are_these_heads_redundant_prune_and_check(open_page, journey_address
     card = page.locator('[data-card="A"]')
     assert f"{group.similarity:.3f}" in card.inner_text()
     if run.has_patterns:
-        assert card.locator("canvas").count() > 0
+        card.locator("canvas").first.wait_for()  # patterns are fetched when the card first asks for them
 
     # 3. To the Lab, one is kept.
     hand.press("Send to Lab", '[data-card="A"]')
