@@ -38,6 +38,24 @@ def test_undo_and_redo_by_keys_buttons_list_and_browser(open_page, address):
     assert page.get_by_role("button", name="Redo").is_disabled(), "a new step forgets what was undone"
 
 
+def test_a_change_of_scope_is_rehearsed_and_never_seen(open_page, address):
+    page, _ = open_page(address)
+    page.evaluate("""() => {
+      const told = document.querySelector('.scope .n');
+      Object.assign(window, { frames: new Set(), changes: 0 });
+      const every = { subtree: true, characterData: true, childList: true };
+      new MutationObserver(() => window.changes++).observe(told, every);
+      const look = () => { window.frames.add(told.textContent); requestAnimationFrame(look); };
+      look();
+    }""")
+    before = page.evaluate("[history.length, location.hash]")
+    wait_until(page, "window.changes > 0")
+    settled(page)
+    assert page.evaluate("window.frames.size") == 1
+    assert page.evaluate("[history.length, location.hash]") == before
+    assert page.get_by_role("button", name="Undo", exact=True).is_disabled()
+
+
 def test_escape_gives_up_the_last_level_of_selection(open_page, address):
     page, _ = open_page(f"{address}#/explore?v=1&s=wrong&h=3.2&hs=1.1,2.2")
     for gone in ("hs=", "h=3.2", "s=wrong"):

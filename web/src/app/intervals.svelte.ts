@@ -21,7 +21,9 @@ export class Intervals {
   /** Nobody shows them any more: they must not be taken for those of another question. */
   clear(): void {
     this.#id++;
-    this.current = new Map();
+    if (this.#heads.length) ask({ kind: 'give-up', lane: this.#lane });
+    this.#heads = [];
+    if (this.current.size) this.current = new Map();
   }
 
   /** Ask for the intervals of these heads over these images; `values` is [image, head] with `width` heads an image. */

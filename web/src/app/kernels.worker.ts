@@ -1,14 +1,16 @@
-// Kernels away from the page's own thread. Values are sent once and held by key; intervals are made some heads at a
-// time, so that a newer question is not kept waiting.
+// Kernels away from the page's own thread. Values are sent once and held by key; intervals are made in parts, so that a
+// newer question is not kept waiting.
 import { KERNELS, type KernelName } from '../core/kernel_table';
-import { bootstrap, type Interval } from '../core/kernels';
+import { bootstrapInParts, type Interval } from '../core/kernels';
 
 export type Question =
   | { readonly kind: 'hold'; readonly key: string; readonly values: Float32Array }
   | KernelQuestion
   /** Send what was made since the last time. */
   | { readonly kind: 'answer' }
-  | IntervalQuestion;
+  | IntervalQuestion
+  /** Nobody waits for the intervals of this lane any more. */
+  | { readonly kind: 'give-up'; readonly lane: string };
 
 export interface KernelQuestion {
   readonly kind: 'kernel';
@@ -48,20 +50,30 @@ self.onmessage = ({ data }: MessageEvent<Question>): void => {
   } else if (data.kind === 'answer') {
     answer({ kind: 'round', made });
     made = [];
-  } else {
+  } else if (data.kind === 'give-up') newest.delete(data.lane);
+  else {
     newest.set(data.lane, data.id);
-    step(data, []);
+    step(data, intervals(data));
   }
 };
 
-function step(question: IntervalQuestion, before: readonly Interval[]): void {
-  if (question.id !== newest.get(question.lane)) return;
-  const { id, lane, values, heads, statistic } = question;
+/** Some heads at a time, each time told; between their draws a newer question may come. */
+function* intervals({ values, heads, statistic }: IntervalQuestion): Generator<readonly Interval[] | void> {
   const rows = Int32Array.from({ length: heads ? values.length / heads : 0 }, (_, row) => row);
-  const next = Array.from({ length: Math.min(AT_ONCE, heads - before.length) }, (_, i) => before.length + i);
-  const found = [...before, ...bootstrap(values, heads, rows, next, statistic)];
-  answer({ kind: 'intervals', lane, id, found });
-  if (found.length < heads) setTimeout(() => step(question, found));
+  let found: readonly Interval[] = [];
+  while (found.length < heads) {
+    const next = Array.from({ length: Math.min(AT_ONCE, heads - found.length) }, (_, i) => found.length + i);
+    found = [...found, ...(yield* bootstrapInParts(values, heads, rows, next, statistic))];
+    yield found;
+  }
+}
+
+function step(question: IntervalQuestion, parts: ReturnType<typeof intervals>): void {
+  const { lane, id } = question;
+  if (id !== newest.get(lane)) return;
+  const { done, value } = parts.next();
+  if (value) answer({ kind: 'intervals', lane, id, found: value });
+  if (!done) setTimeout(() => step(question, parts));
 }
 
 const answer = (message: Answer): void => self.postMessage(message);

@@ -1,5 +1,6 @@
 // Columns that other panes and other choices will need, read one after the other while nothing else is going on, so
-// that a later choice fetches nothing. The likeliest first, and no more than is small together.
+// that a later choice fetches nothing. The likeliest first, and no more than is small together. Then a change of the
+// scope is rehearsed.
 import { tokenCount } from '../core/tokens';
 import type { Loaded } from './cache.svelte';
 import type { Session } from './session.svelte';
@@ -8,6 +9,9 @@ const MOST_BYTES = 16 * 2 ** 20;
 const FLOAT32 = 4;
 const FLOAT16 = 2;
 const IDLE_MS = 400;
+/** Long enough for the answers to the one before. */
+const REHEARSE_MS = 150;
+const REHEARSALS = ['wrong', 'right', 'wrong', 'right'] as const;
 
 interface Column {
   readonly bytes: number;
@@ -16,6 +20,7 @@ interface Column {
 
 export class Prefetch {
   #idle = $state(false);
+  #rehearsed = $state(0);
 
   /** To be called in an effect: asks for the next column, and is called again when it has come. */
   run(session: Session): (() => void) | undefined {
@@ -29,9 +34,20 @@ export class Prefetch {
       bytes += column.bytes;
       if (bytes > MOST_BYTES) break;
       const { value, failure } = column.read();
-      if (!value && !failure) break; // on its way now
+      if (!value && !failure) return undefined; // on its way now
     }
-    return undefined;
+    return this.#rehearse(session);
+  }
+
+  #rehearse(session: Session): (() => void) | undefined {
+    const correct = REHEARSALS[this.#rehearsed];
+    if (!correct || session.state.view !== 'explore') return undefined;
+    const timer = setTimeout(() => {
+      this.#rehearsed++;
+      // Not under a user's hands: what has the focus may be made anew.
+      if (document.activeElement === document.body) session.rehearse(correct);
+    }, REHEARSE_MS);
+    return () => clearTimeout(timer);
   }
 }
 

@@ -1,5 +1,6 @@
 // What the page knows: the run's data as it arrives, the selection with its history, and everything computed from the
 // two. One object; views get slices of it and send intents. Nothing is fetched on hover.
+import { flushSync, untrack } from 'svelte';
 import { decode, encode, type Restored } from '../core/address';
 import type { Rows } from '../core/attention';
 import { attentionAnswer, firstImage, headAt, headIndex, maxHeads, queryOf, type Answer } from '../core/focus';
@@ -22,6 +23,8 @@ import { Travel } from './travel';
 
 /** Attention of the token before is shown no longer than this while the next one's is awaited. */
 const STALE_MS = 150;
+/** What is computed after the views have changed waits so long. */
+const CALM_MS = 60;
 const TOP_HEADS = 3;
 const MANY_VALUES = 300_000;
 
@@ -77,13 +80,16 @@ export class Session {
     const [run, progress, images] = await Promise.all([source.run(), source.progress(), source.images()]);
     const session = new Session(source, run, progress, images);
     session.restore(hash);
+    session.calm = session.inScope;
     return session;
   }
 
   // Parts of the state on their own: what depends on one of them is not computed anew when another changes.
   readonly state: State = $derived(this.history.steps[this.history.at]!.state);
   readonly options = $derived(this.state.options);
-  readonly scope = $derived(this.state.scope);
+  /** A scope that is never painted: see `rehearse`. */
+  #rehearsed = $state.raw<State['scope'] | null>(null);
+  readonly scope = $derived(this.#rehearsed ?? this.state.scope);
   readonly statistic = $derived(this.options.statistic);
   readonly direction = $derived(this.state.direction);
   readonly metric: MetricInfo = $derived(this.run.metrics.find((metric) => metric.name === this.state.metric)!);
@@ -96,6 +102,8 @@ export class Session {
   readonly #inScope: InScope = $derived(rowsInScope(this.images, this.scope, this.#scopeData()));
   /** Rows of the images in scope; the same array as long as they are the same images. */
   readonly inScope: Int32Array = $derived(this.#sameRows(this.#inScope.rows));
+  /** The same a moment later: what only the inspector says follows the views, so as not to hold them up. */
+  calm: Int32Array = $state.raw(new Int32Array(0));
   readonly scopePending = $derived(this.#inScope.pending);
 
   /** Values [image, layer, head] of the metric and mode in force; null until they are here. */
@@ -255,6 +263,28 @@ export class Session {
   settle(): void {
     if (this.state.image !== null || this.image === null || !this.values) return;
     if (this.#settled?.scope !== this.scope) this.#settled = { scope: this.scope, image: this.image };
+  }
+
+  /**
+   * Change the scope and back before anything is painted: the browser compiles now, while nobody waits, what would
+   * make the user's first changes slow. Nothing is fetched, no step of the history is made.
+   */
+  rehearse(correct: 'right' | 'wrong'): void {
+    const settled = this.#settled;
+    const rehearsed = { ...this.scope, correct };
+    if (this.image !== null) this.#settled = { scope: rehearsed, image: this.image };
+    this.#rehearsed = rehearsed;
+    flushSync();
+    [this.#rehearsed, this.#settled] = [null, settled];
+    flushSync();
+  }
+
+  /** Let `calm` follow. To be called in an effect. */
+  follow(): (() => void) | undefined {
+    const { inScope } = this;
+    if (inScope === untrack(() => this.calm)) return undefined;
+    const timer = setTimeout(() => (this.calm = inScope), CALM_MS);
+    return () => clearTimeout(timer);
   }
 
   /** Keep the rows that are shown for a moment after another token was asked for. To be called in an effect. */

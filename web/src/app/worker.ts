@@ -6,7 +6,7 @@ const workers = new Map<'kernels' | 'intervals', Worker>();
 const listeners = new Set<(answer: Answer) => void>();
 
 export function ask(question: Question, transfer: Transferable[] = []): void {
-  const role = question.kind === 'intervals' ? 'intervals' : 'kernels';
+  const role = question.kind === 'intervals' || question.kind === 'give-up' ? 'intervals' : 'kernels';
   let worker = workers.get(role);
   if (!worker) {
     worker = new Worker(new URL('./kernels.worker.ts', import.meta.url), { type: 'module' });

@@ -253,18 +253,29 @@ export function descending(values: Float64Array): number[] {
 
 export type Interval = readonly [low: number, high: number];
 
+const DRAWS_AT_ONCE = 50;
+
 /**
  * 95 % intervals of the mean or median of some heads: percentile bootstrap over the images, seeded, the same resampled
  * images for all heads. Images without a value are left out first.
  */
-export function bootstrap(
+export function bootstrap(...asked: Parameters<typeof bootstrapInParts>): Interval[] {
+  const parts = bootstrapInParts(...asked);
+  for (;;) {
+    const { done, value } = parts.next();
+    if (done) return value;
+  }
+}
+
+/** The same, stopping between its draws: who drives it may give it up. */
+export function* bootstrapInParts(
   values: Float32Array,
   width: number,
   rows: Int32Array,
   heads: readonly number[],
   statistic: 'mean' | 'median',
   resamples = 1000,
-): Interval[] {
+): Generator<void, Interval[]> {
   const first = heads[0];
   if (first === undefined) return [];
   const present = rows.filter((row) => Number.isFinite(values[row * width + first]));
@@ -274,6 +285,7 @@ export function bootstrap(
   const counts = new Uint16Array(present.length);
   const orders = statistic === 'median' ? columns.map(order) : [];
   for (let draw = 0; draw < resamples; draw++) {
+    if (draw % DRAWS_AT_ONCE === DRAWS_AT_ONCE - 1) yield;
     counts.fill(0);
     for (let i = 0; i < counts.length; i++) counts[Math.floor(random() * counts.length)]!++;
     columns.forEach((column, h) => {
