@@ -300,3 +300,30 @@ def test_the_importance_of_patterns_is_that_of_the_python_api(open_page, address
     np.testing.assert_allclose([shown[cluster] for cluster in expected.index], expected["mean"], rtol=1e-5)
     ordered = [int(cluster) for cluster, _ in rows]
     assert ordered == expected["mean"].sort_values(ascending=False).index.tolist()
+
+
+def test_another_number_of_patterns_is_shown_everywhere_and_named_by_overlap(open_page, address, run):
+    page, _ = open_page(f"{address}#/explore?v=1&f=patterns&pat=1")
+    page.focus("[data-clusters]")
+    page.keyboard.press("k")
+    count = page.get_by_label("Number of patterns", exact=True)
+    assert page.evaluate("document.activeElement.getAttribute('aria-label')") == "Number of patterns"
+    assert count.locator("option").first.inner_text() == f"{len(run.patterns.clusters)} patterns, as chosen"
+    count.select_option("3")
+    wait_until(page, "document.querySelectorAll('[data-cluster]').length === 3")
+    settled(page)
+    found = vitscope.report.recluster(run.patterns, 3)
+    assert "pat=" not in page.url, "other clusters have other numbers"
+    assert "pk=3" in page.url
+    shares, _, _ = mixes(page)
+    np.testing.assert_allclose(shares[..., :3], found.mix.values, atol=1e-4)
+    names = page.locator("[data-cluster] .name").all_inner_texts()
+    assert [name.split(" #")[0] for name in names] == found.clusters["name"].tolist()
+    page.locator("[data-cluster]").first.click()
+    assert page.get_by_test_id("cluster-card").get_by_role("button", name="Rename").is_disabled()
+    page.reload()
+    wait_until(page, "document.querySelectorAll('[data-cluster]').length === 3")
+    assert page.locator('[data-cluster][aria-selected="true"]').count() == 1
+    page.go_back()
+    page.go_back()
+    wait_until(page, f"document.querySelectorAll('[data-cluster]').length === {len(run.patterns.clusters)}")

@@ -5,6 +5,7 @@ import pytest
 from tests.server.clients import array, client_of
 from tests.synthetic_run import synthetic_run
 
+from vitscope.report import recluster
 from vitscope.server.codes import encode_log8
 from vitscope.store import open_run
 
@@ -164,3 +165,28 @@ def test_another_page_cannot_rename(pattern_client):
 def test_a_folder_that_cannot_be_written_says_so(pattern_client, monkeypatch):
     monkeypatch.setattr("vitscope.server.describe_patterns.os.access", lambda *_: False)
     assert "cannot be written" in pattern_client.get("/api/patterns").json()["renameReason"]
+
+
+@pytest.mark.parametrize("k", [2, 4])
+def test_another_number_of_clusters_is_answered_whole(pattern_client, patterned, k):
+    found = recluster(patterned.patterns, k)
+    body = pattern_client.get(f"/api/patterns?k={k}").json()
+    assert [cluster["size"] for cluster in body["clusters"]] == found.clusters["size"].tolist()
+    assert [cluster["name"] for cluster in body["clusters"]] == found.clusters["name"].tolist()
+    assert body["chosenClusters"] == len(patterned.patterns.clusters)
+    assert body["renameReason"]
+    points = columns(pattern_client.get(f"/api/patterns/points?k={k}"))
+    np.testing.assert_array_equal(points["cluster"], found.table["cluster"])
+    np.testing.assert_allclose(points["distance"], found.medoid_distance, rtol=1e-6)
+    np.testing.assert_array_equal(points["x"], patterned.patterns.table["x"].astype(np.float32))
+    glyphs = array(pattern_client.get(f"/api/patterns/glyphs?k={k}"))
+    assert glyphs.shape == (2, k, SIDE, SIDE)
+    np.testing.assert_array_equal(glyphs[0], encode_log8(found.medoids.astype(np.float32)))
+
+
+def test_a_number_of_clusters_that_cannot_be_is_refused(pattern_client):
+    for path in ("/api/patterns", "/api/patterns/points", "/api/patterns/glyphs"):
+        for k in ("1", "19", "x"):
+            answer = pattern_client.get(f"{path}?k={k}")
+            assert answer.status_code == 422
+            assert set(answer.json()) == {"code", "message", "hint"}

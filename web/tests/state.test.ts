@@ -151,13 +151,15 @@ function random(seed: number): { pick: Pick; real: () => number } {
 function anyState(pick: Pick, real: () => number): State {
   const head = (): { layer: number; head: number } => pick({ layer: 0, head: 1 }, { layer: 2, head: 2 }, { layer: 1, head: 0 });
   const low = real();
-  const options = Object.fromEntries(
+  const any = Object.fromEntries(
     Object.entries(OPTIONS).map(([key, option]) => {
       if ('values' in option) return [key, pick(...(option.values as readonly string[]))];
       const value = option.low + real() * Math.min(option.high - option.low, 9);
       return [key, option.whole ? Math.floor(value) : Number(value.toFixed(3))];
     }),
   ) as unknown as Options;
+  const options = pick(initialState('jsd').options, any);
+  const clusters = options.clusters || RUN.capabilities.patterns;
   return {
     view: pick('explore', 'image', 'heads', 'lab'),
     maximised: pick(null, 'images', 'importance', 'strength', 'patterns'),
@@ -176,15 +178,31 @@ function anyState(pick: Pick, real: () => number): State {
     heads: pick(null, [], [head()], [{ layer: 0, head: 0 }, { layer: 2, head: 1 }]),
     patterns: pick<PatternSet | null>(
       null,
-      { kind: 'clusters', clusters: [0, 3] },
+      { kind: 'clusters', clusters: [0, 3].filter((cluster) => cluster < clusters) },
       { kind: 'lasso', points: lassoOf('', Array.from({ length: 30 }, () => [real(), real()] as const)).points },
     ),
     pruned: pick([], [{ ...head(), mode: 'head' }], [{ layer: 0, head: 0, mode: 'cp+pc' }, { layer: 2, head: 1, mode: 'head' }]),
     query: pick(null, 1, 2, 16),
     direction: pick('from', 'to'),
-    options: pick(initialState('jsd').options, options),
+    options,
   };
 }
+
+describe('the number of clusters', () => {
+  const send = (state: State, intent: Intent): State => reduce(state, intent, RUN.tokens, () => true);
+  it('gives up the clusters that were chosen, not an outline on the map', () => {
+    const chosen = send(initialState('jsd'), { kind: 'patterns', set: { kind: 'clusters', clusters: [1] } });
+    expect(send(chosen, { kind: 'option', key: 'clusters', value: 9 }).patterns).toBeNull();
+    expect(send(chosen, { kind: 'option', key: 'clusters', value: 0 })).toBe(chosen);
+    const outlined = send(chosen, { kind: 'patterns', set: { kind: 'lasso', points: [[0, 0], [0, 9], [9, 9]] } });
+    expect(send(outlined, { kind: 'option', key: 'clusters', value: 9 }).patterns).toBe(outlined.patterns);
+  });
+  it('decides which clusters an address may choose', () => {
+    expect(decode('#/explore?v=1&pat=5', RUN).lost).toEqual(['patterns “5”']);
+    expect(decode('#/explore?v=1&pat=5&pk=6', RUN).state.patterns).toEqual({ kind: 'clusters', clusters: [5] });
+    expect(decode('#/explore?v=1&pat=3&pk=3', RUN).lost).toEqual(['patterns “3”']);
+  });
+});
 
 describe('the prune set', () => {
   const [first, second] = [{ layer: 0, head: 1, mode: 'head' }, { layer: 2, head: 0, mode: 'cp+pc' }];

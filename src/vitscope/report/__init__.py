@@ -4,7 +4,8 @@ Knows nothing about: models, torch, the server.
 """
 
 from vitscope.report.answer import headline
+from vitscope.report.recluster import recluster
 from vitscope.report.summary import summary
 from vitscope.report.text import show
 
-__all__ = ["headline", "show", "summary"]
+__all__ = ["headline", "recluster", "show", "summary"]

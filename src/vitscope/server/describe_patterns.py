@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 
 from vitscope.errors import NotAvailable
+from vitscope.report.recluster import most_clusters
 from vitscope.server.wire import (
     Deviation,
     NearMatrix,
@@ -38,7 +39,7 @@ def patterns_reason(run: Run) -> str:
 
 
 def patterns_info(run: Run, patterns: Patterns) -> PatternsInfo:
-    """Everything about the patterns but what grows with the sample."""
+    """Everything about the patterns but what grows with the sample; they may be in clusters not the run's own."""
     content = patterns.content_dependence
     resolution = "full" if content.attrs["resolution"] == "full" else "common"
     rows = patterns.clusters.reset_index().to_dict("records")
@@ -50,10 +51,12 @@ def patterns_info(run: Run, patterns: Patterns) -> PatternsInfo:
         verdict=patterns.verdict,
         spaces={str(name): _space(row) for name, row in patterns.quality.to_dict("index").items()},
         clusters=[_cluster(row) for row in rows],
+        chosen_clusters=int(patterns.quality.at[patterns.chosen, "n_clusters"]),
+        most_clusters=most_clusters(patterns),
         patterns=list(patterns.pattern_names),
         content=[[_number(value) for value in layer] for layer in content.values],
         resolution=resolution,
-        rename_reason=_rename_reason(run),
+        rename_reason=_rename_reason(run, patterns),
     )
 
 
@@ -121,7 +124,9 @@ def typical_images(patterns: Patterns, layer: int, head: int, n: int) -> Typical
     return TypicalImages(most=most, least=least)
 
 
-def _rename_reason(run: Run) -> str:
+def _rename_reason(run: Run, patterns: Patterns) -> str:
+    if patterns.is_regrouped:
+        return "names are kept for the clusters that the run chose"
     if os.access(run.path / FOLDER, os.W_OK):
         return ""
     return "the run folder cannot be written here: names are kept in it"

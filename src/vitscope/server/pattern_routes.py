@@ -10,43 +10,49 @@ from typing import Annotated, Final, Literal
 import numpy as np
 from fastapi import APIRouter, Path, Query, Request, Response
 
+from vitscope.report.recluster import FEWEST, MOST, recluster
 from vitscope.server import describe_patterns
 from vitscope.server.asking import FAILURES, UNCHANGED, TheRun, binary
 from vitscope.server.codes import LOG8, encode_log8
 from vitscope.server.columns import BINARY, REVALIDATE, column, etag, not_modified, unchanged
 from vitscope.server.served import Served
 from vitscope.server.wire import ClusterName, NearMatrix, PatternsInfo, TypicalImages
+from vitscope.store.patterns import Patterns
 
 MatrixNumber = Annotated[int, Path(ge=0, description="Number of a matrix of the sample.")]
+NumberOfClusters = Annotated[
+    int | None, Query(ge=FEWEST, le=MOST, description="In so many clusters; without it those that the run chose.")
+]
 MOST_NEAR: Final = 100
 
 router = APIRouter(prefix="/api", responses=FAILURES)
 
 
 @router.get("/patterns", responses=UNCHANGED, response_model=PatternsInfo)
-def patterns(served: TheRun, request: Request, response: Response) -> PatternsInfo | Response:
+def patterns(
+    served: TheRun, request: Request, response: Response, k: NumberOfClusters = None
+) -> PatternsInfo | Response:
     """The clusters of attention matrices with their names and quality, and each head's content dependence."""
-    found = served.run.patterns
-    given = zlib.crc32(json.dumps(sorted(found.given_names.items())).encode())
-    tag = _tag(served, "info", given)
+    tag = _tag(served, "info", _names(served), k)
     if unchanged(request, tag):
         return not_modified(tag)
     response.headers.update({"etag": tag, "cache-control": REVALIDATE})
-    return describe_patterns.patterns_info(served.run, found)
+    return describe_patterns.patterns_info(served.run, _in_clusters(served, k))
 
 
 @router.get("/patterns/points", response_class=Response, responses=binary("x-columns"))
-def points(served: TheRun, request: Request) -> Response:
+def points(served: TheRun, request: Request, k: NumberOfClusters = None) -> Response:
     """The sample on the map, little-endian columns one after the other, each of `x-shape` entries; see `x-columns`.
 
     x, y, distance (to the medoid of its cluster, between codes; NaN = in no cluster) as float32, then cluster (255 =
     none) and pattern (the matrix's own name, its place in PatternsInfo.patterns) as uint8.
     """
-    found = served.run.patterns
-    tag = _tag(served, "points")
+    tag = _tag(served, "points", k)
     if unchanged(request, tag):
         return not_modified(tag)
-    places, codes = served.kept("patterns/points", _generation(served), lambda: describe_patterns.points(found))
+    places, codes = served.kept(
+        f"patterns/points/{k}", _generation(served), lambda: describe_patterns.points(_in_clusters(served, k))
+    )
     headers = {
         "etag": tag,
         "cache-control": REVALIDATE,
@@ -58,16 +64,18 @@ def points(served: TheRun, request: Request) -> Response:
 
 
 @router.get("/patterns/glyphs", response_class=Response, responses=binary("x-code"))
-def glyphs(served: TheRun, request: Request) -> Response:
+def glyphs(served: TheRun, request: Request, k: NumberOfClusters = None) -> Response:
     """Matrices that stand for clusters: uint8 [2, cluster, 66, 66] in the code `log8`: medoids, then prototypes.
 
     Rows are queries, columns keys: CLS, the other prefix tokens together, then 8 x 8 cells of the image row by row.
     """
-    found = served.run.patterns
-    tag = _tag(served, "glyphs")
+    tag = _tag(served, "glyphs", k)
     if unchanged(request, tag):
         return not_modified(tag)
-    return _coded(describe_patterns.glyphs(found), tag)
+    matrices = served.kept(
+        f"patterns/glyphs/{k}", _generation(served), lambda: describe_patterns.glyphs(_in_clusters(served, k))
+    )
+    return _coded(matrices, tag)
 
 
 @router.get("/patterns/matrix/{number}", response_class=Response, responses=binary("x-code"))
@@ -117,6 +125,19 @@ def rename(served: TheRun, cluster: Annotated[int, Path(ge=0)], given: ClusterNa
     found = served.run.patterns
     found.rename(cluster, given.name)
     return describe_patterns.patterns_info(served.run, found)
+
+
+def _in_clusters(served: Served, k: int | None) -> Patterns:
+    """The patterns in `k` clusters, which are called as the run's own: made anew when one of those is renamed."""
+    if k is None:
+        return served.run.patterns
+    key = f"patterns/{k}/{_names(served)}"
+    return served.kept(key, _generation(served), lambda: recluster(served.run.patterns, k))
+
+
+def _names(served: Served) -> int:
+    """A number that changes with the names that were given."""
+    return zlib.crc32(json.dumps(sorted(served.run.patterns.given_names.items())).encode())
 
 
 def _coded(matrices: np.ndarray, tag: str) -> Response:

@@ -247,6 +247,8 @@ class PatternsInfo(Wire):
     verdict: str = Field(description="Why that one, in one sentence.")
     spaces: dict[str, PatternSpace]
     clusters: list[PatternCluster]
+    chosen_clusters: int = Field(description="How many the run has of its own.")
+    most_clusters: int = Field(description="The largest number, `k`, that can be asked for; from 2.")
     patterns: list[str] = Field(description="Names of the codes in the column `pattern` of the points.")
     content: list[list[float | None]] = Field(
         description="Content dependence [layer][head] over all images: 0 = the same matrix whatever the image, 1 = the "

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Float16, Float64
+from jaxtyping import Float, Float16, Float64, Int
 
 from vitscope.errors import InvalidArgument, NotAvailable
 from vitscope.store.arrays import CODES, DEVIATION, ENERGY, MATRICES, MEDOIDS, PROTOTYPES, read_region
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 SPACES: Final = ("autoencoder", "features")
 HOLDS: Final = 0.8
 """A head holds a pattern from this share of its images."""
+_AT_ONCE: Final = 2048
 _COLUMNS: Final = {
     "autoencoder": ("cluster", "x", "y"),
     "features": ("cluster_features", "x_features", "y_features"),
@@ -41,11 +42,18 @@ class Typical(NamedTuple):
     least: "pd.DataFrame"
 
 
+class Grouping(NamedTuple):
+    """Clusters other than the run's own: one number a matrix, and id, medoid, name, rule, confidence, size of each."""
+
+    cluster: Int[np.ndarray, " matrix"]
+    described: list[dict[str, Any]]
+
+
 class Patterns:
     """What the heads' matrices show. A sampled matrix has a number: its image's place in the sample x heads + head."""
 
-    def __init__(self, run: "Run", space: str | None = None) -> None:
-        """Open the patterns of a run, in the chosen space or a named one.
+    def __init__(self, run: "Run", space: str | None = None, grouping: Grouping | None = None) -> None:
+        """Open the patterns of a run, in the chosen space or a named one, in the run's own clusters or others.
 
         Raises
         ------
@@ -54,6 +62,7 @@ class Patterns:
         """
         require_patterns(run)
         self._run = run
+        self._grouping = grouping
         self._document = read_document(run.path)
         self.chosen: str = self._document["chosen"]
         self.verdict: str = self._document["verdict"]
@@ -65,6 +74,15 @@ class Patterns:
     def seen_by(self, space: str) -> "Patterns":
         """The same patterns in a space by name: `autoencoder` or `features`."""
         return Patterns(self._run, space)
+
+    def grouped(self, grouping: Grouping) -> "Patterns":
+        """The same matrices in other clusters, which nobody can rename; `vitscope.report.recluster` makes them."""
+        return Patterns(self._run, self.space, grouping)
+
+    @property
+    def is_regrouped(self) -> bool:
+        """Whether the clusters are not the run's own."""
+        return self._grouping is not None
 
     @property
     def pattern_names(self) -> tuple[str, ...]:
@@ -87,6 +105,8 @@ class Patterns:
         points = self._points
         places = {name: points[name] for name in ("image", "layer", "head")}
         seen = {name: points[column] for name, column in zip(("cluster", "x", "y"), _COLUMNS[self.space], strict=True)}
+        if self._grouping:
+            seen["cluster"] = pd.Series(self._grouping.cluster, points.index)
         pattern = pd.Categorical.from_codes(points["pattern"].to_numpy(), list(self.pattern_names))
         return pd.DataFrame({**places, **seen, "pattern": pattern}, index=points.index)
 
@@ -221,7 +241,7 @@ class Patterns:
         Codes are those of the chosen space.
         """
         row = self._number(number)
-        codes = self._codes
+        codes = self.codes
         distance = np.linalg.norm(codes - codes[row], axis=1)
         distance[row] = np.inf
         order = np.argsort(distance, kind="stable")[: min(max(n, 0), len(codes) - 1)]
@@ -235,7 +255,7 @@ class Patterns:
 
         Codes are those of the chosen space, as in `nearest`.
         """
-        codes, cluster = self._codes, self.table["cluster"].to_numpy()
+        codes, cluster = self.codes, self.table["cluster"].to_numpy()
         medoids = self.clusters["medoid"].to_numpy()
         distance = np.linalg.norm(codes - codes[medoids[cluster]], axis=1)
         return np.where(cluster < 0, np.nan, distance).astype(np.float32)
@@ -243,13 +263,15 @@ class Patterns:
     @property
     def medoids(self) -> Float16[np.ndarray, "cluster query key"]:
         """The most central matrix of each cluster."""
-        if self.space == self.chosen:
+        if self.space == self.chosen and not self.is_regrouped:
             return read_region(self._run.path, MEDOIDS)
         return np.stack([self.matrix(cluster["medoid"]) for cluster in self._described["clusters"]])
 
     @property
     def prototypes(self) -> Float16[np.ndarray, "cluster query key"]:
         """What each cluster of the chosen space stands for: its centre decoded, or its members' mean.
+
+        Of clusters other than the run's own always the mean.
 
         Raises
         ------
@@ -260,11 +282,13 @@ class Patterns:
                 f"cannot read prototypes of the space {self.space}: the run keeps those of {self.chosen}",
                 "`run.patterns.prototypes` are of the chosen space.",
             )
-        return read_region(self._run.path, PROTOTYPES)
+        return self._means(self._grouping) if self._grouping else read_region(self._run.path, PROTOTYPES)
 
     @property
     def given_names(self) -> dict[int, str]:
         """The user's names of this space's clusters, by cluster."""
+        if self.is_regrouped:
+            return {}
         return {int(cluster): name for cluster, name in read_names(self._run.path).get(self.space, {}).items()}
 
     def rename(self, cluster: int, name: str | None) -> None:
@@ -273,8 +297,11 @@ class Patterns:
         Raises
         ------
         InvalidArgument: no such cluster, or a name that is empty, longer than 60 characters or more than one line.
+        NotAvailable: the clusters are not the run's own.
         StorageError: the run folder cannot be written.
         """
+        if self.is_regrouped:
+            raise NotAvailable(f"cannot rename pattern {cluster}: names are kept for the run's own clusters")
         n_clusters = len(self._described["clusters"])
         if not 0 <= cluster < n_clusters:
             raise InvalidArgument(f"cannot rename pattern {cluster}: the run has {n_clusters}, counted from 0")
@@ -345,12 +372,23 @@ class Patterns:
         return frame
 
     @cached_property
-    def _codes(self) -> Float[np.ndarray, "matrix channel"]:
+    def codes(self) -> Float[np.ndarray, "matrix channel"]:
+        """What the chosen space sees of each sampled matrix: clusters and distances are of these."""
         return read_region(self._run.path, CODES).astype(np.float32)
 
     @property
     def _described(self) -> Mapping[str, Any]:
-        return self._document["spaces"][self.space]
+        own = self._document["spaces"][self.space]
+        return {**own, "clusters": self._grouping.described} if self._grouping else own
+
+    def _means(self, grouping: Grouping) -> Float16[np.ndarray, "cluster query key"]:
+        """Mean matrix of each cluster, a part of the sample at a time."""
+        sums = np.zeros((len(grouping.described), *self.matrix(0).shape))
+        for start in range(0, len(grouping.cluster), _AT_ONCE):
+            part = read_region(self._run.path, MATRICES, (slice(start, start + _AT_ONCE),))
+            np.add.at(sums, grouping.cluster[start : start + _AT_ONCE], part)
+        sizes = np.array([cluster["size"] for cluster in grouping.described])
+        return (sums / sizes[:, None, None]).astype(np.float16)
 
     def _number(self, number: int) -> int:
         if not 0 <= number < len(self._points):

@@ -25,8 +25,8 @@ export class Data {
   readonly #rows = new Cache<Float32Array>(48);
   readonly #matrices = new Cache<Float32Array>(24);
   readonly #rollouts = new Cache<Float32Array>(48);
-  readonly #patterns = new Cache<PatternsInfo>();
-  readonly #points = new Cache<PatternPoints>();
+  readonly #patterns = new Cache<PatternsInfo>(6);
+  readonly #points = new Cache<PatternPoints>(6);
   readonly #sampled = new Cache<Float32Array>(64);
   readonly #nearest = new Cache<readonly NearMatrix[]>(32);
   readonly #typical = new Cache<TypicalImages>(64);
@@ -114,20 +114,21 @@ export class Data {
     return this.#rollouts.read(key, FOR_EVER, (signal) => this.source.classMap(image, kind, target, choice, signal));
   }
 
-  patterns(): Loaded<PatternsInfo> {
+  /** In `k` clusters; 0 = in those that the run chose. */
+  patterns(k: number): Loaded<PatternsInfo> {
     if (!this.opened) return WAITING;
-    return this.#patterns.read('', this.generation, (signal) => this.source.patterns(signal));
+    return this.#patterns.read(String(k), this.generation, (signal) => this.source.patterns(k, signal));
   }
 
-  patternPoints(): Loaded<PatternPoints> {
+  patternPoints(k: number): Loaded<PatternPoints> {
     if (!this.opened) return WAITING;
-    return this.#points.read('', this.generation, (signal) => this.source.patternPoints(signal));
+    return this.#points.read(String(k), this.generation, (signal) => this.source.patternPoints(k, signal));
   }
 
   /** Medoids and prototypes [2, cluster, 66, 66]. */
-  patternGlyphs(): Loaded<Float32Array> {
+  patternGlyphs(k: number): Loaded<Float32Array> {
     if (!this.opened) return WAITING;
-    return this.#column('patterns/glyphs', (signal) => this.source.patternGlyphs(signal));
+    return this.#column(`patterns/glyphs/${k}`, (signal) => this.source.patternGlyphs(k, signal));
   }
 
   patternColumn(what: 'deviation' | 'energy'): Loaded<Float32Array> {
@@ -180,9 +181,9 @@ export class Data {
     return this.#sizes.read(`${size}/${image ?? 'mean'}`, this.generation, (signal) => this.source.resolutionMap(size, image, signal));
   }
 
-  /** Name a cluster, in the run itself; what shows it is told. */
+  /** Name a cluster of the run's own, in the run itself; what shows it is told. */
   async renameCluster(cluster: number, name: string | null): Promise<void> {
-    this.#patterns.put('', this.generation, await this.source.renameCluster(cluster, name));
+    this.#patterns.put('0', this.generation, await this.source.renameCluster(cluster, name));
   }
 
   /** Ask again for what failed. */

@@ -20,6 +20,12 @@ import type { Session } from './session.svelte';
 /** Rows and columns of a matrix at the common size. */
 export const SIDE = 66;
 
+interface Shown {
+  readonly k: number;
+  readonly info: PatternsInfo | null;
+  readonly points: PatternPoints | null;
+}
+
 export class PatternModel {
   readonly #session: Session;
 
@@ -27,11 +33,21 @@ export class PatternModel {
     this.#session = session;
   }
 
-  readonly #asked = $derived.by(() => this.#session.data.patterns());
-  readonly #askedPoints = $derived.by(() => this.#session.data.patternPoints());
-  readonly info: PatternsInfo | null = $derived(this.#asked.value);
-  readonly points: PatternPoints | null = $derived(this.#askedPoints.value);
-  readonly failure: Failure | null = $derived((this.info ? null : this.#asked.failure) ?? (this.points ? null : this.#askedPoints.failure));
+  /** Into how many clusters the matrices shall fall; 0 = as the run chose. */
+  readonly #wanted = $derived.by(() => this.#session.options.clusters);
+  readonly #asked = $derived.by(() => this.#session.data.patterns(this.#wanted));
+  readonly #askedPoints = $derived.by(() => this.#session.data.patternPoints(this.#wanted));
+  /** Clusters and matrices together: those of before until both are here. */
+  #before: Shown = { k: 0, info: null, points: null };
+  readonly #shown: Shown = $derived.by(() => {
+    const now = { k: this.#wanted, info: this.#asked.value, points: this.#askedPoints.value };
+    return now.info && now.points ? (this.#before = now) : this.#before.points ? this.#before : now;
+  });
+  readonly info: PatternsInfo | null = $derived(this.#shown.info);
+  readonly points: PatternPoints | null = $derived(this.#shown.points);
+  readonly failure: Failure | null = $derived((this.#asked.value ? null : this.#asked.failure) ?? (this.#askedPoints.value ? null : this.#askedPoints.failure));
+  /** Another number of clusters is being made. */
+  readonly pending: boolean = $derived(this.#shown.k !== this.#wanted);
   readonly clusters: readonly PatternCluster[] = $derived(this.info?.clusters ?? []);
   readonly #nClusters = $derived(this.clusters.length);
   readonly #images = $derived(this.info?.images ?? null);
@@ -137,7 +153,7 @@ export class PatternModel {
     return this.#glyphs[(kind === 'medoid' ? 0 : this.#nClusters) + cluster] ?? null;
   }
   // The very same arrays as long as they are the same numbers: whoever draws one draws it once.
-  readonly #askedGlyphs = $derived.by(() => this.#session.data.patternGlyphs().value);
+  readonly #askedGlyphs = $derived.by(() => this.#session.data.patternGlyphs(this.#shown.k).value);
   readonly #glyphs = $derived.by(() => {
     const found = this.#askedGlyphs;
     const size = SIDE * SIDE;

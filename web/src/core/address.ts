@@ -75,7 +75,7 @@ export function decode(hash: string, run: RunInfo): Restored {
     image: restore<number | null>('i', 'image', null, (text) => whole(text, run.nImages)),
     head: restore<HeadRef | null>('h', 'head', null, (text) => decodeHead(text, run)),
     heads: restore<readonly HeadRef[] | null>('hs', 'heads', null, (text) => decodeHeads(text, run)),
-    patterns: restore<PatternSet | null>('pat', 'patterns', null, (text) => decodePatterns(text, run)),
+    patterns: restore<PatternSet | null>('pat', 'patterns', null, (text) => decodePatterns(text, run, Number(options.clusters))),
     pruned: restore<readonly PrunedHead[]>('x', 'pruned heads', [], (text) => decodePruned(text, run)),
     query: query === defaultQuery(run.tokens) ? null : query,
     direction: restore('d', 'direction', initial.direction, oneOf(['from', 'to'])),
@@ -151,15 +151,15 @@ function decodeOutline(code: string): Point[] | undefined {
 /** `0,3` for clusters, `lasso:…` for an outline on the map of matrices. */
 const encodePatterns = (set: PatternSet): string => (set.kind === 'clusters' ? set.clusters.join(',') : `lasso:${encodeOutline(set.points)}`);
 
-function decodePatterns(text: string, run: RunInfo): PatternSet | undefined {
-  const known = run.capabilities.patterns;
+function decodePatterns(text: string, run: RunInfo, clusters: number): PatternSet | undefined {
+  const known = run.capabilities.patterns && (clusters || run.capabilities.patterns);
   if (text.startsWith('lasso:')) {
     const points = decodeOutline(text.slice(6));
     return points && known > 0 ? { kind: 'lasso', points } : undefined;
   }
-  const clusters = text.split(',').map((part) => whole(part, known));
-  if (!clusters.every((cluster) => cluster !== undefined)) return undefined;
-  return { kind: 'clusters', clusters: [...new Set(clusters)].sort((a, b) => a - b) };
+  const chosen = text.split(',').map((part) => whole(part, known));
+  if (!chosen.every((cluster) => cluster !== undefined)) return undefined;
+  return { kind: 'clusters', clusters: [...new Set(chosen)].sort((a, b) => a - b) };
 }
 
 const encodeOutline = (points: readonly Point[]): string => points.map((corner) => corner.map(digits).join('')).join('');

@@ -86,6 +86,7 @@ export const KEYS: readonly KeyGroup[] = [
     keys: [
       { keys: 'N', does: 'in the list: next member of the pattern, nearest the medoid first' },
       { keys: 'P', does: 'the member before' },
+      { keys: 'K', does: 'in the list: to the number of patterns' },
       { keys: 'F2', does: 'rename the pattern, in the run itself' },
     ],
   },

@@ -56,6 +56,8 @@ export const OPTIONS = {
   /** Patterns: the map of matrices and what it shows, or the heads' mean matrices; the table beside it. */
   patterns: choice('pv', ['patterns', 'mean']),
   patternColour: choice('pc', ['cluster', 'rule', 'layer', 'importance', 'class']),
+  /** Into how many clusters the matrices fall: 0 = as the run chose. */
+  clusters: range('pk', 0, 0, 18, true),
   patternTable: choice('pt', ['heads', 'importance', 'layers', 'classes', 'quality']),
 
   /** Matrices (mean over images, or one image's): the sequence of tokens, or the image's two dimensions. */

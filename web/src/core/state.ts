@@ -127,10 +127,12 @@ export function reduce(state: State, intent: Intent, tokens: TokenInfo, stays: S
       return merged(state, { query: intent.query === defaultQuery(tokens) ? null : intent.query });
     case 'direction':
       return merged(state, { direction: intent.direction });
-    case 'option':
-      return state.options[intent.key] === intent.value
-        ? state
-        : { ...state, options: { ...state.options, [intent.key]: intent.value } };
+    case 'option': {
+      if (state.options[intent.key] === intent.value) return state;
+      // Other clusters have other numbers: those that were chosen are gone.
+      const patterns = intent.key === 'clusters' && state.patterns?.kind === 'clusters' ? null : state.patterns;
+      return { ...state, patterns, options: { ...state.options, [intent.key]: intent.value } };
+    }
     case 'preset': {
       const options = merged(state.options, intent.options ?? {});
       const scope = intent.change.scope && sameScope(intent.change.scope, state.scope) ? state.scope : intent.change.scope;

@@ -88,19 +88,19 @@ export class LiveSource implements DataSource {
     return new Float32Array(await this.#bytes(`class_map/${kind}/${image}?${asked}`, signal));
   }
 
-  patterns(signal: AbortSignal): Promise<PatternsInfo> {
-    return this.#json('patterns', signal);
+  patterns(k: number, signal: AbortSignal): Promise<PatternsInfo> {
+    return this.#json(inClusters('patterns', k), signal);
   }
 
-  async patternPoints(signal: AbortSignal): Promise<PatternPoints> {
-    const bytes = await this.#bytes('patterns/points', signal);
+  async patternPoints(k: number, signal: AbortSignal): Promise<PatternPoints> {
+    const bytes = await this.#bytes(inClusters('patterns/points', k), signal);
     const n = bytes.byteLength / 14;
     const [x, y, distance] = [0, 1, 2].map((at) => new Float32Array(bytes, 4 * n * at, n)) as [Float32Array, Float32Array, Float32Array];
     return { x, y, distance, cluster: new Uint8Array(bytes, 12 * n, n), pattern: new Uint8Array(bytes, 13 * n, n) };
   }
 
-  async patternGlyphs(signal: AbortSignal): Promise<Float32Array> {
-    return fromLog8(await this.#bytes('patterns/glyphs', signal));
+  async patternGlyphs(k: number, signal: AbortSignal): Promise<Float32Array> {
+    return fromLog8(await this.#bytes(inClusters('patterns/glyphs', k), signal));
   }
 
   async patternMatrix(matrix: number, signal: AbortSignal): Promise<Float32Array> {
@@ -210,3 +210,6 @@ async function problem(response: Response): Promise<ErrorBody> {
     return { code: 'unreadable', message: `The server answered ${response.status}.`, hint: 'Its log says more.' };
   }
 }
+
+/** Patterns in so many clusters; 0 = in those that the run chose. */
+const inClusters = (path: string, k: number): string => (k ? `${path}?k=${k}` : path);

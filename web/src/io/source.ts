@@ -74,10 +74,11 @@ export interface DataSource {
   rollout(image: number, choice: RolloutChoice, signal: AbortSignal): Promise<Float32Array>;
   /** Float32 [layer, key]: a map of one class up to each layer; NaN before the first. Needs the model. */
   classMap(image: number, kind: ClassMapKind, target: number, choice: RolloutChoice, signal: AbortSignal): Promise<Float32Array>;
-  patterns(signal: AbortSignal): Promise<PatternsInfo>;
-  patternPoints(signal: AbortSignal): Promise<PatternPoints>;
+  /** In `k` clusters; 0 = in those that the run chose. */
+  patterns(k: number, signal: AbortSignal): Promise<PatternsInfo>;
+  patternPoints(k: number, signal: AbortSignal): Promise<PatternPoints>;
   /** Float32 [2, cluster, 66, 66]: the medoids, then the prototypes. */
-  patternGlyphs(signal: AbortSignal): Promise<Float32Array>;
+  patternGlyphs(k: number, signal: AbortSignal): Promise<Float32Array>;
   /** Float32 [66, 66]: a matrix of the sample at the common size. */
   patternMatrix(matrix: number, signal: AbortSignal): Promise<Float32Array>;
   nearestMatrices(matrix: number, n: number, signal: AbortSignal): Promise<readonly NearMatrix[]>;

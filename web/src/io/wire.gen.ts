@@ -1940,6 +1940,11 @@ export interface components {
              * @description The space that clusters, map and distances are of.
              */
             chosen: string;
+            /**
+             * Chosenclusters
+             * @description How many the run has of its own.
+             */
+            chosenClusters: number;
             /** Clusters */
             clusters: components["schemas"]["PatternCluster"][];
             /**
@@ -1954,6 +1959,11 @@ export interface components {
              * @description Row numbers of the sampled images, ascending.
              */
             images: number[];
+            /**
+             * Mostclusters
+             * @description The largest number, `k`, that can be asked for; from 2.
+             */
+            mostClusters: number;
             /** Nmatrices */
             nMatrices: number;
             /**
@@ -4045,7 +4055,10 @@ export interface operations {
     };
     patterns_api_patterns_get: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description In so many clusters; without it those that the run chose. */
+                k?: number | null;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -4117,7 +4130,10 @@ export interface operations {
     };
     glyphs_api_patterns_glyphs_get: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description In so many clusters; without it those that the run chose. */
+                k?: number | null;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -4408,7 +4424,10 @@ export interface operations {
     };
     points_api_patterns_points_get: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description In so many clusters; without it those that the run chose. */
+                k?: number | null;
+            };
             header?: never;
             path?: never;
             cookie?: never;

@@ -1,0 +1,84 @@
+"""Another number of clusters: against brute force over the same codes, on a run whose sample was written by hand."""
+
+import numpy as np
+import pytest
+
+from synthetic_run import synthetic_run
+from vitscope.errors import InvalidArgument, NotAvailable
+from vitscope.report import recluster
+from vitscope.report.recluster import MOST, most_clusters
+
+K = 4
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    return synthetic_run(tmp_path_factory.mktemp("recluster") / "run", pattern_images=9)
+
+
+@pytest.fixture(scope="module")
+def found(run):
+    return recluster(run.patterns, K)
+
+
+def test_every_matrix_is_nearest_the_middle_of_its_own_cluster_and_the_largest_comes_first(run, found):
+    codes, labels = run.patterns.codes.astype(np.float64), found.table["cluster"].to_numpy()
+    centres = [codes[labels == number].mean(0) for number in range(K)]
+    for code, label in zip(codes, labels, strict=True):
+        assert int(np.argmin([np.square(code - centre).sum() for centre in centres])) == label
+    sizes = [int((labels == number).sum()) for number in range(K)]
+    assert sizes == sorted(sizes, reverse=True) == found.clusters["size"].tolist()
+
+
+def test_a_medoid_has_the_smallest_sum_of_squared_distances(run, found):
+    codes, labels = run.patterns.codes.astype(np.float64), found.table["cluster"].to_numpy()
+    for number, medoid in found.clusters["medoid"].items():
+        members = np.flatnonzero(labels == number)
+        sums = [np.square(codes[members] - codes[member]).sum() for member in members]
+        assert np.square(codes[members] - codes[medoid]).sum() == pytest.approx(min(sums), rel=1e-6)
+        np.testing.assert_array_equal(found.medoids[number], run.patterns.matrix(medoid))
+
+
+def test_a_cluster_is_called_as_the_one_that_most_of_its_members_come_from(run, found):
+    table, own = found.table.assign(before=run.patterns.table["cluster"]), run.patterns.clusters
+    for number, cluster in found.clusters.iterrows():
+        members = table[table["cluster"] == number]
+        like = own.loc[members["before"][members["before"] >= 0].value_counts().idxmax()]
+        assert (cluster["name"], cluster["rule"]) == (like["name"], like["rule"])
+        called = [name == like["auto_name"] for name in members["pattern"]]
+        assert cluster["confidence"] == pytest.approx(np.mean(called))
+
+
+def test_prototypes_are_means_and_mixes_follow(run, found):
+    labels = found.table["cluster"].to_numpy()
+    for number, prototype in enumerate(found.prototypes):
+        mean = np.mean(
+            [run.patterns.matrix(member) for member in np.flatnonzero(labels == number)], axis=0, dtype=float
+        )
+        np.testing.assert_allclose(prototype, mean, atol=1e-3)
+    np.testing.assert_allclose(found.mix.sum("cluster"), 1)
+    assert (found.mix.sizes["cluster"], run.patterns.mix.sizes["cluster"]) == (K, 5)
+
+
+def test_a_name_that_a_user_gave_is_carried_over_and_nothing_is_written(tmp_path):
+    run = synthetic_run(tmp_path / "run", pattern_images=9)
+    for cluster in run.patterns.clusters.index:
+        run.patterns.rename(cluster, f"mine {cluster}")
+    found = recluster(run.patterns, K)
+    assert all(name.startswith("mine ") for name in found.clusters["name"])
+    with pytest.raises(NotAvailable, match="names are kept for the run's own clusters"):
+        found.rename(0, "other")
+
+
+@pytest.mark.parametrize("k", [0, 1, MOST + 1, 1000])
+def test_a_number_that_cannot_be_is_refused_in_one_sentence(run, k):
+    with pytest.raises(
+        InvalidArgument, match=f"cannot make {k} clusters of .* 2 to {most_clusters(run.patterns)} can be made"
+    ):
+        recluster(run.patterns, k)
+
+
+def test_the_space_that_was_not_chosen_has_no_codes(run):
+    other = "features" if run.patterns.chosen == "autoencoder" else "autoencoder"
+    with pytest.raises(NotAvailable, match="cannot cluster anew"):
+        recluster(run.patterns.seen_by(other), K)
