@@ -386,7 +386,9 @@ class Patterns:
         sums = np.zeros((len(grouping.described), *self.matrix(0).shape))
         for start in range(0, len(grouping.cluster), _AT_ONCE):
             part = read_region(self._run.path, MATRICES, (slice(start, start + _AT_ONCE),))
-            np.add.at(sums, grouping.cluster[start : start + _AT_ONCE], part)
+            of = grouping.cluster[start : start + _AT_ONCE]
+            for number in np.unique(of):
+                sums[number] += part[of == number].sum(0, dtype=np.float32)
         sizes = np.array([cluster["size"] for cluster in grouping.described])
         return (sums / sizes[:, None, None]).astype(np.float16)
 

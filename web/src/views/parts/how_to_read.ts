@@ -21,7 +21,7 @@ export const HOW_TO_READ = {
   ],
   patterns: [
     'Every dot is the attention matrix of one head on one image; near dots are matrices that look alike.',
-    'A pattern is a cluster of them: its picture is the member in its middle, its name comes from a written rule, and may be changed.',
+    'A pattern is a cluster of them: its picture is the member in its middle, its name comes from a written rule, and may be changed; so may their number, for a finer or coarser look.',
     'Content dependence says whether the image decides: 0 = the same matrix whatever the image, 1 = the image alone.',
     'Caveat: matrices are compared at 8 × 8 cells, on a sample of the images; n is printed below the map.',
   ],
