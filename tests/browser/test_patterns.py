@@ -302,7 +302,7 @@ def test_the_importance_of_patterns_is_that_of_the_python_api(open_page, address
     assert ordered == expected["mean"].sort_values(ascending=False).index.tolist()
 
 
-def test_another_number_of_patterns_is_shown_everywhere_and_named_by_overlap(open_page, address, run):
+def test_another_number_of_patterns_is_shown_everywhere_and_named_by_rule(open_page, address, run):
     page, _ = open_page(f"{address}#/explore?v=1&f=patterns&pat=1")
     page.focus("[data-clusters]")
     page.keyboard.press("k")

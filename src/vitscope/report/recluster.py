@@ -3,7 +3,7 @@
 Knows nothing about: how patterns are learned, torch.
 """
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -11,10 +11,15 @@ from jaxtyping import Float, Int
 from vitscope.errors import InvalidArgument, NotAvailable
 from vitscope.store.patterns import Grouping, Patterns
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 FEWEST: Final = 2
 MOST: Final = 18
 """As many as are tried when the number is chosen."""
 STARTS: Final = 4
+MIXED: Final = "mixed"
+_NO_SENTENCE: Final = "the rule of no cluster of the run: most matrices are called so one by one"
 
 
 def most_clusters(patterns: Patterns) -> int:
@@ -25,8 +30,9 @@ def most_clusters(patterns: Patterns) -> int:
 def recluster(patterns: Patterns, k: int, *, seed: int = 0) -> Patterns:
     """The same sample in `k` clusters: k-means over the codes of the chosen space, numbered by size.
 
-    A cluster is called as the run's own cluster that most of its members come from (the user's name where there is
-    one); its confidence is the share of members that are called so by the rules, one by one.
+    A cluster has the name that the rules give to most of its members one by one, with their share as confidence; below
+    half of them it is mixed. A name that the user gave stays where most members come from the cluster that has it, and
+    the rules call both alike.
 
     Raises
     ------
@@ -43,24 +49,37 @@ def recluster(patterns: Patterns, k: int, *, seed: int = 0) -> Patterns:
     if len(centres) < k:
         raise InvalidArgument(f"cannot make {k} clusters: the matrices have {len(centres)} different codes")
     medoids = [_nearest(codes, cluster == number, centre) for number, centre in enumerate(centres)]
-    own, known = patterns.clusters, patterns.table
-    described = []
+    own, table = patterns.clusters, patterns.table
+    sentences = dict(zip(own["auto_name"], own["rule"], strict=True))
+    described, kept = [], {}
     for number, medoid in enumerate(medoids):
-        members = known[cluster == number]
-        before = members["cluster"].to_numpy()
-        like = own.loc[np.bincount(before[before >= 0], minlength=len(own)).argmax()]
+        members = table[cluster == number]
+        name, confidence, shares = _called(members["pattern"])
         described.append(
             {
                 "id": number,
-                "name": like["name"],
-                "rule": like["rule"],
-                "confidence": float((members["pattern"] == like["auto_name"]).mean()),
+                "name": name,
+                "rule": sentences.get(name, _NO_SENTENCE),
+                "confidence": confidence,
                 "size": len(members),
                 "medoid": medoid,
-                "evidence": {},
+                "evidence": {f"share: {each}": share for each, share in shares.items()},
             }
         )
-    return patterns.grouped(Grouping(cluster, described))
+        before = members["cluster"].to_numpy()
+        like = int(np.bincount(before[before >= 0], minlength=len(own)).argmax())
+        if like in patterns.given_names and own.at[like, "auto_name"] == name:
+            kept[number] = patterns.given_names[like]
+    return patterns.grouped(Grouping(cluster, described, kept))
+
+
+def _called(names: "pd.Series") -> tuple[str, float, dict[str, float]]:
+    """What members are called together, how sure, and the shares of their two commonest names: as `name_cluster`."""
+    shares = names.value_counts(normalize=True)
+    pure = shares.drop(MIXED, errors="ignore")
+    name, share = str(pure.idxmax()), float(pure.max())
+    commonest = {str(each): float(value) for each, value in shares.head(2).items() if value > 0}
+    return (name, share, commonest) if share >= 0.5 else (MIXED, 1 - share, commonest)
 
 
 def _k_means(codes: np.ndarray, k: int, seed: int) -> tuple[Int[np.ndarray, " matrix"], Float[np.ndarray, "cluster c"]]:

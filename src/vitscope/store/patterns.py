@@ -43,10 +43,14 @@ class Typical(NamedTuple):
 
 
 class Grouping(NamedTuple):
-    """Clusters other than the run's own: one number a matrix, and id, medoid, name, rule, confidence, size of each."""
+    """Clusters other than the run's own.
+
+    One number a matrix; id, medoid, name, rule, confidence, size, evidence of each; names of the user's that are kept.
+    """
 
     cluster: Int[np.ndarray, " matrix"]
     described: list[dict[str, Any]]
+    given_names: dict[int, str]
 
 
 class Patterns:
@@ -287,8 +291,8 @@ class Patterns:
     @property
     def given_names(self) -> dict[int, str]:
         """The user's names of this space's clusters, by cluster."""
-        if self.is_regrouped:
-            return {}
+        if self._grouping:
+            return dict(self._grouping.given_names)
         return {int(cluster): name for cluster, name in read_names(self._run.path).get(self.space, {}).items()}
 
     def rename(self, cluster: int, name: str | None) -> None:
