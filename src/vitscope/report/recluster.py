@@ -3,16 +3,13 @@
 Knows nothing about: how patterns are learned, torch.
 """
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from vitscope.errors import InvalidArgument, NotAvailable
 from vitscope.store.patterns import Grouping, Patterns
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 FEWEST: Final = 2
 MOST: Final = 18
@@ -49,36 +46,38 @@ def recluster(patterns: Patterns, k: int, *, seed: int = 0) -> Patterns:
     if len(centres) < k:
         raise InvalidArgument(f"cannot make {k} clusters: the matrices have {len(centres)} different codes")
     medoids = [_nearest(codes, cluster == number, centre) for number, centre in enumerate(centres)]
-    own, table = patterns.clusters, patterns.table
+    own = patterns.clusters
+    alone, before = (patterns.table[column].to_numpy() for column in ("pattern", "cluster"))
     sentences = dict(zip(own["auto_name"], own["rule"], strict=True))
     described, kept = [], {}
     for number, medoid in enumerate(medoids):
-        members = table[cluster == number]
-        name, confidence, shares = _called(members["pattern"])
+        members = cluster == number
+        name, confidence, shares = _called(alone[members])
         described.append(
             {
                 "id": number,
                 "name": name,
                 "rule": sentences.get(name, _NO_SENTENCE),
                 "confidence": confidence,
-                "size": len(members),
+                "size": int(members.sum()),
                 "medoid": medoid,
                 "evidence": {f"share: {each}": share for each, share in shares.items()},
             }
         )
-        before = members["cluster"].to_numpy()
-        like = int(np.bincount(before[before >= 0], minlength=len(own)).argmax())
+        like = int(np.bincount(before[members & (before >= 0)], minlength=len(own)).argmax())
         if like in patterns.given_names and own.at[like, "auto_name"] == name:
             kept[number] = patterns.given_names[like]
     return patterns.grouped(Grouping(cluster, described, kept))
 
 
-def _called(names: "pd.Series") -> tuple[str, float, dict[str, float]]:
+def _called(names: np.ndarray) -> tuple[str, float, dict[str, float]]:
     """What members are called together, how sure, and the shares of their two commonest names: as `name_cluster`."""
-    shares = names.value_counts(normalize=True)
-    pure = shares.drop(MIXED, errors="ignore")
-    name, share = str(pure.idxmax()), float(pure.max())
-    commonest = {str(each): float(value) for each, value in shares.head(2).items() if value > 0}
+    found, counts = np.unique(names.astype(str), return_counts=True)
+    order = np.argsort(-counts, kind="stable")
+    shares = {str(found[at]): float(counts[at] / len(names)) for at in order}
+    name = next((each for each in shares if each != MIXED), MIXED)
+    share = 0.0 if name == MIXED else shares[name]
+    commonest = dict(list(shares.items())[:2])
     return (name, share, commonest) if share >= 0.5 else (MIXED, 1 - share, commonest)
 
 
