@@ -252,7 +252,14 @@ def test_runs_are_compared_opened_and_deleted(lab, open_page, tiny):
     page.locator("[data-run] .open").last.click()
     assert page.locator("[data-pruned]").evaluate_all("all => all.map(one => one.dataset.pruned)") == ["1.0"]
     assert number(page, "accuracy", "after") == pytest.approx(changed(tiny, {(1, 0): "head"}).after)
-    page.get_by_role("button", name="Delete L1·H0", exact=True).click()
+    page.get_by_role("button", name="Rename L1·H0", exact=True).click()
+    page.keyboard.type("the first one")
+    page.keyboard.press("Escape")
+    assert page.evaluate("document.activeElement.getAttribute('aria-label')") == "Rename L1·H0"
+    page.keyboard.press("Enter")
+    page.keyboard.type("the first one")
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Delete the first one", exact=True).click()
     wait_until(page, "document.querySelectorAll('[data-run]').length === 1")
 
 
