@@ -34,6 +34,7 @@ from vitscope.server.assets import STATIC  # noqa: E402
 from vitscope.store import Run, open_run  # noqa: E402
 
 BENCH = ROOT / ".bench"
+LOADS = 7
 WATCH = """() => {
   const seen = { start: 0, last: 0, views: 0, tasks: [] };
   const painted = () => new Promise(done => requestAnimationFrame(() => {
@@ -158,22 +159,25 @@ FIRST = """() => new MutationObserver((_, observer) => {
 
 def first_load(browser: "Browser", address: str) -> list[Row]:
     """Goals 9 and 10: bytes of script, seconds to the matrix with its numbers painted, bytes until then."""
-    page = browser.new_context(viewport={"width": 1440, "height": 900}).new_page()
-    page.add_init_script(f"({FIRST})()")
-    page.goto(address)
-    page.wait_for_selector('[data-head][data-value]:not([data-value=""])')
-    page.wait_for_timeout(500)
-    ready, moved = page.evaluate("() => window.__first")
+    times, moved = [], 0.0
+    for _ in range(LOADS):
+        page = browser.new_context(viewport={"width": 1440, "height": 900}).new_page()  # with nothing in its cache
+        page.add_init_script(f"({FIRST})()")
+        page.goto(address)
+        page.wait_for_selector('[data-head][data-value]:not([data-value=""])')
+        page.wait_for_timeout(500)
+        ready, moved = page.evaluate("() => window.__first")
+        times.append(ready / 1000)
+        page.context.close()
     scripts = {file.name: len(gzip.compress(file.read_bytes(), 9)) for file in (STATIC / "assets").glob("*.js")}
     first = (STATIC / "index.html").read_text("utf-8")
     loaded = sum(size for name, size in scripts.items() if name in first)
     total = sum(scripts.values())
-    mib = moved / 2**20
-    page.context.close()
+    mib, seconds = moved / 2**20, f"{p95(times):.2f} s (median {np.median(times):.2f} s)"
     return [
         Row("9", "script for Explore, gzip", "<= 120 KiB", f"{loaded / 1024:.1f} KiB", loaded <= 120 * 1024),
         Row("9", "script of all perspectives, gzip", "<= 300 KiB", f"{total / 1024:.1f} KiB", total <= 300 * 1024),
-        Row("10", "navigation to matrix with numbers", "<= 1.5 s", f"{ready / 1000:.2f} s", ready <= 1500),
+        Row("10", f"navigation to matrix with numbers, p95 of {LOADS}", "<= 1.5 s", seconds, p95(times) <= 1.5),
         Row("10", "bytes until then", "<= 2.5 MiB", f"{mib:.2f} MiB", mib <= 2.5),
     ]
 

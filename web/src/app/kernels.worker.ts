@@ -5,6 +5,8 @@ import { bootstrapInParts, type Interval } from '../core/kernels';
 
 export type Question =
   | { readonly kind: 'hold'; readonly key: string; readonly values: Float32Array }
+  /** The images that the questions after this are about. */
+  | { readonly kind: 'rows'; readonly rows: Int32Array }
   | KernelQuestion
   /** Send what was made since the last time. */
   | { readonly kind: 'answer' }
@@ -20,7 +22,6 @@ export interface KernelQuestion {
   readonly kernel: KernelName;
   readonly key: string;
   readonly width: number;
-  readonly rows: Int32Array;
 }
 
 export interface IntervalQuestion {
@@ -39,13 +40,15 @@ export type Answer =
 
 const AT_ONCE = 6;
 const held = new Map<string, Float32Array>();
+let rows = new Int32Array(0);
 let made: { name: string; id: number; result: unknown }[] = [];
 const newest = new Map<string, number>();
 
 self.onmessage = ({ data }: MessageEvent<Question>): void => {
   if (data.kind === 'hold') held.set(data.key, data.values);
+  else if (data.kind === 'rows') rows = data.rows as Int32Array<ArrayBuffer>;
   else if (data.kind === 'kernel') {
-    const { name, id, kernel, key, width, rows } = data;
+    const { name, id, kernel, key, width } = data;
     made.push({ name, id, result: KERNELS[kernel].run(held.get(key)!, width, rows) });
   } else if (data.kind === 'answer') {
     answer({ kind: 'round', made });
@@ -59,11 +62,11 @@ self.onmessage = ({ data }: MessageEvent<Question>): void => {
 
 /** Some heads at a time, each time told; between their draws a newer question may come. */
 function* intervals({ values, heads, statistic }: IntervalQuestion): Generator<readonly Interval[] | void> {
-  const rows = Int32Array.from({ length: heads ? values.length / heads : 0 }, (_, row) => row);
+  const every = Int32Array.from({ length: heads ? values.length / heads : 0 }, (_, row) => row);
   let found: readonly Interval[] = [];
   while (found.length < heads) {
     const next = Array.from({ length: Math.min(AT_ONCE, heads - found.length) }, (_, i) => found.length + i);
-    found = [...found, ...(yield* bootstrapInParts(values, heads, rows, next, statistic))];
+    found = [...found, ...(yield* bootstrapInParts(values, heads, every, next, statistic))];
     yield found;
   }
 }

@@ -26,6 +26,7 @@ export class OverScope {
   #asked = 0;
   readonly #entries = new Map<string, Entry>();
   readonly #sent = new Map<string, Float32Array>();
+  #sentRows: Int32Array | null = null;
   /** `open` takes questions at once; `closed` waits for the answers, and questions wait for the next round. */
   #round: 'none' | 'open' | 'closed' = 'none';
   readonly #waiting = new Map<string, KernelQuestion>();
@@ -61,7 +62,7 @@ export class OverScope {
       this.#waiting.delete(name);
       const { run, nanoseconds } = KERNELS[kernel];
       if (rows.length * width * nanoseconds <= AT_ONCE_MS * 1e6) entry.made = { result: run(values, width, rows), rows };
-      else this.#send({ kind: 'kernel', name, id: entry.id, kernel, key, width, rows });
+      else this.#send({ kind: 'kernel', name, id: entry.id, kernel, key, width });
     }
     return entry.made as Made<KernelResult<K>> | null;
   }
@@ -69,10 +70,14 @@ export class OverScope {
   #send(question: KernelQuestion): void {
     const { name, key } = question;
     if (this.#round === 'closed') return void this.#waiting.set(name, question);
-    const { values } = this.#entries.get(name)!;
+    const { values, rows } = this.#entries.get(name)!;
     if (this.#sent.get(key) !== values) {
       this.#sent.set(key, values);
       ask({ kind: 'hold', key, values });
+    }
+    if (this.#sentRows !== rows) {
+      this.#sentRows = rows;
+      ask({ kind: 'rows', rows });
     }
     ask(question);
     if (this.#round === 'open') return;

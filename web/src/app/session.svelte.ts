@@ -9,7 +9,7 @@ import { descending, ranks, type Summary } from '../core/kernels';
 import { Memo } from '../core/memo';
 import { axesOf, axisValues, boxed, type AxisData } from '../core/positions';
 import { EVERYTHING, isEverything, rowsInScope, type InScope, type ScopeData } from '../core/scope';
-import { initialState, reduce, type HeadRef, type Intent, type State } from '../core/state';
+import { initialState, reduce, sameHead, sameHeads, type HeadRef, type Intent, type State } from '../core/state';
 import { defaultQuery } from '../core/tokens';
 import { intentWords } from '../core/words';
 import type { DataSource } from '../io/source';
@@ -117,14 +117,16 @@ export class Session {
   readonly ranks: Int32Array | null = $derived(this.fill && ranks(this.fill));
 
   readonly head: HeadRef = $derived(
-    this.state.head ??
-      this.state.heads?.[0] ??
-      (this.order[0] === undefined ? { layer: 0, head: 0 } : headAt(this.run, this.order[0])),
+    this.#sameHead(
+      this.state.head ??
+        this.state.heads?.[0] ??
+        (this.order[0] === undefined ? { layer: 0, head: 0 } : headAt(this.run, this.order[0])),
+    ),
   );
   readonly headIndex = $derived(headIndex(this.run, this.head));
   /** The head set: the user's, or the top three. */
   readonly heads: readonly HeadRef[] = $derived(
-    this.state.heads ?? this.order.slice(0, TOP_HEADS).map((index) => headAt(this.run, index)),
+    this.#sameHeads(this.state.heads ?? this.order.slice(0, TOP_HEADS).map((index) => headAt(this.run, index))),
   );
   readonly image: number | null = $derived(this.state.image ?? this.#ownImage());
   readonly query = $derived(queryOf(this.state, this.run));
@@ -329,6 +331,18 @@ export class Session {
   }
 
   readonly #memo = new Memo();
+
+  // The very same objects as long as they say the same: what depends on them is not made anew.
+  #headBefore: HeadRef = { layer: 0, head: 0 };
+  #headsBefore: readonly HeadRef[] = [];
+
+  #sameHead(head: HeadRef): HeadRef {
+    return sameHead(head, this.#headBefore) ? this.#headBefore : (this.#headBefore = head);
+  }
+
+  #sameHeads(heads: readonly HeadRef[]): readonly HeadRef[] {
+    return sameHeads(heads, this.#headsBefore) ? this.#headsBefore : (this.#headsBefore = heads);
+  }
 
   #rowsBefore = new Int32Array(0);
 

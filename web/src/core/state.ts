@@ -153,7 +153,7 @@ function inScope(state: State, scope: Scope, stays: Stays): State {
 
 export const sameHead = (a: HeadRef, b: HeadRef): boolean => a.layer === b.layer && a.head === b.head;
 
-function sameHeads(a: readonly HeadRef[] | null, b: readonly HeadRef[] | null): boolean {
+export function sameHeads(a: readonly HeadRef[] | null, b: readonly HeadRef[] | null): boolean {
   if (a === null || b === null) return a === b;
   return a.length === b.length && a.every((head, i) => sameHead(head, b[i]!));
 }
