@@ -18,12 +18,13 @@ describe('scope and focus', () => {
     expect([...rowsInScope(images(), { ...EVERYTHING, correct: 'right' }).rows]).toEqual([0, 3]);
   });
   it('starts at the most confident wrong image', () => {
-    expect(firstImage(images(), Int32Array.from([0, 1, 2, 3]), null, 1)).toBe(2);
+    expect(firstImage(images(), Int32Array.from([0, 1, 2, 3]), null)).toBe(2);
   });
   it('else at the image with the largest sum', () => {
-    const values = Float32Array.from([1, 1, NaN, 9, 2, 2, 0, 0]);
-    expect(firstImage(images({ correct: [null, null, null, null] }), Int32Array.from([0, 1, 2, 3]), values, 2)).toBe(1);
-    expect(firstImage(images(), new Int32Array(0), null, 1)).toBeNull();
+    const unjudged = images({ correct: [null, null, null, null] });
+    expect(firstImage(unjudged, Int32Array.from([0, 1, 2, 3]), Float32Array.from([2, 9, 4, NaN]))).toBe(1);
+    expect(firstImage(unjudged, Int32Array.from([2, 3]), new Float32Array(4).fill(NaN))).toBe(2);
+    expect(firstImage(images(), new Int32Array(0), null)).toBeNull();
   });
   it('steps through the scope and stays at its ends', () => {
     const rows = Int32Array.from([1, 4, 7]);

@@ -310,7 +310,7 @@ export class Session {
     // Rather an image whose attention can be shown: without CLS and without the model only the featured ones.
     const query = defaultQuery(this.run.tokens);
     const shown = this.inScope.filter((row) => attentionAnswer(this.run, this.images, row, query, 'from').kind === 'yes');
-    return firstImage(this.images, shown.length ? shown : this.inScope, this.values, this.cells);
+    return firstImage(this.images, shown.length ? shown : this.inScope, this.axisNumbers(`total.${this.metric.name}.${this.mode.name}`));
   }
 
   /** One of the user's own images is in no scope, and leaves none. */

@@ -32,27 +32,16 @@ export const shortName = (images: ImageTable, number: number): string => classNa
  * The image to start with: the most confident wrong one, because it asks for an explanation; else the one on which
  * pruning changes most over all heads. Null when nothing is in scope.
  */
-export function firstImage(images: ImageTable, rows: Int32Array, values: Float32Array | null, width: number): number | null {
+export function firstImage(images: ImageTable, rows: Int32Array, totals: Float32Array | null): number | null {
   let best: number | null = null;
   for (const row of rows) {
     if (images.correct[row] !== false) continue;
     if (best === null || (images.probability[row] ?? 0) > (images.probability[best] ?? 0)) best = row;
   }
-  if (best !== null || !values) return best ?? rows[0] ?? null;
-  const total = (row: number): number => {
-    let sum = 0;
-    for (let head = 0; head < width; head++) {
-      const value = values[row * width + head]!;
-      if (value === value) sum += value;
-    }
-    return sum;
-  };
+  if (best !== null || !totals) return best ?? rows[0] ?? null;
   let most = -Infinity;
-  for (const row of rows) {
-    const sum = total(row);
-    if (sum > most) [best, most] = [row, sum];
-  }
-  return best;
+  for (const row of rows) if (totals[row]! > most) [best, most] = [row, totals[row]!];
+  return best ?? rows[0] ?? null;
 }
 
 /** The row `step` places further in the list, from a row that need not be in it; stays at the ends. */
