@@ -1,4 +1,4 @@
-"""The goals of the web app (docs/goals.md), measured in a real Chromium and printed as a table.
+"""The goals of the web app, measured in a real Chromium and printed as a table.
 
 `make bench-ui`, or `python benchmarks/ui.py [--run RUN] [--lab-run RUN]`. Without --run a seeded, synthetic run of
 5,000 images, 144 heads, 7 modes and 100,080 matrices on the map of patterns is made (once, in .bench/) and served

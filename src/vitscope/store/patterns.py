@@ -81,7 +81,9 @@ class Patterns:
 
     def grouped(self, grouping: Grouping) -> "Patterns":
         """The same matrices in other clusters, which nobody can rename; `vitscope.report.recluster` makes them."""
-        return Patterns(self._run, self.space, grouping)
+        other = Patterns(self._run, self.space, grouping)
+        other.__dict__.update(codes=self.codes, _points=self._points)  # read once, whatever the clusters
+        return other
 
     @property
     def is_regrouped(self) -> bool:

@@ -269,7 +269,7 @@ export class Session {
 
   /**
    * Change the scope and back before anything is painted: the browser compiles now, while nobody waits, what would
-   * make the user's first changes slow. Nothing is fetched, no step of the history is made.
+   * make the user's first changes slow, and what they would fetch is fetched. No step of the history is made.
    */
   rehearse(correct: 'right' | 'wrong'): void {
     const settled = this.#settled;
