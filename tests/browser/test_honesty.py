@@ -3,6 +3,8 @@
 import pytest
 from tests.browser.hands import settled, wait_until
 
+pytestmark = pytest.mark.slow  # `make test-browser` runs them
+
 UNIT = "bits"
 LABELLED = {
     "matrix": ("[data-head]", (UNIT, "n = ")),

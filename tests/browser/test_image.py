@@ -3,9 +3,12 @@
 import threading
 
 import numpy as np
+import pytest
 from tests.browser.hands import painted, read_ahead, settled
 from tests.server.clients import FakeLive
 from tests.synthetic_run import STRONG
+
+pytestmark = pytest.mark.slow  # `make test-browser` runs them
 
 HEAD = "{}.{}".format(*STRONG)
 PICTURE = '[data-pane="One image"]'

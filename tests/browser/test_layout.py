@@ -4,6 +4,8 @@ import pytest
 from tests.browser.hands import painted, settled
 from tests.synthetic_run import synthetic_run
 
+pytestmark = pytest.mark.slow  # `make test-browser` runs them
+
 SIZES = [(1440, 900), (1366, 768)]
 VIEWS = ["explore", "image", "heads", "lab"]
 
@@ -65,7 +67,6 @@ def faults(page, where="document"):
     return [(fault["id"], fault["impact"], fault["nodes"][0]["html"]) for fault in found]
 
 
-@pytest.mark.slow
 def test_axe_finds_no_fault(open_page, address, axe):
     page, _ = open_page(address)
     page.evaluate(axe)
@@ -73,7 +74,6 @@ def test_axe_finds_no_fault(open_page, address, axe):
         assert faults(page) == [], name
 
 
-@pytest.mark.slow
 def test_axe_finds_no_fault_in_what_opens(open_page, address, axe):
     page, _ = open_page(address)
     page.evaluate(axe)
@@ -88,7 +88,7 @@ def test_axe_finds_no_fault_in_what_opens(open_page, address, axe):
     assert faults(page, "'[data-tour]'") == []
 
 
-SHAPES = [pytest.param((12, 12), marks=pytest.mark.slow), (12, 3), pytest.param((6, 4), marks=pytest.mark.slow)]
+SHAPES = [(12, 12), (12, 3), (6, 4)]
 
 
 @pytest.fixture(scope="module", params=SHAPES, ids=["12x12", "12x3", "6x4"])
@@ -114,7 +114,6 @@ def test_nothing_is_clipped_or_overlaps(open_page, shape):
             assert page.evaluate(rule) == [], name
 
 
-@pytest.mark.slow
 def test_at_every_size_nothing_leaves_its_pane(open_page, serve, tmp_path):
     run = synthetic_run(tmp_path / "run", prefix=(), classifier=False, layers=12, heads=12, grid=(7, 11), n_featured=10)
     with serve(run) as address:
