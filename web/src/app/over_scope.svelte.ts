@@ -46,6 +46,12 @@ export class OverScope {
     });
   }
 
+  /** Answers are on their way. */
+  get busy(): boolean {
+    void this.#arrivals;
+    return this.#round !== 'none';
+  }
+
   /** A kernel's result for values [image, width] known by `key`; null while the first one is made. */
   read<K extends KernelName>(kernel: K, key: string, values: Float32Array, width: number, rows: Int32Array): KernelResult<K> | null {
     return this.made(kernel, key, values, width, rows)?.result ?? null;

@@ -15,6 +15,7 @@ import { intentWords } from '../core/words';
 import type { DataSource } from '../io/source';
 import { asFailure, type Failure } from '../io/source';
 import type { DroppedImage, ImageTable, MetricInfo, ModeInfo, ProgressInfo, RunInfo } from '../io/wire';
+import { Calm, type InForce } from './calm.svelte';
 import { Data, type StrengthKind } from './data.svelte';
 import { Intervals } from './intervals.svelte';
 import { OverScope } from './over_scope.svelte';
@@ -23,8 +24,6 @@ import { Travel } from './travel';
 
 /** Attention of the token before is shown no longer than this while the next one's is awaited. */
 const STALE_MS = 150;
-/** What is computed after the views have changed waits so long. */
-const CALM_MS = 60;
 const TOP_HEADS = 3;
 const MANY_VALUES = 300_000;
 
@@ -80,7 +79,7 @@ export class Session {
     const [run, progress, images] = await Promise.all([source.run(), source.progress(), source.images()]);
     const session = new Session(source, run, progress, images);
     session.restore(hash);
-    session.calm = session.inScope;
+    session.calm.jump(session.inForce);
     return session;
   }
 
@@ -102,8 +101,9 @@ export class Session {
   readonly #inScope: InScope = $derived(rowsInScope(this.images, this.scope, this.#scopeData()));
   /** Rows of the images in scope; the same array as long as they are the same images. */
   readonly inScope: Int32Array = $derived(this.#sameRows(this.#inScope.rows));
-  /** The same a moment later: what only the inspector says follows the views, so as not to hold them up. */
-  calm: Int32Array = $state.raw(new Int32Array(0));
+  readonly inForce: InForce = $derived({ scope: this.scope, rows: this.inScope });
+  /** The same a moment later, for what is no aggregate. */
+  readonly calm = new Calm();
   readonly scopePending = $derived(this.#inScope.pending);
 
   /** Values [image, layer, head] of the metric and mode in force; null until they are here. */
@@ -264,7 +264,8 @@ export class Session {
   /** Remember the app's own choice of image, so that it does not jump while results arrive. */
   settle(): void {
     if (this.state.image !== null || this.image === null || !this.values) return;
-    if (this.#settled?.scope !== this.scope) this.#settled = { scope: this.scope, image: this.image };
+    const { scope } = this.#forImage;
+    if (this.#settled?.scope !== scope) this.#settled = { scope, image: this.image };
   }
 
   /**
@@ -281,12 +282,15 @@ export class Session {
     flushSync();
   }
 
-  /** Let `calm` follow. To be called in an effect. */
+  /** Let `calm` follow, in the other views at once. To be called in an effect. */
   follow(): (() => void) | undefined {
-    const { inScope } = this;
-    if (inScope === untrack(() => this.calm)) return undefined;
-    const timer = setTimeout(() => (this.calm = inScope), CALM_MS);
-    return () => clearTimeout(timer);
+    const { inForce, overScope, calm } = this;
+    if (this.state.view !== 'explore') {
+      calm.jump(inForce);
+      return undefined;
+    }
+    const { busy } = overScope;
+    return untrack(() => calm.follow(inForce, busy));
   }
 
   /** Keep the rows that are shown for a moment after another token was asked for. To be called in an effect. */
@@ -304,13 +308,19 @@ export class Session {
     return undefined;
   }
 
+  /** What the app's own choice of image is made from. */
+  get #forImage(): InForce {
+    return this.state.view === 'explore' ? this.calm.image : this.inForce;
+  }
+
   #ownImage(): number | null {
     const settled = this.#settled;
-    if (settled && settled.scope === this.scope) return settled.image;
+    const { scope, rows } = this.#forImage;
+    if (settled && settled.scope === scope) return settled.image;
     // Rather an image whose attention can be shown: without CLS and without the model only the featured ones.
     const query = defaultQuery(this.run.tokens);
-    const shown = this.inScope.filter((row) => attentionAnswer(this.run, this.images, row, query, 'from').kind === 'yes');
-    return firstImage(this.images, shown.length ? shown : this.inScope, this.axisNumbers(`total.${this.metric.name}.${this.mode.name}`));
+    const shown = rows.filter((row) => attentionAnswer(this.run, this.images, row, query, 'from').kind === 'yes');
+    return firstImage(this.images, shown.length ? shown : rows, this.axisNumbers(`total.${this.metric.name}.${this.mode.name}`));
   }
 
   /** One of the user's own images is in no scope, and leaves none. */
@@ -348,6 +358,7 @@ export class Session {
 
   #sameRows(rows: Int32Array): Int32Array {
     const before = this.#rowsBefore;
+    if (rows.length === this.everyRow.length) rows = this.everyRow; // no others could be as many
     if (before.length === rows.length && before.every((row, i) => row === rows[i])) return before;
     return (this.#rowsBefore = rows as Int32Array<ArrayBuffer>);
   }

@@ -68,9 +68,11 @@ export interface HeadFacts {
   readonly rank: number;
   readonly heads: number;
   readonly statistic: Options['statistic'];
-  /** The head's value on the focus image. */
-  readonly onImage: number;
+  /** The head's value on the focus image; null = it is told elsewhere. */
+  readonly onImage: number | null;
 }
+
+const known = (value: number, metric: MetricInfo): string => (Number.isFinite(value) ? quantity(value, metric) : 'not computed');
 
 /** `L9·H3 · Jensen-Shannon divergence, mean 0.042 bits`, and the lines below it. */
 export function headTooltip(facts: HeadFacts): string[] {
@@ -83,9 +85,7 @@ export function headTooltip(facts: HeadFacts): string[] {
     `${metric.label}: ${facts.statistic} ${quantity(value, metric)}`,
     `middle half of the images: ${number(summary.q1[index])} to ${quantity(summary.q3[index]!, metric)}`,
     `consistency ${number(summary.consistency[index])} · rank ${facts.rank} of ${facts.heads} · n = ${count(n)} images`,
-    `pruned: ${lowerFirst(facts.mode.label)} · this image: ${
-      Number.isFinite(facts.onImage) ? quantity(facts.onImage, metric) : 'not computed'
-    }`,
+    `pruned: ${lowerFirst(facts.mode.label)}${facts.onImage === null ? '' : ` · this image: ${known(facts.onImage, metric)}`}`,
   ];
 }
 

@@ -11,7 +11,8 @@ export interface HeadGestures {
   /** These heads too, after those chosen already. */
   readonly extend: (heads: readonly HeadRef[]) => void;
   readonly onhover: (head: HeadRef | null) => void;
-  readonly describe: (head: HeadRef) => string[];
+  /** What is told of a head; its value on the focus image changes more often than the rest and may be left out. */
+  readonly describe: (head: HeadRef, onImage?: boolean) => string[];
 }
 
 export function headGestures(session: Session): HeadGestures {
@@ -23,7 +24,7 @@ export function headGestures(session: Session): HeadGestures {
     onhover: (head) => {
       session.hover = head && { kind: 'head', head };
     },
-    describe: (head) => describe(session, head),
+    describe: (head, onImage = true) => describe(session, head, onImage),
   };
 }
 
@@ -31,7 +32,7 @@ function distinct(session: Session, heads: readonly HeadRef[]): HeadRef[] {
   return [...new Set(heads.map((head) => headIndex(session.run, head)))].map((index) => headAt(session.run, index));
 }
 
-function describe(session: Session, head: HeadRef): string[] {
+function describe(session: Session, head: HeadRef, onImage: boolean): string[] {
   const index = headIndex(session.run, head);
   if (!session.summary || !session.ranks) return [headName(head)];
   const told = headTooltip({
@@ -43,7 +44,7 @@ function describe(session: Session, head: HeadRef): string[] {
     rank: session.ranks[index]!,
     heads: session.order.length,
     statistic: session.statistic,
-    onImage: session.onImage(index),
+    onImage: onImage ? session.onImage(index) : null,
   });
   const patterns = session.patterns?.tellOf(head);
   return patterns ? [...told, patterns] : told;

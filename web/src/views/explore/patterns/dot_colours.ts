@@ -17,8 +17,8 @@ function spreadOver(n: number, code: (matrix: number) => number): Uint8Array {
 
 /** Classes with a colour: those of the scope, else the most frequent of the sample. */
 export function colouredClasses(session: Session, model: PatternModel): readonly { readonly target: number; readonly name: string }[] {
-  const { images, scope } = session;
-  let chosen = scope.classes.slice(0, MOST_CLASSES);
+  const { images, calm } = session;
+  let chosen = calm.patterns.scope.classes.slice(0, MOST_CLASSES);
   if (!chosen.length && model.sample) {
     const counts = new Map<number, number>();
     for (const image of model.sample.images) counts.set(images.target[image]!, (counts.get(images.target[image]!) ?? 0) + 1);

@@ -1,0 +1,39 @@
+// The images in scope as the panes know them that hold no aggregates: a moment later, one after the other and each in a
+// task of its own, so that a change of the scope is answered at once and never holds the page up.
+import { EVERYTHING, type Scope } from '../core/scope';
+
+/** What the images are chosen by, and their rows. */
+export interface InForce {
+  readonly scope: Scope;
+  readonly rows: Int32Array;
+}
+
+/** In their order; `image` is the image that the app chooses by itself. */
+const STAGES = ['image', 'images', 'patterns', 'inspector'] as const;
+const NONE: InForce = { scope: EVERYTHING, rows: new Int32Array(0) };
+
+export class Calm {
+  image: InForce = $state.raw(NONE);
+  images: InForce = $state.raw(NONE);
+  patterns: InForce = $state.raw(NONE);
+  inspector: InForce = $state.raw(NONE);
+
+  /** All of them now. */
+  jump(now: InForce): void {
+    for (const stage of STAGES) this[stage] = now;
+  }
+
+  /** The image while the aggregates are awaited, the others when they are there. What is returned gives up the rest. */
+  follow(now: InForce, awaited: boolean): () => void {
+    const stages = STAGES.slice(0, awaited ? 1 : undefined).filter((stage) => this[stage] !== now);
+    let timer = setTimeout(step);
+    const calm = this;
+    function step(): void {
+      const stage = stages.shift();
+      if (!stage) return;
+      calm[stage] = now;
+      timer = setTimeout(step);
+    }
+    return () => clearTimeout(timer);
+  }
+}
