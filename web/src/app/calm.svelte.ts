@@ -1,16 +1,18 @@
-// The images in scope as the panes know them that hold no aggregates: a moment later, one after the other and each in a
-// task of its own, so that a change of the scope is answered at once and never holds the page up.
+// What is in force as the panes know it that hold no aggregates: a moment later, one after the other and each in a task
+// of its own, so that a change of the scope or the measure is answered at once and never holds the page up.
 import { EVERYTHING, type Scope } from '../core/scope';
 
-/** What the images are chosen by, and their rows. */
+/** What everything is about: what the images are chosen by, their rows, and what is measured on them. */
 export interface InForce {
   readonly scope: Scope;
   readonly rows: Int32Array;
+  readonly metric: string;
+  readonly mode: string;
 }
 
 /** In their order; `image` is the image that the app chooses by itself. */
 const STAGES = ['image', 'images', 'patterns', 'inspector'] as const;
-const NONE: InForce = { scope: EVERYTHING, rows: new Int32Array(0) };
+const NONE: InForce = { scope: EVERYTHING, rows: new Int32Array(0), metric: '', mode: '' };
 
 export class Calm {
   image: InForce = $state.raw(NONE);

@@ -101,7 +101,7 @@ export class Session {
   readonly #inScope: InScope = $derived(rowsInScope(this.images, this.scope, this.#scopeData()));
   /** Rows of the images in scope; the same array as long as they are the same images. */
   readonly inScope: Int32Array = $derived(this.#sameRows(this.#inScope.rows));
-  readonly inForce: InForce = $derived({ scope: this.scope, rows: this.inScope });
+  readonly inForce: InForce = $derived({ scope: this.scope, rows: this.inScope, metric: this.metric.name, mode: this.mode.name });
   /** The same a moment later, for what is no aggregate. */
   readonly calm = new Calm();
   readonly scopePending = $derived(this.#inScope.pending);
@@ -289,8 +289,8 @@ export class Session {
       calm.jump(inForce);
       return undefined;
     }
-    const { busy } = overScope;
-    return untrack(() => calm.follow(inForce, busy));
+    const awaited = overScope.busy || (!this.summary && !this.columnFailure);
+    return untrack(() => calm.follow(inForce, awaited));
   }
 
   /** Keep the rows that are shown for a moment after another token was asked for. To be called in an effect. */
