@@ -1,8 +1,9 @@
-// Painting of many marks waits for the frame it is for, so that it is no part of the task that answers a gesture, and so
-// that two changes before a frame are painted once. What it depends on must be read before.
-// One a frame, so that none holds the page up longer than it must.
+// Painting of many marks waits until the frame that a gesture changed is there, so that it is no part of the tasks that
+// answer the gesture, and so that two changes before a frame are painted once. One a frame, so that none holds the page
+// up longer than it must. What it depends on must be read before.
 
 const waiting = new Set<() => void>();
+let begun = false;
 
 export function nextFrame(paint: () => void): () => void {
   waiting.add(paint);
@@ -10,15 +11,17 @@ export function nextFrame(paint: () => void): () => void {
   return () => waiting.delete(paint);
 }
 
-let begun = false;
 function begin(): void {
   if (begun || !waiting.size) return;
   begun = true;
-  requestAnimationFrame(() => {
-    begun = false;
-    const [paint] = waiting;
-    if (paint) waiting.delete(paint);
-    begin();
-    paint?.();
-  });
+  requestAnimationFrame(() => setTimeout(paintOne));
+}
+
+function paintOne(): void {
+  begun = false;
+  const [paint] = waiting;
+  if (!paint) return;
+  waiting.delete(paint);
+  begin();
+  paint();
 }
