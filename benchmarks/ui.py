@@ -38,15 +38,16 @@ LOADS = 7
 # As light as can be: what the page does while it is watched is what is measured.
 WATCH = """() => {
   const seen = { start: 0, last: 0, views: 0, tasks: [] };
-  const channel = new MessageChannel();
-  let painting = [];
-  channel.port1.onmessage = () => {
-    for (const what of painting) seen[what] = performance.now();
-    painting = [];
-  };
+  const channel = new MessageChannel(), frames = [];
+  let changed = [];
+  channel.port1.onmessage = () => { for (const what of frames.shift()) seen[what] = performance.now(); };
   const mark = what => {
-    if (!painting.length) requestAnimationFrame(() => channel.port2.postMessage(0));
-    painting.push(what);
+    if (!changed.length) requestAnimationFrame(() => {
+      frames.push(changed);
+      changed = [];
+      channel.port2.postMessage(0);
+    });
+    changed.push(what);
   };
   for (const kind of ['mouseover', 'mousemove', 'click', 'change', 'keydown'])
     document.addEventListener(kind, event => {

@@ -10,7 +10,7 @@ STILL = """() => new Promise(done => requestAnimationFrame(() => requestAnimatio
 def settled(page):
     """Wait until every pane shows what it was asked for; what is read ahead for later may still be on its way."""
     page.evaluate(STILL)
-    wait_until(page, "!document.querySelector('.pane [aria-busy=true]')", seconds=60)
+    wait_until(page, "!document.querySelector('main[aria-busy=true], .pane [aria-busy=true]')", seconds=60)
     page.evaluate(STILL)
 
 

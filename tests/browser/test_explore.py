@@ -119,6 +119,28 @@ def test_heads_by_keyboard(open_page, address):
     assert "#/image" in page.url
 
 
+def test_the_matrix_stays_and_is_empty_while_another_measure_is_on_its_way(chromium, address, run):
+    page = chromium.new_context(viewport={"width": 1440, "height": 900}).new_page()
+    held = []
+    page.route("**/api/importance/patch_cos/head*", lambda route: held.append(route))  # noqa: PLW0108
+    page.goto(address)
+    page.wait_for_selector(f'{HUB} [data-head="2.1"]')
+    page.focus(f'{HUB} [data-head="2.1"]')
+    page.evaluate("window.__cell = document.activeElement")
+    command(page, "measure patch")
+    wait_until(page, f"document.querySelector('{HUB} [role=grid]').ariaBusy === 'true'")
+    assert np.isnan(shown(page, 6, 4)).all()
+    assert page.locator(f'{HUB} [data-head="2.1"]').get_attribute("aria-label") == "L2·H1"
+    assert "on its way" in page.locator(HUB).inner_text()
+    while not held:
+        page.wait_for_timeout(30)
+    held[0].fallback()
+    settled(page)
+    np.testing.assert_allclose(shown(page, 6, 4), np.nanmean(effects(run, "patch_cos"), axis=0), rtol=1e-6)
+    assert page.evaluate("document.activeElement === window.__cell")
+    page.context.close()
+
+
 def test_the_ranked_heads_are_all_there_with_intervals_and_keys(open_page, address):
     page, _ = open_page(address, height=700)
     wait_until(page, "document.querySelectorAll('.ranked .interval').length === 24")

@@ -155,6 +155,7 @@ describe('words', () => {
     ]);
     const part = { ...facts, mode: { ...facts.mode, label: 'CLS→CLS only' }, onImage: NaN };
     expect(headTooltip(part).at(-1)).toBe('pruned: CLS→CLS only · this image: not computed');
+    expect(headTooltip({ ...facts, onImage: null }).at(-1)).toBe('pruned: whole head');
   });
   it('says how far a run is', () => {
     const progress = {

@@ -22,20 +22,23 @@ export class Calm {
 
   /** All of them now. */
   jump(now: InForce): void {
-    for (const stage of STAGES) this[stage] = now;
+    for (const stage of this.behind(now)) this[stage] = now;
+  }
+
+  /** Those that have not followed yet. To be read in a derived. */
+  behind(now: InForce): (typeof STAGES)[number][] {
+    return STAGES.filter((stage) => (Object.keys(now) as (keyof InForce)[]).some((key) => this[stage][key] !== now[key]));
   }
 
   /** The image while the aggregates are awaited, the others when they are there. What is returned gives up the rest. */
   follow(now: InForce, awaited: boolean): () => void {
-    const stages = STAGES.slice(0, awaited ? 1 : undefined).filter((stage) => this[stage] !== now);
-    let timer = setTimeout(step);
-    const calm = this;
-    function step(): void {
+    const stages = this.behind(now).filter((stage) => stage === 'image' || !awaited);
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const next = (): void => {
       const stage = stages.shift();
-      if (!stage) return;
-      calm[stage] = now;
-      timer = setTimeout(step);
-    }
+      if (stage) timer = setTimeout(() => ((this[stage] = now), next()));
+    };
+    next();
     return () => clearTimeout(timer);
   }
 }

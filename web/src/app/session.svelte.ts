@@ -8,7 +8,7 @@ import { amend, begin, commit, go, type History } from '../core/history';
 import { descending, ranks, type Summary } from '../core/kernels';
 import { Memo } from '../core/memo';
 import { axesOf, axisValues, boxed, type AxisData } from '../core/positions';
-import { EVERYTHING, isEverything, rowsInScope, type InScope, type ScopeData } from '../core/scope';
+import { EVERYTHING, isEverything, rowsInScope, sameScope, type InScope, type ScopeData } from '../core/scope';
 import { initialState, reduce, sameHead, sameHeads, type HeadRef, type Intent, type State } from '../core/state';
 import { defaultQuery } from '../core/tokens';
 import { intentWords } from '../core/words';
@@ -104,6 +104,7 @@ export class Session {
   readonly inForce: InForce = $derived({ scope: this.scope, rows: this.inScope, metric: this.metric.name, mode: this.mode.name });
   /** The same a moment later, for what is no aggregate. */
   readonly calm = new Calm();
+  readonly following: boolean = $derived(this.calm.behind(this.inForce).length > 0);
   readonly scopePending = $derived(this.#inScope.pending);
 
   /** Values [image, layer, head] of the metric and mode in force; null until they are here. */
@@ -191,8 +192,10 @@ export class Session {
   }
 
   /** Rows that would be in scope with some of its conditions changed. */
-  rowsOf = (change: Partial<State['scope']>): Int32Array =>
-    rowsInScope(this.images, { ...this.scope, ...change }, this.#scopeData()).rows;
+  rowsOf = (change: Partial<State['scope']>): Int32Array => {
+    const scope = { ...this.scope, ...change };
+    return sameScope(scope, this.scope) ? this.inScope : rowsInScope(this.images, scope, this.#scopeData()).rows;
+  };
 
   /** Do what an intent says; `replace` for a gesture that goes on. */
   send = (intent: Intent, replace = false): void => {
@@ -270,27 +273,21 @@ export class Session {
 
   /**
    * Change the scope and back before anything is painted: the browser compiles now, while nobody waits, what would
-   * make the user's first changes slow, and what they would fetch is fetched. No step of the history is made.
+   * make the user's first changes slow. No step of the history is made.
    */
   rehearse(correct: 'right' | 'wrong'): void {
-    const settled = this.#settled;
-    const rehearsed = { ...this.scope, correct };
-    if (this.image !== null) this.#settled = { scope: rehearsed, image: this.image };
-    this.#rehearsed = rehearsed;
+    this.#rehearsed = { ...this.scope, correct };
     flushSync();
-    [this.#rehearsed, this.#settled] = [null, settled];
+    this.#rehearsed = null;
     flushSync();
   }
 
   /** Let `calm` follow, in the other views at once. To be called in an effect. */
-  follow(): (() => void) | undefined {
-    const { inForce, overScope, calm } = this;
-    if (this.state.view !== 'explore') {
-      calm.jump(inForce);
-      return undefined;
-    }
-    const awaited = overScope.busy || (!this.summary && !this.columnFailure);
-    return untrack(() => calm.follow(inForce, awaited));
+  follow(): (() => void) | void {
+    const { inForce, calm } = this;
+    const exploring = this.state.view === 'explore';
+    const awaited = this.overScope.busy || (!this.summary && !this.columnFailure);
+    return untrack(() => (exploring ? calm.follow(inForce, awaited) : calm.jump(inForce)));
   }
 
   /** Keep the rows that are shown for a moment after another token was asked for. To be called in an effect. */
