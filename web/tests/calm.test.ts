@@ -6,20 +6,31 @@ import { nextFrame } from '../src/views/parts/next_frame';
 const inForce = (n: number): InForce => ({ scope: EVERYTHING, rows: new Int32Array(n), metric: 'jsd', mode: 'head' });
 const counts = ({ image, images, patterns, inspector }: Calm): number[] => [image, images, patterns, inspector].map(({ rows }) => rows.length);
 
-beforeEach(() => void vi.useFakeTimers());
-afterEach(() => void vi.useRealTimers());
+const frames: (() => void)[] = [];
+const frame = (): void => frames.splice(0).forEach((run) => run());
+beforeEach(() => {
+  frames.length = 0;
+  vi.useFakeTimers();
+  vi.stubGlobal('requestAnimationFrame', (run: () => void) => frames.push(run));
+  vi.stubGlobal('cancelAnimationFrame', (id: number) => void frames.splice(id - 1, 1));
+});
+afterEach(() => {
+  vi.useRealTimers();
+  vi.unstubAllGlobals();
+});
 
 describe('what is no aggregate', () => {
-  it('follows one after the other, each in a task of its own', () => {
+  it('follows when a frame is painted, one after the other and each in a task of its own; the image at once', () => {
     const calm = new Calm();
-    calm.follow(inForce(3), false);
+    calm.follow(inForce(3));
     const seen = [counts(calm)];
-    for (let task = 0; task < 4; task++) {
+    expect(vi.getTimerCount()).toBe(0);
+    frame();
+    for (let task = 0; task < 3; task++) {
       vi.advanceTimersToNextTimer();
       seen.push(counts(calm));
     }
     expect(seen).toEqual([
-      [0, 0, 0, 0],
       [3, 0, 0, 0],
       [3, 3, 0, 0],
       [3, 3, 3, 0],
@@ -27,46 +38,38 @@ describe('what is no aggregate', () => {
     ]);
     expect(vi.getTimerCount()).toBe(0);
   });
-  it('waits for the aggregates, except for the image', () => {
-    const calm = new Calm();
-    const now = inForce(3);
-    const giveUp = calm.follow(now, true);
-    vi.runAllTimers();
-    expect(counts(calm)).toEqual([3, 0, 0, 0]);
-    giveUp();
-    calm.follow(now, false);
-    vi.runAllTimers();
-    expect(counts(calm)).toEqual([3, 3, 3, 3]);
+  it('gives up what is out of date, before the frame and after it', () => {
+    for (const tasks of [0, 1, 2]) {
+      const calm = new Calm();
+      const giveUp = calm.follow(inForce(3));
+      if (tasks) frame();
+      for (let task = 0; task < tasks; task++) vi.advanceTimersToNextTimer();
+      giveUp();
+      calm.follow(inForce(5));
+      frame();
+      vi.runAllTimers();
+      expect(counts(calm)).toEqual([5, 5, 5, 5]);
+    }
   });
-  it('gives up what is out of date', () => {
-    const calm = new Calm();
-    const giveUp = calm.follow(inForce(3), false);
-    vi.advanceTimersToNextTimer();
-    giveUp();
-    calm.follow(inForce(5), false);
-    vi.runAllTimers();
-    expect(counts(calm)).toEqual([5, 5, 5, 5]);
-  });
-  it('goes at once where asked, and nowhere where nothing is new', () => {
+  it('goes at once where asked, and says whether some are behind', () => {
     const calm = new Calm();
     const now = inForce(2);
+    expect(calm.behind(now)).toBe(true);
     calm.jump(now);
     expect(counts(calm)).toEqual([2, 2, 2, 2]);
-    calm.follow({ ...now }, false);
-    expect(vi.getTimerCount()).toBe(0);
-    expect(calm.images).toBe(now);
+    expect(calm.behind(now)).toBe(false);
+    const other = inForce(4);
+    calm.follow(other);
+    expect(calm.behind(other)).toBe(true);
+    frame();
+    vi.runAllTimers();
+    expect(calm.behind(other)).toBe(false);
   });
 });
 
 describe('painting after a frame', () => {
-  const frames: (() => void)[] = [];
-  beforeEach(() => {
-    frames.length = 0;
-    vi.stubGlobal('requestAnimationFrame', (run: () => void) => frames.push(run));
-  });
-  afterEach(() => void vi.unstubAllGlobals());
-  const frame = (): void => {
-    frames.splice(0).forEach((run) => run());
+  const after = (): void => {
+    frame();
     vi.runAllTimers();
   };
 
@@ -77,18 +80,18 @@ describe('painting after a frame', () => {
     nextFrame(() => painted.push('c'));
     giveUp();
     expect(frames.length).toBe(1);
-    frame();
+    after();
     expect(painted).toEqual(['a']);
-    frame();
+    after();
     expect(painted).toEqual(['a', 'c']);
     expect(frames.length).toBe(0);
   });
   it('begins again after all was given up', () => {
     const painted: string[] = [];
     nextFrame(() => painted.push('a'))();
-    frame();
+    after();
     nextFrame(() => painted.push('b'));
-    frame();
+    after();
     expect(painted).toEqual(['b']);
   });
 });

@@ -22,23 +22,27 @@ export class Calm {
 
   /** All of them now. */
   jump(now: InForce): void {
-    for (const stage of this.behind(now)) this[stage] = now;
+    for (const stage of STAGES) this[stage] = now;
   }
 
-  /** Those that have not followed yet. To be read in a derived. */
-  behind(now: InForce): (typeof STAGES)[number][] {
-    return STAGES.filter((stage) => (Object.keys(now) as (keyof InForce)[]).some((key) => this[stage][key] !== now[key]));
+  /** Whether some have not followed yet. To be read in a derived. */
+  behind(now: InForce): boolean {
+    return STAGES.some((stage) => this[stage] !== now);
   }
 
-  /** The image while the aggregates are awaited, the others when they are there. What is returned gives up the rest. */
-  follow(now: InForce, awaited: boolean): () => void {
-    const stages = this.behind(now).filter((stage) => stage === 'image' || !awaited);
+  /** The image with the aggregates, the others when these are painted. What is returned gives up the rest. */
+  follow(now: InForce): () => void {
+    const [first, ...others] = STAGES;
+    this[first] = now;
     let timer: ReturnType<typeof setTimeout> | undefined;
     const next = (): void => {
-      const stage = stages.shift();
+      const stage = others.shift();
       if (stage) timer = setTimeout(() => ((this[stage] = now), next()));
     };
-    next();
-    return () => clearTimeout(timer);
+    const frame = requestAnimationFrame(next);
+    return () => {
+      cancelAnimationFrame(frame);
+      clearTimeout(timer);
+    };
   }
 }

@@ -5,20 +5,23 @@ import { bootstrapInParts, type Interval } from '../core/kernels';
 
 export type Question =
   | { readonly kind: 'hold'; readonly key: string; readonly values: Float32Array }
-  /** Answered together. */
-  | { readonly kind: 'round'; readonly questions: readonly KernelQuestion[] }
+  /** The images that the questions after this are about. */
+  | { readonly kind: 'rows'; readonly rows: Int32Array }
+  | KernelQuestion
+  /** Send what was made since the last time. */
+  | { readonly kind: 'answer' }
   | IntervalQuestion
   /** Nobody waits for the intervals of this lane any more. */
   | { readonly kind: 'give-up'; readonly lane: string };
 
 export interface KernelQuestion {
+  readonly kind: 'kernel';
   /** What is asked, whatever the images; `id` counts the questions. */
   readonly name: string;
   readonly id: number;
   readonly kernel: KernelName;
   readonly key: string;
   readonly width: number;
-  readonly rows: Int32Array;
 }
 
 export interface IntervalQuestion {
@@ -37,13 +40,19 @@ export type Answer =
 
 const AT_ONCE = 6;
 const held = new Map<string, Float32Array>();
+let rows = new Int32Array(0);
+let made: { name: string; id: number; result: unknown }[] = [];
 const newest = new Map<string, number>();
 
 self.onmessage = ({ data }: MessageEvent<Question>): void => {
   if (data.kind === 'hold') held.set(data.key, data.values);
-  else if (data.kind === 'round') {
-    const made = data.questions.map(({ name, id, kernel, key, width, rows }) => ({ name, id, result: KERNELS[kernel].run(held.get(key)!, width, rows) }));
+  else if (data.kind === 'rows') rows = data.rows as Int32Array<ArrayBuffer>;
+  else if (data.kind === 'kernel') {
+    const { name, id, kernel, key, width } = data;
+    made.push({ name, id, result: KERNELS[kernel].run(held.get(key)!, width, rows) });
+  } else if (data.kind === 'answer') {
     answer({ kind: 'round', made });
+    made = [];
   } else if (data.kind === 'give-up') newest.delete(data.lane);
   else {
     newest.set(data.lane, data.id);

@@ -26,9 +26,9 @@ export class OverScope {
   #asked = 0;
   readonly #entries = new Map<string, Entry>();
   readonly #sent = new Map<string, Float32Array>();
-  /** `open` collects questions; `closed` waits for the answers, and questions wait for the next round. */
+  #sentRows: Int32Array | null = null;
+  /** `open` takes questions at once; `closed` waits for the answers, and questions wait for the next round. */
   #round: 'none' | 'open' | 'closed' = 'none';
-  #questions: KernelQuestion[] = [];
   readonly #waiting = new Map<string, KernelQuestion>();
 
   constructor() {
@@ -70,7 +70,7 @@ export class OverScope {
       // A small one too, where large ones are on their way: what stands side by side changes together.
       const small = rows.length * width * nanoseconds <= AT_ONCE_MS * 1e6;
       if (small && this.#round === 'none') entry.made = { result: run(values, width, rows), rows };
-      else this.#send({ name, id: entry.id, kernel, key, width, rows });
+      else this.#send({ kind: 'kernel', name, id: entry.id, kernel, key, width });
     }
     return entry.made as Made<KernelResult<K>> | null;
   }
@@ -78,17 +78,21 @@ export class OverScope {
   #send(question: KernelQuestion): void {
     const { name, key } = question;
     if (this.#round === 'closed') return void this.#waiting.set(name, question);
-    const { values } = this.#entries.get(name)!;
+    const { values, rows } = this.#entries.get(name)!;
     if (this.#sent.get(key) !== values) {
       this.#sent.set(key, values);
       ask({ kind: 'hold', key, values });
     }
-    this.#questions.push(question);
+    if (this.#sentRows !== rows) {
+      this.#sentRows = rows;
+      ask({ kind: 'rows', rows });
+    }
+    ask(question);
     if (this.#round === 'open') return;
     this.#round = 'open';
     queueMicrotask(() => {
       this.#round = 'closed';
-      ask({ kind: 'round', questions: this.#questions.splice(0) });
+      ask({ kind: 'answer' });
     });
   }
 }

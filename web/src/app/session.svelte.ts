@@ -101,10 +101,10 @@ export class Session {
   readonly #inScope: InScope = $derived(rowsInScope(this.images, this.scope, this.#scopeData()));
   /** Rows of the images in scope; the same array as long as they are the same images. */
   readonly inScope: Int32Array = $derived(this.#sameRows(this.#inScope.rows));
-  readonly inForce: InForce = $derived({ scope: this.scope, rows: this.inScope, metric: this.metric.name, mode: this.mode.name });
+  readonly inForce: InForce = $derived(this.#sameInForce({ scope: this.scope, rows: this.inScope, metric: this.metric.name, mode: this.mode.name }));
   /** The same a moment later, for what is no aggregate. */
   readonly calm = new Calm();
-  readonly following: boolean = $derived(this.calm.behind(this.inForce).length > 0);
+  readonly following: boolean = $derived(this.calm.behind(this.inForce));
   readonly scopePending = $derived(this.#inScope.pending);
 
   /** Values [image, layer, head] of the metric and mode in force; null until they are here. */
@@ -276,8 +276,10 @@ export class Session {
    * make the user's first changes slow. No step of the history is made.
    */
   rehearse(correct: 'right' | 'wrong'): void {
+    const kept = [this.#inForceBefore, this.#rowsBefore] as const;
     this.#rehearsed = { ...this.scope, correct };
     flushSync();
+    [this.#inForceBefore, this.#rowsBefore] = kept; // nothing follows: all is as it was
     this.#rehearsed = null;
     flushSync();
   }
@@ -286,8 +288,9 @@ export class Session {
   follow(): (() => void) | void {
     const { inForce, calm } = this;
     const exploring = this.state.view === 'explore';
+    if (!exploring) return calm.jump(inForce);
     const awaited = this.overScope.busy || (!this.summary && !this.columnFailure);
-    return untrack(() => (exploring ? calm.follow(inForce, awaited) : calm.jump(inForce)));
+    return awaited || !untrack(() => calm.behind(inForce)) ? undefined : calm.follow(inForce);
   }
 
   /** Keep the rows that are shown for a moment after another token was asked for. To be called in an effect. */
@@ -349,6 +352,14 @@ export class Session {
 
   #sameHeads(heads: readonly HeadRef[]): readonly HeadRef[] {
     return sameHeads(heads, this.#headsBefore) ? this.#headsBefore : (this.#headsBefore = heads);
+  }
+
+  #inForceBefore: InForce | null = null;
+
+  #sameInForce(now: InForce): InForce {
+    const before = this.#inForceBefore;
+    const same = before && (Object.keys(now) as (keyof InForce)[]).every((key) => before[key] === now[key]);
+    return same ? before : (this.#inForceBefore = now);
   }
 
   #rowsBefore = new Int32Array(0);
