@@ -1,9 +1,22 @@
-// A value as it was a task ago: what is long to draw follows what the user waits for. To be called as a component is made.
+// A value as it was a task ago: what is long to make follows what the user waits for. To be called as a component is made.
+import { untrack } from 'svelte';
+
 export function deferred<T>(read: () => T): { readonly current: T } {
-  let current = $state.raw(read());
+  let current = $state.raw(untrack(read));
+  let turn = $state(0);
+  let due = true;
   $effect(() => {
-    const now = read();
-    const timer = setTimeout(() => (current = now));
+    void turn;
+    if (due) {
+      due = false;
+      current = read();
+      return undefined;
+    }
+    // Something that it is made from has changed: it is made once more, in a task of its own, and not before.
+    const timer = setTimeout(() => {
+      due = true;
+      turn++;
+    });
     return () => clearTimeout(timer);
   });
   return {
