@@ -1,5 +1,6 @@
-// A value as it was a task ago: what is long to make follows what the user waits for. To be called as a component is made.
+// A value as it was a frame ago: what is long to make follows what the user waits for. To be called as a component is made.
 import { untrack } from 'svelte';
+import { afterFrame } from './next_frame';
 
 export function deferred<T>(read: () => T): { readonly current: T } {
   let current = $state.raw(untrack(read));
@@ -12,12 +13,11 @@ export function deferred<T>(read: () => T): { readonly current: T } {
       current = read();
       return undefined;
     }
-    // Something that it is made from has changed: it is made once more, in a task of its own, and not before.
-    const timer = setTimeout(() => {
+    // Something that it is made from has changed: it is made anew when that is painted, in a task of its own.
+    return afterFrame(() => {
       due = true;
       turn++;
     });
-    return () => clearTimeout(timer);
   });
   return {
     get current() {

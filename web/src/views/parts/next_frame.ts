@@ -2,6 +2,16 @@
 // answer the gesture, and so that two changes before a frame are painted once. One a frame, so that none holds the page
 // up longer than it must. What it depends on must be read before.
 
+/** Run in a task after the next frame; what is returned gives it up. */
+export function afterFrame(run: () => void): () => void {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const frame = requestAnimationFrame(() => (timer = setTimeout(run)));
+  return () => {
+    cancelAnimationFrame(frame);
+    clearTimeout(timer);
+  };
+}
+
 const waiting = new Set<() => void>();
 let begun = false;
 
@@ -14,7 +24,7 @@ export function nextFrame(paint: () => void): () => void {
 function begin(): void {
   if (begun || !waiting.size) return;
   begun = true;
-  requestAnimationFrame(() => setTimeout(paintOne));
+  afterFrame(paintOne);
 }
 
 function paintOne(): void {
