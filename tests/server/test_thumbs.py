@@ -52,7 +52,7 @@ def test_the_middle_square_is_shown(run, size):
     picture = Image.new("RGB", size, BLUE)
     picture.paste(CREAM, ((width - side) // 2, (height - side) // 2, (width + side) // 2, (height + side) // 2))
     picture.save(run.path / "previews" / "0.png")
-    here = tile(atlas(Thumbs(run).page(0, 0)), 0, 32)
+    here = tile(atlas(Thumbs(run).page(0, 0)), 0, thumbs.COLUMNS)
     np.testing.assert_allclose(here[..., :3].mean(axis=(0, 1)), CREAM, atol=8)
 
 
@@ -89,17 +89,17 @@ def test_a_growing_run_adds_to_its_page_and_makes_each_thumbnail_once(tmp_path, 
         writer.write_head(1, head_unit(run.manifest, 1, run.images["label"].to_numpy(), np.random.default_rng(5)))
     values = atlas(page.page(0, page.stamp()))
     assert sorted(made) == ["0", "2", "3", "4", "5", "6", "7"]
-    assert [bool((tile(values, row, 32)[..., 3] == 255).all()) for row in range(10)] == [
+    assert [bool((tile(values, row, thumbs.COLUMNS)[..., 3] == 255).all()) for row in range(10)] == [
         row in {0, 2, 3, 4, 5, 6, 7} for row in range(10)
     ]
 
 
 def test_a_damaged_preview_is_a_missing_one(run):
     (run.path / "previews" / "3.png").write_bytes(b"not a picture")
-    assert (tile(atlas(Thumbs(run).page(0, 0)), 3, 32)[..., 3] == 0).all()
+    assert (tile(atlas(Thumbs(run).page(0, 0)), 3, thumbs.COLUMNS)[..., 3] == 0).all()
 
 
 def test_a_preview_that_is_a_link_out_of_the_run_is_a_missing_one(run, tmp_path):
     (run.path / "previews" / "3.png").rename(tmp_path / "outside.png")
     (run.path / "previews" / "3.png").symlink_to(tmp_path / "outside.png")
-    assert (tile(atlas(Thumbs(run).page(0, 0)), 3, 32)[..., 3] == 0).all()
+    assert (tile(atlas(Thumbs(run).page(0, 0)), 3, thumbs.COLUMNS)[..., 3] == 0).all()

@@ -5,7 +5,6 @@ Knows nothing about: HTTP. Pillow is imported when an atlas is made.
 
 import io
 import os
-import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -21,12 +20,12 @@ from vitscope.store import Run
 
 SIZE: Final = 64
 """Pixels of a thumbnail, both ways."""
-COLUMNS: Final = 32
-PER_PAGE: Final = 1024
-_PAGES: Final = 8
-_THREADS: Final = 4
+COLUMNS: Final = 16
+PER_PAGE: Final = 256
+_PAGES: Final = 32
+_THREADS: Final = max(1, (os.cpu_count() or 1) // 2)
+"""Half of the cores: the page that waits for its pictures is drawn meanwhile."""
 _QUALITY: Final = 80
-_NICE: Final = 10
 
 
 @dataclass
@@ -45,7 +44,6 @@ class Thumbs:
         self._run = run
         self._pages: Kept[_Page] = Kept(_PAGES)
         self._files: Kept[bytes] = Kept(_PAGES)
-        self._pool = ThreadPoolExecutor(_THREADS, initializer=_step_back)
 
     def stamp(self) -> int:
         """Changes when there are more thumbnails: the number of shards that are done."""
@@ -73,8 +71,7 @@ class Thumbs:
             self._fill(held, rows)
             atlas = held.tiles.transpose(0, 2, 1, 3, 4).reshape(height * SIZE, COLUMNS * SIZE, 4)
         file = io.BytesIO()
-        picture = Image.fromarray(atlas)
-        self._pool.submit(lambda: picture.save(file, "WEBP", quality=_QUALITY, method=0)).result()
+        Image.fromarray(atlas).save(file, "WEBP", quality=_QUALITY, method=0)
         return file.getvalue()
 
     def _fill(self, held: _Page, rows: range) -> None:
@@ -95,13 +92,8 @@ class Thumbs:
                 held.tiles[place // COLUMNS, place % COLUMNS, :, :, 3] = 255
                 held.made.add(row)
 
-        list(self._pool.map(make, missing))
-
-
-def _step_back() -> None:
-    """Pictures are made behind what is waited for: seconds of work where two cores have the page to draw as well."""
-    if sys.platform == "linux":  # elsewhere it would be the whole process
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
+        with ThreadPoolExecutor(_THREADS) as pool:
+            list(pool.map(make, missing))
 
 
 def _thumbnail(path: Path) -> Any:  # noqa: ANN401 - uint8 [y, x, 3], or None where the file is damaged
