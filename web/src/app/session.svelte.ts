@@ -204,8 +204,7 @@ export class Session {
     this.notice = null;
     const address = encode(next, this.run, this.#kept);
     this.history = replace ? amend(this.history, next) : commit(this.history, next, intentWords(intent, this.run, this.images));
-    if (replace) history.replaceState({ at: this.history.at }, '', address);
-    else history.pushState({ at: this.history.at }, '', address);
+    this.#travel.write(this.history.at, address, replace);
   };
 
   get canUndo(): boolean {

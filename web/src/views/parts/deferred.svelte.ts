@@ -1,6 +1,6 @@
 // A value as it was a frame ago: what is long to make follows what the user waits for. To be called as a component is made.
 import { untrack } from 'svelte';
-import { afterFrame } from './next_frame';
+import { afterFrame } from '../../app/after_frame';
 
 export function deferred<T>(read: () => T): { readonly current: T } {
   let current = $state.raw(untrack(read));

@@ -1,16 +1,7 @@
 // Painting of many marks waits until the frame that a gesture changed is there, so that it is no part of the tasks that
 // answer the gesture, and so that two changes before a frame are painted once. One a frame, so that none holds the page
 // up longer than it must. What it depends on must be read before.
-
-/** Run in a task after the next frame; what is returned gives it up. */
-export function afterFrame(run: () => void): () => void {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const frame = requestAnimationFrame(() => (timer = setTimeout(run)));
-  return () => {
-    cancelAnimationFrame(frame);
-    clearTimeout(timer);
-  };
-}
+import { afterFrame } from '../../app/after_frame';
 
 const waiting = new Set<() => void>();
 let begun = false;

@@ -13,9 +13,12 @@ export class Plot {
   /** Steps on the x axis: hops or layers. */
   readonly steps: number;
   readonly axis: Axis;
+  /** Of each step, as it is written in a path. */
+  readonly #across: readonly string[];
 
   constructor(frame: Frame, steps: number, axis: Axis) {
     [this.frame, this.steps, this.axis] = [frame, steps, axis];
+    this.#across = Array.from({ length: steps }, (_, at) => this.x(at).toFixed(1));
   }
 
   get step(): number {
@@ -40,7 +43,7 @@ export class Plot {
         gap = true;
         continue;
       }
-      path += `${gap ? 'M' : 'L'}${this.x(at).toFixed(1)} ${this.y(found).toFixed(1)}`;
+      path += `${gap ? 'M' : 'L'}${this.#across[at]} ${this.y(found).toFixed(1)}`;
       gap = false;
     }
     return path;
