@@ -4,7 +4,8 @@ import time
 
 import numpy as np
 
-STILL = """() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done())))"""
+# Two frames, and what waits for the page to be idle: the address.
+STILL = """() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => requestIdleCallback(done))))"""
 
 
 def settled(page):

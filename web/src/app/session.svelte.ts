@@ -207,6 +207,12 @@ export class Session {
     this.#travel.write(this.history.at, address, replace);
   };
 
+  /** The address of what is shown. */
+  link(): string {
+    this.#travel.tell();
+    return location.href;
+  }
+
   get canUndo(): boolean {
     return this.history.at > 0;
   }

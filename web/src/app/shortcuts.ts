@@ -34,9 +34,9 @@ export const printed = (keys: string): string =>
   onMac ? keys.replace('Ctrl ', '⌘').replace('Shift ', '⇧') : keys;
 
 /** Copy the address of this view; false where the browser does not allow it. */
-export async function copyLink(): Promise<boolean> {
+export async function copyLink(session: Session): Promise<boolean> {
   try {
-    await navigator.clipboard.writeText(location.href);
+    await navigator.clipboard.writeText(session.link());
     return true;
   } catch {
     return false;
@@ -66,7 +66,7 @@ export function commands(session: Session, show: Windows): Command[] {
     ...measures(run).map(({ label, metric }) => ({ group: 'Measure', name: label, run: send({ kind: 'metric', metric }) })),
     ...parts(run).map(({ label, mode }) => ({ group: 'Pruned part', name: label, run: send({ kind: 'mode', mode }) })),
     ...views(session),
-    { group: 'Page', name: 'Copy a link to this view', run: () => void copyLink() },
+    { group: 'Page', name: 'Copy a link to this view', run: () => void copyLink(session) },
     { group: 'Page', name: 'Light or dark theme', run: theme.toggle },
     { group: 'Page', name: 'Keys and glossary', keys: '?', run: show.help },
     { group: 'Page', name: 'Take the tour', run: show.tour },

@@ -1,15 +1,32 @@
 // Our steps in the browser's history, which goes by itself, later than keys come, and keeps 50 of them.
-import { afterFrame } from './after_frame';
 
 /** A browser that has no such step any more says nothing. */
 const UNHEARD_MS = 30;
+/** No later than this, however busy the page is. */
+const TOLD_MS = 250;
+
+function whenIdle(run: () => void, latest: number): () => void {
+  if (!('requestIdleCallback' in globalThis)) {
+    const timer = setTimeout(run, latest);
+    return () => clearTimeout(timer);
+  }
+  const idle = requestIdleCallback(run, { timeout: latest });
+  return () => cancelIdleCallback(idle);
+}
+
+interface Untold {
+  readonly at: number;
+  readonly address: string;
+  readonly how: 'pushState' | 'replaceState';
+}
 
 export class Travel {
   /** The step that undo, redo or the list of steps is on its way to. */
   wanted: number | null = null;
   #unheard: ReturnType<typeof setTimeout> | undefined;
-  /** A step that the browser is told of when what it changes is painted: that takes it a while. */
-  #untold: { readonly write: () => void; readonly giveUp: () => void } | null = null;
+  /** A step that the browser is told of when the page has nothing else to do: it takes milliseconds over it. */
+  #untold: Untold | null = null;
+  #giveUp: (() => void) | undefined;
   readonly #arriveAlone: (at: number) => void;
 
   /** `arriveAlone`: what to do where the browser has forgotten the step. */
@@ -19,21 +36,30 @@ export class Travel {
 
   /** A new step, or another address for the one in force. */
   write(at: number, address: string, replace: boolean): void {
-    this.#tell();
-    const write = (): void => history[replace ? 'replaceState' : 'pushState']({ at }, '', address);
-    this.#untold = { write, giveUp: afterFrame(() => this.#tell()) };
+    if (replace && this.#untold) this.#untold = { ...this.#untold, address };
+    else {
+      this.tell();
+      this.#untold = { at, address, how: replace ? 'replaceState' : 'pushState' };
+      this.#giveUp = whenIdle(() => this.tell(), TOLD_MS);
+    }
   }
 
-  #tell(): void {
+  /** Tell the browser now. */
+  tell(): void {
+    const untold = this.#forget();
+    if (untold) history[untold.how]({ at: untold.at }, '', untold.address);
+  }
+
+  #forget(): Untold | null {
+    this.#giveUp?.();
     const untold = this.#untold;
     this.#untold = null;
-    untold?.giveUp();
-    untold?.write();
+    return untold;
   }
 
   /** To a step; `from` is the one in force, unless another is on its way. */
   to(at: number, from: number): void {
-    this.#tell();
+    this.tell();
     const steps = at - (this.wanted ?? from);
     if (steps === 0) return;
     this.wanted = at;
@@ -47,8 +73,7 @@ export class Travel {
 
   /** The browser is at a step; false when that is only on the way to the one that is wanted. */
   arrived(at: unknown): boolean {
-    this.#untold?.giveUp(); // the browser has left the place for it
-    this.#untold = null;
+    this.#forget(); // the browser has left the place for it
     if (this.wanted !== null && at !== this.wanted) return false;
     this.#end();
     return true;
