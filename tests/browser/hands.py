@@ -5,7 +5,9 @@ import time
 import numpy as np
 
 # Two frames, and what waits for the page to be idle: the address.
-STILL = """() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => requestIdleCallback(done))))"""
+STILL = (
+    """() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => requestIdleCallback(done))))"""
+)
 
 
 def settled(page):
@@ -23,6 +25,12 @@ def read_ahead(page):
 
 def painted(page):
     page.evaluate(STILL)
+
+
+def address_of(page):
+    """The page's address, once the browser has been told of the last step."""
+    page.evaluate(STILL)
+    return page.evaluate("location.href")
 
 
 def wait_until(page, expression, seconds=15):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.browser.hands import outlined, painted, settled, wait_until
+from tests.browser.hands import address_of, outlined, painted, settled, wait_until
 from tests.browser.journeys import Keyboard
 from tests.synthetic_run import synthetic_run
 
@@ -66,15 +66,15 @@ def test_groups_are_those_of_python_and_go_to_the_lab(open_page, address, run):
     assert set(heads_of(option.get_attribute("data-heads"))) == set(group.heads) == set(ALIKE)
     assert float(option.get_attribute("data-similarity")) == pytest.approx(group.similarity, abs=1e-5)
     option.click()
-    assert "hs=" in page.url
+    assert "hs=" in address_of(page)
     card = page.locator('[data-card="A"]')
     keep = against(run, output_ranking(run)).redundancy[1].keep[0]
     assert card.get_by_label("Head to keep").input_value() == str(keep)
     (other,) = set(ALIKE) - {keep}
     card.get_by_role("button", name="Send to Lab").click()
     painted(page)
-    assert "#/lab?" in page.url
-    assert f"x={other.layer}.{other.head}" in page.url
+    assert "#/lab?" in address_of(page)
+    assert f"x={other.layer}.{other.head}" in address_of(page)
 
 
 def test_a_click_on_a_block_is_the_head_set(open_page, address, run):
@@ -88,8 +88,8 @@ def test_a_click_on_a_block_is_the_head_set(open_page, address, run):
     page.mouse.down()
     page.mouse.up()
     painted(page)
-    assert "hs=" in page.url
-    chosen = page.url.split("hs=")[1].split("&")[0]
+    assert "hs=" in address_of(page)
+    chosen = address_of(page).split("hs=")[1].split("&")[0]
     assert set(heads_of(chosen)) == set(ALIKE)
     page.keyboard.press("Control+z")
     wait_until(page, "!location.hash.includes('hs=')")
@@ -101,7 +101,7 @@ def test_below_the_threshold_there_is_no_group_and_a_way_to_one(open_page, addre
     assert "No two heads are merged at 0.9" in words
     page.locator(pane("Redundancy")).get_by_role("button", name="Groups from").click()
     settled(page)
-    threshold = float(page.url.split("gf=")[1].split("&")[0])
+    threshold = float(address_of(page).split("gf=")[1].split("&")[0])
     groups = run.heads.groups("cls", threshold)
     shown = page.locator('[role="listbox"] [data-group]').evaluate_all("all => all.map(one => one.dataset.heads)")
     assert [set(heads_of(text)) for text in shown] == [set(group.heads) for group in groups]
@@ -118,7 +118,7 @@ def test_focus_and_coverage_are_means_over_the_scope(open_page, address, run):
         expected = np.nanmean(run.measure(f"spread/{measure}").astype(np.float16).astype(float), 0)
         np.testing.assert_allclose(found, [expected[place] for place in places], rtol=1e-5)
     outlined(page, f"{pane('Focus × coverage')} .plot", [(0.03, 0.02), (0.5, 0.5), (0.98, 0.86)])
-    assert len(heads_of(page.url.split("hs=")[1].split("&")[0])) == LAYERS * HEADS
+    assert len(heads_of(address_of(page).split("hs=")[1].split("&")[0])) == LAYERS * HEADS
 
 
 def test_over_depth_is_that_of_python(open_page, address, run):
@@ -153,7 +153,7 @@ def test_classes_over_layers_are_means_over_their_images(open_page, address, run
     settled(page)
     assert "share of matrices that show" in page.locator(f"{pane('By class')} figcaption").inner_text()
     rows.first.get_by_role("button").click()
-    assert "s=class" in page.url
+    assert "s=class" in address_of(page)
 
 
 def test_hidden_heads_are_those_of_python(open_page, address, run):
@@ -164,7 +164,7 @@ def test_hidden_heads_are_those_of_python(open_page, address, run):
     expected = hidden_heads(output_ranking(run), [rank_heads(run, "cls_cos")])
     assert [HeadRef(*map(int, name.split("."))) for name in shown] == [hidden.head for hidden in expected]
     page.get_by_role("button", name="Choose as set").click()
-    assert len(heads_of(page.url.split("hs=")[1].split("&")[0])) == len(expected)
+    assert len(heads_of(address_of(page).split("hs=")[1].split("&")[0])) == len(expected)
 
 
 def test_redundant_heads_to_the_lab_by_keyboard_alone(open_page, address, run):
@@ -179,17 +179,17 @@ def test_redundant_heads_to_the_lab_by_keyboard_alone(open_page, address, run):
     page.keyboard.press("ArrowRight")
     assert "layer 1: diversity" in page.locator('[data-plot="diversity"]').get_attribute("aria-valuetext")
     page.keyboard.press("Enter")
-    assert set(heads_of(page.url.split("hs=")[1].split("&")[0])) == {HeadRef(1, head) for head in range(HEADS)}
+    assert set(heads_of(address_of(page).split("hs=")[1].split("&")[0])) == {HeadRef(1, head) for head in range(HEADS)}
     keys.focus('[data-plot="redundancy"]')
     page.keyboard.press("ArrowDown")
     assert "similarity" in page.locator('[data-plot="redundancy"]').get_attribute("aria-valuetext")
     keys.focus('[role="listbox"] [data-group="A"]')
     page.keyboard.press("Enter")
-    assert set(heads_of(page.url.split("hs=")[1].split("&")[0])) == set(ALIKE)
+    assert set(heads_of(address_of(page).split("hs=")[1].split("&")[0])) == set(ALIKE)
     keys.focus('[data-card="A"] .lab')
     page.keyboard.press("Enter")
     wait_until(page, "location.hash.startsWith('#/lab')")
-    assert "x=" in page.url
+    assert "x=" in address_of(page)
 
 
 def test_what_is_not_there_says_why(open_page, serve, tmp_path):

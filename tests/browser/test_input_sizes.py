@@ -6,7 +6,7 @@ import time
 
 import numpy as np
 import pytest
-from tests.browser.hands import painted, settled, wait_until
+from tests.browser.hands import address_of, painted, settled, wait_until
 from tests.server.clients import FakeLive
 from tests.synthetic_resolution import synthetic_resolution
 
@@ -52,7 +52,7 @@ def test_a_recorded_comparison_is_shown_over_the_images_in_scope(open_page, serv
         assert f"L2·H1 {distance:#.3g} px" in text[1]
         page.get_by_role("button", name="px, nats").click()
         painted(page)
-        assert "zu=absolute" in page.url
+        assert "zu=absolute" in address_of(page)
         assert "distance, px" in page.locator(PANE).inner_text()
         page.close()
 
@@ -121,7 +121,7 @@ def test_a_map_of_a_class_is_asked_for_by_kind_and_class(open_page, serve, run):
         page, _ = open_page(f"{address}#/image?v=1&i=4")
         page.get_by_label("Map", exact=True).select_option("legrad")
         settled(page)
-        assert "p=legrad" in page.url
+        assert "p=legrad" in address_of(page)
         target = int(run.images.at[4, "target"])
         asked_for(page, live, (4, "legrad", target, 0, "from", 0.5, "mean", 0.0, 0))
         picture = page.locator('[data-pane="One image"]')
@@ -130,7 +130,7 @@ def test_a_map_of_a_class_is_asked_for_by_kind_and_class(open_page, serve, run):
         other = page.get_by_label("Class", exact=True).locator("option").nth(1).get_attribute("value")
         page.get_by_label("Class", exact=True).select_option(other)
         settled(page)
-        assert f"mc={other}" in page.url
+        assert f"mc={other}" in address_of(page)
         asked_for(page, live, (4, "legrad", int(other) - 1, 0, "from", 0.5, "mean", 0.0, 0))
         page.get_by_label("Map", exact=True).select_option("gradient_rollout")
         page.locator('select[aria-label="Heads"]').select_option("max")

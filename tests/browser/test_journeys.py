@@ -11,7 +11,7 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
-from tests.browser.hands import settled, shown, wait_until
+from tests.browser.hands import address_of, settled, shown, wait_until
 from tests.browser.journeys import HANDS, VIEW
 
 import vitscope
@@ -171,7 +171,7 @@ def test_j1_which_heads_matter_and_why(open_page, journey_address, run, hands):
     # 5. Through which part of its matrix does it act?
     hand.prune_only("Between CLS and patches")
     np.testing.assert_allclose(heads(), means(run, mode="cp+pc"), rtol=1e-6)
-    assert "r=cp+pc" in page.url
+    assert "r=cp+pc" in address_of(page)
     n = int(np.isfinite(run.effect("jsd", "cp+pc")[:, 0, 0]).sum())
     assert f"n = {n}" in page.locator('[data-pane="importance"]').inner_text()
 
@@ -197,7 +197,7 @@ def test_j2_why_is_this_image_misclassified(open_page, journey_address, run, han
     page.wait_for_selector("[data-map]")
     settled(page)
     hand.pick_image(row, map_place(page, run, row))
-    assert f"i={row}" in page.url
+    assert f"i={row}" in address_of(page)
     vectors = values.reshape(len(values), -1)
     distance = np.sqrt(np.nansum((vectors[sure.index] - vectors[row]) ** 2, axis=1))
     nearest = [int(other) for other in sure.index[np.argsort(distance, kind="stable")] if other != row]
@@ -224,8 +224,8 @@ def test_j2_why_is_this_image_misclassified(open_page, journey_address, run, han
     label = int(images.at[row, "label"])
     hand.press(re.compile(f"^{re.escape(images.at[row, 'class_name'].split(',')[0])}$"), '[aria-label="Focus image"]')
     settled(page)
-    assert f"s=class:{label}" in page.url
-    assert f"i={row}" in page.url, "the image is in its own class: it stays"
+    assert f"s=class:{label}" in address_of(page)
+    assert f"i={row}" in address_of(page), "the image is in its own class: it stays"
     members = images.index[images["target"] == label]
     low, high = np.nanquantile(values[members], [0.25, 0.75], axis=0)
     outside = int(((values[row] < low - 1e-9) | (values[row] > high + 1e-9)).sum())
@@ -249,7 +249,7 @@ def test_j1_and_j2_end_in_the_lab(open_page, journey_address, run, hands):
     assert shown_after == pytest.approx(float(found["probabilities"].values[0, 1, top]), rel=1e-3)
     assert "masked max = 0" in page.get_by_test_id("receipt").inner_text()
     check_the_scope(page, hand, run, {(layer, head)}, [int(row) for row in images.index[images["target"] == label]])
-    link = page.url
+    link = address_of(page)
     page.goto("about:blank")
     page.goto(link)
     wait_until(page, "document.querySelector('[data-testid=accuracy]')")

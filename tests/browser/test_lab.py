@@ -12,7 +12,7 @@ import threading
 import numpy as np
 import pytest
 import torch
-from tests.browser.hands import command, painted, settled, wait_until
+from tests.browser.hands import address_of, command, painted, settled, wait_until
 from tests.browser.journeys import HANDS
 from tests.browser.test_layout import CLIPPED, OUTSIDE, OVERLAPS, everywhere
 from tests.tiny_analysis import tiny_model, to_pixels, write_photos
@@ -121,7 +121,7 @@ def test_prune_look_run_and_come_back_by_the_link(lab, open_page, tiny, hands):
     assert f"n = {N}" in page.locator('[data-testid="interval"]').inner_text()
     assert len(list((run.path / "lab").glob("*.json"))) == 1
 
-    link = page.url
+    link = address_of(page)
     asked = len([url for url in watch.requests if url.endswith("/lab/scope")])
     page.goto("about:blank")
     page.goto(link)
@@ -152,7 +152,7 @@ def test_from_explore_by_a_key_and_by_the_inspector(lab, open_page):
     page.locator('[data-pane="importance"] [data-head="1.2"]').focus()
     page.keyboard.press("x")
     assert "L1·H2 is pruned" in page.locator(".notice").inner_text()
-    assert "x=1.2" in page.url
+    assert "x=1.2" in address_of(page)
     assert "Pruned in the Lab" in page.locator('[data-pane="importance"] [data-head="1.2"]').get_attribute("aria-label")
     page.keyboard.press("x")
     assert "L1·H2 is back" in page.locator(".notice").inner_text()
@@ -205,7 +205,7 @@ def test_modes_and_fills(lab, open_page, tiny):
     top = int(found["prediction"].values[0, 1])
     value = float(page.locator(f'[data-class="{top}"] [data-after]').get_attribute("data-after"))
     assert value == pytest.approx(found["probabilities"].values[0, 1, top], 1e-4)
-    assert "xf=renormalise" in page.url
+    assert "xf=renormalise" in address_of(page)
 
 
 def test_the_curve_is_that_of_pruning_curve(lab, open_page, tiny):

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from tests.browser.hands import command, focus_head, outlined, painted, read_ahead, settled, wait_until
+from tests.browser.hands import address_of, command, focus_head, outlined, painted, read_ahead, settled, wait_until
 from tests.browser.journeys import Keyboard
 from tests.browser.test_layout import CLIPPED, OUTSIDE, OVERLAPS, SIZES, faults
 from tests.synthetic_run import synthetic_run
@@ -59,7 +59,7 @@ def test_images_show_the_pattern_of_the_focus_head_and_ring_the_chosen_one(open_
     shown.first.click()
     note = page.locator('[data-pane="images"] [role="status"]').first
     assert f"Ringed: {counts.max()} images on which L3·H1 shows" in note.inner_text()
-    assert f"pat={counts.idxmax()}" in page.url
+    assert f"pat={counts.idxmax()}" in address_of(page)
 
 
 def wrong_images(run):
@@ -109,7 +109,7 @@ def test_a_pattern_is_chosen_and_renamed_and_is_still_so_after_a_reload(open_pag
     page, _ = open_page(address)
     choose(page, 2)
     painted(page)
-    assert page.url.endswith("pat=2")
+    assert address_of(page).endswith("pat=2")
     page.wait_for_selector('[data-testid="rings"]')
     shares = [float(share) for share in page.get_by_test_id("rings").get_attribute("data-shares").split(",")]
     np.testing.assert_allclose(shares, run.patterns.mix.values[..., 2].ravel(), atol=1e-6)
@@ -130,7 +130,7 @@ def test_a_pattern_is_chosen_and_renamed_and_is_still_so_after_a_reload(open_pag
     page.wait_for_selector(f'{PANE} [data-cluster="2"]:has-text("{run.patterns.clusters.loc[2, "auto_name"]}")')
     page.keyboard.press("Escape")
     painted(page)
-    assert "pat=" not in page.url
+    assert "pat=" not in address_of(page)
 
 
 def places_of(page, run):
@@ -174,8 +174,8 @@ def test_a_dot_says_what_it_is_and_shows_its_matrix_when_it_is_clicked(open_page
     page.mouse.click(*at)
     page.wait_for_selector(f'{PANE} [data-matrix="{matrix}"]')
     settled(page)
-    assert f"h={row['layer']}.{row['head']}" in page.url
-    assert f"i={row['image']}&" in page.url
+    assert f"h={row['layer']}.{row['head']}" in address_of(page)
+    assert f"i={row['image']}&" in address_of(page)
     near = run.patterns.nearest(matrix, 8)["matrix"].tolist()
     shown = page.locator(f'{PANE} section[aria-label="Matrices most like it"] [data-matrix]')
     assert [int(one.get_attribute("data-matrix")) for one in shown.all()] == near
@@ -189,19 +189,19 @@ def test_an_outline_is_a_set_in_the_address_and_undo_takes_it_back(open_page, ad
     page, _ = open_page(f"{address}#/explore?v=1&f=patterns")
     corners = [(0.02, 0.02), (0.98, 0.02), (0.98, 0.98), (0.02, 0.98), (0.02, 0.1)]
     outlined(page, "[data-pattern-map]", corners)
-    assert "pat=lasso:" in page.url
+    assert "pat=lasso:" in address_of(page)
     clear = page.get_by_role("button", name="Give up the chosen patterns")
     words = clear.inner_text()
     held = int(words.split("Outline, ")[1].split()[0].replace(",", ""))
     assert 0.9 * len(run.patterns.table) < held <= len(run.patterns.table)
-    url = page.url
+    url = address_of(page)
     page.keyboard.press("Control+z")
     wait_until(page, "!location.hash.includes('pat=')")
     page.keyboard.press("Control+Shift+z")
     wait_until(page, "location.hash.includes('pat=')")
-    assert page.url == url
+    assert address_of(page) == url
     page.get_by_role("button", name="Give up the chosen patterns").click()
-    assert "pat=" not in page.url
+    assert "pat=" not in address_of(page)
 
 
 def test_members_are_gone_through_by_keyboard(open_page, address, run):
@@ -215,8 +215,8 @@ def test_members_are_gone_through_by_keyboard(open_page, address, run):
         page.keyboard.press(key)
         painted(page)
         row = patterns.table.loc[members[[0, 1, 0][step]]]
-        assert f"h={row['layer']}.{row['head']}" in page.url
-        assert f"i={row['image']}&" in page.url
+        assert f"h={row['layer']}.{row['head']}" in address_of(page)
+        assert f"i={row['image']}&" in address_of(page)
     assert page.get_by_test_id("member").inner_text().startswith(f"1 of {len(members)}: L")
     page.wait_for_selector(f'[data-testid="matrix-card"] [data-matrix="{medoid}"]')
 
@@ -313,8 +313,8 @@ def test_another_number_of_patterns_is_shown_everywhere_and_named_by_rule(open_p
     wait_until(page, "document.querySelectorAll('[data-cluster]').length === 3")
     settled(page)
     found = vitscope.report.recluster(run.patterns, 3)
-    assert "pat=" not in page.url, "other clusters have other numbers"
-    assert "pk=3" in page.url
+    assert "pat=" not in address_of(page), "other clusters have other numbers"
+    assert "pk=3" in address_of(page)
     shares, _, _ = mixes(page)
     np.testing.assert_allclose(shares[..., :3], found.mix.values, atol=1e-4)
     names = page.locator("[data-cluster] .name").all_inner_texts()

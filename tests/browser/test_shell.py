@@ -1,7 +1,7 @@
 """The frame around the views: history, palette, help, tour, questions, keys, narrow windows, open to everyone."""
 
 import pytest
-from tests.browser.hands import command, focus_head, painted, read_ahead, settled, steps, wait_until
+from tests.browser.hands import address_of, command, focus_head, painted, read_ahead, settled, steps, wait_until
 from tests.synthetic_run import STRONG
 
 pytestmark = pytest.mark.slow  # half of the browser tests' time; CI runs it, the default run leaves it out
@@ -59,10 +59,10 @@ def test_a_change_of_scope_is_rehearsed_and_never_seen(open_page, address):
 def test_escape_gives_up_the_last_level_of_selection(open_page, address):
     page, _ = open_page(f"{address}#/explore?v=1&s=wrong&h=3.2&hs=1.1,2.2")
     for gone in ("hs=", "h=3.2", "s=wrong"):
-        assert gone in page.url
+        assert gone in address_of(page)
         page.keyboard.press("Escape")
         painted(page)
-        assert gone not in page.url
+        assert gone not in address_of(page)
 
 
 def test_the_palette_finds_heads_images_classes_and_settings(open_page, address):
@@ -92,9 +92,9 @@ def test_the_palette_finds_heads_images_classes_and_settings(open_page, address)
     page.keyboard.press("Escape")
     painted(page)
     assert page.get_by_role("dialog").count() == 0
-    assert "s=class:1" in page.url, "Escape closed the palette and nothing else"
+    assert "s=class:1" in address_of(page), "Escape closed the palette and nothing else"
     command(page, "#17")
-    assert page.url.split("#")[1].startswith("/image?v=1&s=class:1&i=17")
+    assert address_of(page).split("#")[1].startswith("/image?v=1&s=class:1&i=17")
 
 
 def test_f6_goes_round_the_parts_of_the_page(open_page, address):
@@ -119,7 +119,7 @@ def test_perspectives_by_tabs_and_keys(open_page, address):
         painted(page)
         assert page.locator('nav [aria-current="page"]').inner_text() == view
     page.get_by_role("button", name="Image", exact=True).click()
-    assert "#/image" in page.url
+    assert "#/image" in address_of(page)
 
 
 def test_help_explains_and_switches_single_letters_off(open_page, address):
@@ -138,7 +138,7 @@ def test_help_explains_and_switches_single_letters_off(open_page, address):
         painted(page)
         assert page.get_by_role("dialog").count() == 0
         assert page.locator("[data-pane='strength']").count() == 1
-        assert "#/image" not in page.url
+        assert "#/image" not in address_of(page)
         page.reload()
         page.wait_for_selector("main .pane")
     page.get_by_role("button", name="Help: keys and glossary").click()
@@ -162,7 +162,7 @@ def test_questions_are_one_step_each_and_say_where_to_look(open_page, address):
     assert page.evaluate("document.activeElement.dataset.pane") == "strength"
     group.get_by_role("button", name="Why is an image wrong?").click()
     painted(page)
-    assert page.url.endswith("#/image?v=1&s=wrong")
+    assert address_of(page).endswith("#/image?v=1&s=wrong")
     assert "most confident wrong" in page.locator(".first .hint").inner_text()
     labels, at = steps(page)
     assert labels[1:] == ["Which heads matter?", "Why is an image wrong?"]
@@ -200,7 +200,7 @@ def test_the_tour_never_blocks_and_goes_on_where_it_was_left(open_page, address)
     page.get_by_role("button", name="Back").click()
     page.click('[data-pane="importance"] [data-head="5.3"]')
     page.wait_for_selector("[data-tour] .done")
-    assert "h=5.3" in page.url, "the page stays usable"
+    assert "h=5.3" in address_of(page), "the page stays usable"
     card.focus()
     page.keyboard.press("ArrowRight")
     painted(page)
@@ -208,7 +208,7 @@ def test_the_tour_never_blocks_and_goes_on_where_it_was_left(open_page, address)
     page.keyboard.press("Escape")
     painted(page)
     assert card.count() == 0
-    assert "h=5.3" in page.url, "Escape closed the tour and nothing else"
+    assert "h=5.3" in address_of(page), "Escape closed the tour and nothing else"
     assert start.evaluate("button => button === document.activeElement")
     page.keyboard.press("Enter")
     assert "Where it attends" in card.inner_text()
@@ -243,7 +243,7 @@ def test_the_address_brings_everything_back(open_page, address):
     page.get_by_label("Measure", exact=True).select_option("out_cos")
     for words in ("show wrong", "class bee", "attention strength: table", "image: one in depth"):
         command(page, words)
-    url = page.url
+    url = address_of(page)
     other, _ = open_page(url)
     assert other.url == url
     told = ".scope, nav"
@@ -252,7 +252,7 @@ def test_the_address_brings_everything_back(open_page, address):
     view = "#/explore?v=1&s=wrong&h=4.0&m=out_cos&r=pp&a=median&c=log&later=1"
     page, _ = open_page(address + view)
     page.click('[data-pane="importance"] [data-head="4.1"]')
-    assert page.url.endswith(view.replace("h=4.0", "h=4.1"))
+    assert address_of(page).endswith(view.replace("h=4.0", "h=4.1"))
     page, _ = open_page(address + "#/explore?v=1&m=nonsense")
     assert "metric “nonsense”" in page.locator(".notice").inner_text()
 
@@ -262,7 +262,7 @@ def test_the_link_is_copied(open_page, address):
     page.click('[data-pane="importance"] [data-head="4.1"]')
     page.get_by_role("button", name="Share").click()
     page.wait_for_selector("header.top >> text=Copied")
-    assert page.evaluate("navigator.clipboard.readText()") == page.url
+    assert page.evaluate("navigator.clipboard.readText()") == address_of(page)
 
 
 def test_opening_that_fails_can_be_tried_again(open_page, address):

@@ -67,6 +67,8 @@ export class Session {
   #settled = $state.raw<{ scope: State['scope']; image: number } | null>(null);
   #shownRows = $state.raw<Rows | null>(null);
   #kept: Restored['kept'] = [];
+  #headBefore: HeadRef = { layer: 0, head: 0 };
+  #headsBefore: readonly HeadRef[] = [];
   readonly #travel = new Travel((at) => this.#arriveAlone(at));
   #openedBy = '';
 
@@ -117,17 +119,22 @@ export class Session {
   readonly order: number[] = $derived(this.fill ? descending(this.fill) : []);
   readonly ranks: Int32Array | null = $derived(this.fill && ranks(this.fill));
 
+  /** Another measure is on its way: the heads that follow from one stay as they were. */
+  readonly #awaited = $derived(!this.fill && !this.columnFailure);
   readonly head: HeadRef = $derived(
     this.#sameHead(
       this.state.head ??
         this.state.heads?.[0] ??
-        (this.order[0] === undefined ? { layer: 0, head: 0 } : headAt(this.run, this.order[0])),
+        (this.#awaited ? this.#headBefore : this.order[0] === undefined ? { layer: 0, head: 0 } : headAt(this.run, this.order[0])),
     ),
   );
   readonly headIndex = $derived(headIndex(this.run, this.head));
   /** The head set: the user's, or the top three. */
   readonly heads: readonly HeadRef[] = $derived(
-    this.#sameHeads(this.state.heads ?? this.order.slice(0, TOP_HEADS).map((index) => headAt(this.run, index))),
+    this.#sameHeads(
+      this.state.heads ??
+        (this.#awaited ? this.#headsBefore : this.order.slice(0, TOP_HEADS).map((index) => headAt(this.run, index))),
+    ),
   );
   readonly image: number | null = $derived(this.state.image ?? this.#ownImage());
   readonly query = $derived(queryOf(this.state, this.run));
@@ -207,10 +214,9 @@ export class Session {
     this.#travel.write(this.history.at, address, replace);
   };
 
-  /** The address of what is shown. */
-  link(): string {
+  /** Put the address of what is shown into the browser's bar now: it follows a moment later by itself. */
+  writeAddress(): void {
     this.#travel.tell();
-    return location.href;
   }
 
   get canUndo(): boolean {
@@ -348,9 +354,6 @@ export class Session {
   readonly #memo = new Memo();
 
   // The very same objects as long as they say the same: what depends on them is not made anew.
-  #headBefore: HeadRef = { layer: 0, head: 0 };
-  #headsBefore: readonly HeadRef[] = [];
-
   #sameHead(head: HeadRef): HeadRef {
     return sameHead(head, this.#headBefore) ? this.#headBefore : (this.#headBefore = head);
   }

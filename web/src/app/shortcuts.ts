@@ -36,7 +36,8 @@ export const printed = (keys: string): string =>
 /** Copy the address of this view; false where the browser does not allow it. */
 export async function copyLink(session: Session): Promise<boolean> {
   try {
-    await navigator.clipboard.writeText(session.link());
+    session.writeAddress();
+    await navigator.clipboard.writeText(location.href);
     return true;
   } catch {
     return false;
