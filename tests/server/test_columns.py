@@ -47,7 +47,7 @@ def test_the_page_is_told_sizes(client, run):
     body = client.get("/api/run").json()
     assert body["hops"] == run.strength.sizes["hop"]
     assert body["diagonal"] == pytest.approx(np.hypot(12, 20))
-    assert body["thumbs"] == {"size": 64, "columns": 16, "perPage": 256}
+    assert body["thumbs"] == {"size": 64, "columns": 32, "perPage": 1024}
 
 
 def test_levels_are_the_reports(client, run, bare_run):

@@ -53,7 +53,7 @@ export function run(changes: Partial<RunInfo> = {}): RunInfo {
     spread: [],
     hops: 5,
     diagonal: Math.hypot(12, 20),
-    thumbs: { size: 64, columns: 16, perPage: 256 },
+    thumbs: { size: 64, columns: 32, perPage: 1024 },
     generation: 1,
     ...changes,
   };

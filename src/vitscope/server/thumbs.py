@@ -20,9 +20,9 @@ from vitscope.store import Run
 
 SIZE: Final = 64
 """Pixels of a thumbnail, both ways."""
-COLUMNS: Final = 16
-PER_PAGE: Final = 256
-_PAGES: Final = 32
+COLUMNS: Final = 32
+PER_PAGE: Final = 1024
+_PAGES: Final = 8
 _THREADS: Final = max(1, (os.cpu_count() or 1) // 2)
 """Half of the cores: the page that waits for its pictures is drawn meanwhile."""
 _QUALITY: Final = 80
