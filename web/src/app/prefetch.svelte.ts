@@ -1,11 +1,14 @@
 // Columns that other panes and other choices will need, read one after the other while nothing else is going on, so
-// that a later choice fetches nothing. The likeliest first, and no more than is small together. Then a change of the
-// scope is rehearsed.
+// that a later choice fetches nothing. The likeliest first, and no more than is small together. Then the first atlases of
+// small pictures, and a change of the scope is rehearsed.
 import { tokenCount } from '../core/tokens';
+import { atlasesOf } from '../views/parts/thumbs.svelte';
 import type { Loaded } from './cache.svelte';
 import type { Session } from './session.svelte';
 
 const MOST_BYTES = 16 * 2 ** 20;
+/** Of small pictures: the server works on each for about a second. */
+const MOST_ATLASES = 5;
 const FLOAT32 = 4;
 const FLOAT16 = 2;
 const IDLE_MS = 400;
@@ -35,6 +38,10 @@ export class Prefetch {
       if (bytes > MOST_BYTES) break;
       const { value, failure } = column.read();
       if (!value && !failure) return undefined; // on its way now
+    }
+    const { perPage } = session.run.thumbs;
+    for (let image = 0; image < Math.min(session.run.nImages, MOST_ATLASES * perPage); image += perPage) {
+      if (!atlasesOf(session).place(image)) return undefined; // as above
     }
     return this.#rehearse(session);
   }
