@@ -2,7 +2,6 @@
 
 import shutil
 import threading
-import time
 
 import numpy as np
 import pytest
@@ -94,10 +93,8 @@ def test_what_has_come_stays_when_the_rest_is_given_up(open_page, serve, compare
         page.get_by_role("button", name="Compute").click()
         wait_until(page, f"document.querySelectorAll('{ROWS}').length === 1")
         assert "1 of 3" in page.locator(PANE).inner_text()
-        start = time.monotonic()
         page.get_by_role("button", name="Cancel").click()
-        page.get_by_role("button", name="Compute").wait_for()
-        assert time.monotonic() - start < 2
+        page.get_by_role("button", name="Compute").wait_for(timeout=10_000)  # before the size in hand has ended
         gate.set()
         page.wait_for_timeout(300)
         assert page.locator(ROWS).count() == 1

@@ -1,7 +1,6 @@
-"""A stand-in for the Lab of a loaded model: seeded answers at a set pace, checks as the real one's, no tensors."""
+"""A stand-in for the Lab of a loaded model: seeded answers, checks as the real one's, no tensors."""
 
 import threading
-import time
 from types import SimpleNamespace
 
 import numpy as np
@@ -14,17 +13,21 @@ RECEIPT = SimpleNamespace(masked=0.0, rest=1e-9, output=3e-7, first=1, unchanged
 
 
 class FakeLab:
-    """Remembers what was asked; `seconds` is what a step takes, `size` how many images it has."""
+    """Remembers what was asked; a step has `size` images and waits at the `gate`, where there is one."""
 
     seconds_per_image = 0.025
 
     def __init__(self, run: Run) -> None:
         self.run = run
-        self.seconds = 0.0
+        self.gate: threading.Semaphore | None = None
         self.size = 3
         self.steps = 0
         self.closed = threading.Event()
         self.failure: Exception | None = None
+
+    def _wait(self):
+        if self.gate is not None:
+            assert self.gate.acquire(timeout=30), "nobody let the step through"
 
     def check(self, heads, fill, /):
         if not heads:
@@ -57,7 +60,7 @@ class FakeLab:
     def scope(self, rows, heads, fill, /):
         try:
             for start in range(0, len(rows), self.size):
-                time.sleep(self.seconds)
+                self._wait()
                 if self.failure is not None:
                     raise self.failure
                 part = tuple(rows[start : start + self.size])
@@ -87,7 +90,7 @@ class FakeLab:
         before = self.run.images["prediction"].to_numpy()[list(rows)]
         images = slice(0, len(rows))
         for j, size in enumerate(sizes):
-            time.sleep(self.seconds)
+            self._wait()
             self.steps += 1
             after = before if size == 0 else self.predictions(rows)
             at = tuple((i, j) for i, (_, order) in enumerate(lines) if size <= len(order))

@@ -16,7 +16,7 @@ from vitscope.server.wire import ErrorBody
 from vitscope.store.lab import LabRuns
 
 Step = TypeVar("Step")
-_EVERY: Final = 0.1
+EVERY: Final = 0.1
 """Seconds between two messages, at least."""
 
 
@@ -70,7 +70,7 @@ class _Pace:
         if stage != self._stage:
             self._stage, self._began, self._first, self._told = stage, now, share, 0.0
         self._share = share
-        if now - self._told < _EVERY:
+        if now - self._told < EVERY:
             return False
         self._told = now
         return True
