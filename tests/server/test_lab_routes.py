@@ -332,7 +332,8 @@ def test_questions_go_before_patient_steps():
         time.sleep(0.05)
         threads += [threading.Thread(target=take, args=(f"question {i}", turns)) for i in range(2)]
         [thread.start() for thread in threads[1:]]
-        time.sleep(0.05)
+        while turns._asking < 2:
+            time.sleep(0.01)
     [thread.join(2) for thread in threads]
     assert order[-1] == "step"
     assert len(order) == 3
