@@ -18,11 +18,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Page, Request
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
@@ -34,6 +35,8 @@ from vitscope.server.assets import STATIC  # noqa: E402
 from vitscope.store import Run, open_run  # noqa: E402
 
 BENCH = ROOT / ".bench"
+ON_THE_WAY: "WeakKeyDictionary[Page, set[Request]]" = WeakKeyDictionary()
+"""Requests of a page that are not answered."""
 LOADS = 7
 # As light as can be: what the page does while it is watched is what is measured.
 WATCH = """() => {
@@ -143,19 +146,25 @@ def reference_run() -> Run:
     return open_run(path)
 
 
-def opened(browser: "Browser", address: str, **options: object) -> "Page":
-    """A page with its matrix."""
+def opened(browser: "Browser", address: str, shows: str = "[data-head]", **options: object) -> "Page":
+    """A page that shows what a selector says."""
     page = browser.new_context(viewport={"width": 1440, "height": 900}, **options).new_page()
     page.set_default_timeout(60_000)
+    going = ON_THE_WAY[page] = set()
+    page.on("request", lambda request: going.add(request))
+    for end in ("requestfinished", "requestfailed"):
+        page.on(end, lambda request: going.discard(request))
     page.goto(address)
-    page.wait_for_selector("[data-head]")
+    page.wait_for_selector(shows)
     return page
 
 
-def at_rest(page: "Page") -> None:
-    """Wait until what is loaded in the background is there."""
-    page.wait_for_load_state("networkidle")
-    page.wait_for_timeout(800)
+def at_rest(page: "Page", quiet_ms: int = 800) -> None:
+    """Wait until what is loaded in the background is there: nothing has been on its way for a while."""
+    step, rested = 50, 0
+    while rested < quiet_ms:
+        page.wait_for_timeout(step)
+        rested = 0 if ON_THE_WAY[page] else rested + step
 
 
 FIRST = """() => new MutationObserver((_, observer) => {
@@ -168,7 +177,7 @@ FIRST = """() => new MutationObserver((_, observer) => {
 }).observe(document, { subtree: true, childList: true, attributes: true })"""
 
 
-def first_load(browser: "Browser", address: str) -> list[Row]:
+def first_load(browser: "Browser", address: str, _: Run) -> list[Row]:
     """Goals 9 and 10: bytes of script, seconds to the matrix with its numbers painted, bytes until then."""
     times, moved = [], 0.0
     for _ in range(LOADS):
@@ -193,7 +202,7 @@ def first_load(browser: "Browser", address: str) -> list[Row]:
     ]
 
 
-def explore(browser: "Browser", address: str) -> list[Row]:
+def explore(browser: "Browser", address: str, _: Run) -> list[Row]:
     """Goals 1, 2, 3 and 8 on Explore with every pane open."""
     page = opened(browser, address)
     at_rest(page)
@@ -266,10 +275,7 @@ def patterns(browser: "Browser", address: str, run: Run) -> list[Row]:
         return []
     rows = []
     for place, view in (("beside the others", ""), ("in full", "&f=patterns")):
-        page = browser.new_context(viewport={"width": 1440, "height": 900}).new_page()
-        page.set_default_timeout(60_000)
-        page.goto(f"{address}#/explore?v=1{view}")
-        page.wait_for_selector("[data-pattern-map]")
+        page = opened(browser, f"{address}#/explore?v=1{view}", "[data-pattern-map]")
         at_rest(page)
         rows += pattern_map(page, f"{len(run.patterns.table):,} matrices, {place}")
         page.context.close()
@@ -343,10 +349,7 @@ def one_image(browser: "Browser", address: str, run: Run) -> list[Row]:
 
 def lab(browser: "Browser", address: str, run: Run) -> list[Row]:
     """Goals 6 and 7 on a run whose model is loaded: one image, the scope's first numbers, its pace, and the way out."""
-    page = browser.new_context(viewport={"width": 1440, "height": 900}).new_page()
-    page.set_default_timeout(60_000)
-    page.goto(f"{address}#/lab?v=1&x=1.0")
-    page.wait_for_selector("[data-what-if]")
+    page = opened(browser, f"{address}#/lab?v=1&x=1.0", "[data-what-if]")
     at_rest(page)
     watch, cells, server = Stopwatch(page), page.locator("[data-prune]"), []
     painted = []
@@ -395,7 +398,7 @@ TOLD = """() => {
 }"""
 
 
-def undo(browser: "Browser", address: str) -> list[Row]:
+def undo(browser: "Browser", address: str, _: Run) -> list[Row]:
     """Goal 18: a hundred steps, back one by one."""
     page = opened(browser, address)
     at_rest(page)
@@ -464,17 +467,16 @@ def main() -> None:
     run = open_run(options.run) if options.run else reference_run()
     start = time.perf_counter()
     rows: list[Row] = []
-    with chromium() as browser, serving(run) as address:
-        for part in (first_load, explore, undo):
-            rows += part(browser, address)
-        rows += one_image(browser, address, run)
-        rows += patterns(browser, address, run)
-        if options.lab_run:
-            from vitscope.pipeline.live import load_live
+    with serving(run) as address:
+        for part in (first_load, explore, undo, one_image, patterns):
+            with chromium() as browser:  # one each: what a part leaves in it makes the next one slower
+                rows += part(browser, address, run)
+    if options.lab_run:
+        from vitscope.pipeline.live import load_live
 
-            live = open_run(options.lab_run)
-            with serving(live, load_live(live)) as lab_address:
-                rows += lab(browser, lab_address, live)
+        live = open_run(options.lab_run)
+        with serving(live, load_live(live)) as address, chromium() as browser:
+            rows += lab(browser, address, live)
     if not options.no_suites:
         rows += suites()
     rows.sort(key=lambda row: float(row.number))

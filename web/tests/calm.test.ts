@@ -75,9 +75,9 @@ describe('painting after a frame', () => {
 
   it('paints one a frame, in the order they came, and not what was given up', () => {
     const painted: string[] = [];
-    nextFrame(() => painted.push('a'));
-    const giveUp = nextFrame(() => painted.push('b'));
-    nextFrame(() => painted.push('c'));
+    nextFrame(() => void painted.push('a'));
+    const giveUp = nextFrame(() => void painted.push('b'));
+    nextFrame(() => void painted.push('c'));
     giveUp();
     expect(frames.length).toBe(1);
     after();
@@ -86,11 +86,33 @@ describe('painting after a frame', () => {
     expect(painted).toEqual(['a', 'c']);
     expect(frames.length).toBe(0);
   });
+  it('paints in parts, a task each, until what is left is given up', () => {
+    const painted: string[] = [];
+    const parts = (name: string) => () => {
+      painted.push(`${name}1`);
+      return () => void painted.push(`${name}2`);
+    };
+    nextFrame(parts('a'));
+    const giveUp = nextFrame(parts('b'));
+    frame();
+    vi.runOnlyPendingTimers();
+    expect(painted).toEqual(['a1']);
+    vi.runOnlyPendingTimers();
+    expect(painted).toEqual(['a1', 'a2']);
+    frame();
+    vi.runOnlyPendingTimers();
+    giveUp();
+    after();
+    expect(painted).toEqual(['a1', 'a2', 'b1']);
+    nextFrame(() => void painted.push('c'));
+    after();
+    expect(painted).toEqual(['a1', 'a2', 'b1', 'c']);
+  });
   it('begins again after all was given up', () => {
     const painted: string[] = [];
-    nextFrame(() => painted.push('a'))();
+    nextFrame(() => void painted.push('a'))();
     after();
-    nextFrame(() => painted.push('b'));
+    nextFrame(() => void painted.push('b'));
     after();
     expect(painted).toEqual(['b']);
   });

@@ -74,7 +74,8 @@ def listen(port: int | None = None) -> socket.socket:
     """
     candidates = [port] if port is not None else range(DEFAULT_PORT, DEFAULT_PORT + _PORTS_TRIED)
     for candidate in candidates:
-        bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        # With its protocol named, or asyncio leaves small answers to wait for the page's acknowledgement (40 ms).
+        bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         if os.name != "nt":  # elsewhere it frees a port left in TIME_WAIT; on Windows it would share a busy one
             bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

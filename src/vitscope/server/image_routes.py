@@ -198,7 +198,8 @@ def _cut(
     if unchanged(request, tag):
         return not_modified(tag)
     if source == _FEATURED:
-        return column(cut(served.run.featured_attention(image)), tag)
+        matrices = served.featured(image, lambda: served.run.featured_attention(image))
+        return column(cut(matrices), tag)
     with served.live_lock:
         if from_thread.run(request.is_disconnected):  # the page has moved on while this waited for its turn
             return Response(status_code=503)

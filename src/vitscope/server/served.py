@@ -8,6 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from vitscope.server.drops import Drops
 from vitscope.server.jobs import JobRoom
 from vitscope.server.kept import Kept
@@ -31,6 +34,8 @@ class Served:
     live_lock: Turns = field(default_factory=Turns)
     drops: Drops = field(default_factory=Drops)
     layouts: Kept[Any] = field(default_factory=lambda: Kept(_LAYOUTS))
+    featured: Kept[NDArray[np.floating]] = field(default_factory=lambda: Kept(1))
+    """Stored matrices of the image that is looked at: a page asks for one token of them after the other."""
     thumbs: Thumbs = field(init=False)
     jobs: JobRoom = field(init=False)
     _kept: dict[str, Kept[Any]] = field(default_factory=dict)

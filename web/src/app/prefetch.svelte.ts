@@ -71,6 +71,8 @@ function wanted({ data, run, state, cells, head }: Session): Column[] {
     ...[...new Set(layers)].map((layer) => ({ bytes: run.model.nHeads[layer]! * side * side, read: () => data.meanMatrices(layer) })),
     ...run.spread.filter((measure) => measure.available).map(({ name }) => ({ bytes: size * FLOAT16, read: () => data.spread(name) })),
     ...metrics.map(({ name }) => ({ bytes: size * FLOAT32, read: () => data.importance(name, 'head') })),
+    // Small, but the server goes through all rows of CLS for it.
+    ...(run.tokens.cls === null ? [] : [{ bytes: run.nImages * (run.model.nLayers + 1) * FLOAT32, read: () => data.levels() }]),
     ...(['density', 'mass'] as const).map((kind) => ({ bytes: size * run.hops * FLOAT16, read: () => data.strength(kind) })),
     ...modes.map(({ name }) => ({ bytes: size * FLOAT32, read: () => data.importance(state.metric, name) })),
   ];

@@ -2,7 +2,7 @@
 // two. One object; views get slices of it and send intents. Nothing is fetched on hover.
 import { flushSync, untrack } from 'svelte';
 import { decode, encode, type Restored } from '../core/address';
-import type { Rows } from '../core/attention';
+import type { RowsOfToken } from '../core/attention';
 import { attentionAnswer, firstImage, headAt, headIndex, maxHeads, queryOf, type Answer } from '../core/focus';
 import { amend, begin, commit, go, type History } from '../core/history';
 import { descending, ranks, type Summary } from '../core/kernels';
@@ -65,7 +65,7 @@ export class Session {
   readonly overScope = new OverScope();
   /** The image the app chose by itself; it stays while the run grows. */
   #settled = $state.raw<{ scope: State['scope']; image: number } | null>(null);
-  #shownRows = $state.raw<Rows | null>(null);
+  #shownRows = $state.raw<RowsOfToken | null>(null);
   #kept: Restored['kept'] = [];
   #headBefore: HeadRef = { layer: 0, head: 0 };
   #headsBefore: readonly HeadRef[] = [];
@@ -145,13 +145,13 @@ export class Session {
   readonly #asked = $derived(
     this.image !== null && this.answer?.kind === 'yes' ? this.data.rows(this.image, this.query, this.direction) : null,
   );
-  readonly #askedRows: Rows | null = $derived(
-    this.#asked?.value
-      ? { values: this.#asked.value, layers: this.run.model.nLayers, heads: this.width, tokens: this.run.tokens }
-      : null,
-  );
+  readonly #askedRows: RowsOfToken | null = $derived.by(() => {
+    const { run, width, query, direction } = this;
+    const values = this.#asked?.value;
+    return values ? { values, layers: run.model.nLayers, heads: width, tokens: run.tokens, query, direction } : null;
+  });
   /** Attention of the focus token over all heads; for a moment still that of the token before. */
-  readonly rows: Rows | null = $derived(this.#askedRows ?? this.#shownRows);
+  readonly rows: RowsOfToken | null = $derived(this.#askedRows ?? this.#shownRows);
   readonly rowsFailure: Failure | null = $derived(this.#asked?.failure ?? null);
   readonly rowsLoading = $derived(this.#asked !== null && !this.#askedRows && !this.rowsFailure);
 

@@ -1,5 +1,6 @@
 // One token's attention over all heads, as the server sends it: [layer, head, key], NaN = not stored.
 import type { TokenInfo } from '../io/wire';
+import type { Direction } from './state';
 import { patchCount, tokenCount } from './tokens';
 
 export interface Rows {
@@ -7,6 +8,12 @@ export interface Rows {
   readonly layers: number;
   readonly heads: number;
   readonly tokens: TokenInfo;
+}
+
+/** And whose they are: what this token attends to (`from`), or what attends to it (`to`). */
+export interface RowsOfToken extends Rows {
+  readonly query: number;
+  readonly direction: Direction;
 }
 
 /** Patch part of one head's row, row-major over the patch grid. */

@@ -1,7 +1,7 @@
 // The small maps of all heads on one canvas, and what is pointed at in every one of them on a canvas above.
 import { patchMap, type Rows } from '../../core/attention';
 import type { Theme } from '../../core/colour';
-import { mapImage } from '../parts/paint';
+import { drawMaps } from '../parts/paint';
 import type { TilePlan } from './tile_plan';
 
 interface TilePlace {
@@ -14,9 +14,15 @@ interface TilePlace {
 /** A canvas that covers the plan, at device resolution and empty. */
 function covering(canvas: HTMLCanvasElement, plan: TilePlan): CanvasRenderingContext2D {
   const ratio = window.devicePixelRatio || 1;
-  canvas.width = Math.round(plan.width * ratio);
-  canvas.height = Math.round(plan.height * ratio);
-  return canvas.getContext('2d')!;
+  const context = canvas.getContext('2d')!;
+  const [width, height] = [Math.round(plan.width * ratio), Math.round(plan.height * ratio)];
+  // Another size takes new memory and forgets the drawing; the same one is only emptied.
+  if (canvas.width !== width || canvas.height !== height) [canvas.width, canvas.height] = [width, height];
+  else {
+    context.resetTransform();
+    context.clearRect(0, 0, width, height);
+  }
+  return context;
 }
 
 /** Each layer has its own scale, shared by its heads; without rows the canvas is left empty. */
@@ -32,13 +38,10 @@ export function paintTiles(
   if (!rows) return;
   const ratio = window.devicePixelRatio || 1;
   const scaled = (length: number): number => Math.round(length * ratio);
-  const small = new OffscreenCanvas(rows.tokens.cols, rows.tokens.rows);
-  const brush = small.getContext('2d')!;
-  context.imageSmoothingEnabled = false;
-  for (const { layer, head, left, top } of places) {
-    brush.putImageData(mapImage(patchMap(rows, layer, head), rows.tokens.cols, tops[layer]!, theme), 0, 0);
-    context.drawImage(small, scaled(left), scaled(top), scaled(plan.tile.width), scaled(plan.tile.height));
-  }
+  const maps = places.map(({ layer, head, left, top }) => ({
+    values: patchMap(rows, layer, head), top: tops[layer]!, x: scaled(left), y: scaled(top),
+  }));
+  drawMaps(context, maps, rows.tokens, { width: scaled(plan.tile.width), height: scaled(plan.tile.height) }, theme);
 }
 
 /** A frame around one patch in every map, dark outside and light inside; null for none. */

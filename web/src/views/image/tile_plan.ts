@@ -16,6 +16,8 @@ export class TilePlan {
   readonly scale: number;
   readonly blocks: number;
   readonly tile: CellSize;
+  /** Of a layer: its name, its tiles and its colour bar. */
+  readonly rowWidth: number;
   /** Of all of it. */
   readonly width: number;
   readonly height: number;
@@ -35,7 +37,8 @@ export class TilePlan {
     this.blocks = layout.blocks;
     this.#layersPerBlock = layout.layersPerBlock;
     this.tile = { width: grid.cols * layout.scale, height: grid.rows * layout.scale };
-    this.#blockWidth = NAME + BAR + BETWEEN + heads * (this.tile.width + GAP);
+    this.rowWidth = NAME + heads * (this.tile.width + GAP) + BAR;
+    this.#blockWidth = this.rowWidth + BETWEEN;
     this.width = layout.blocks * this.#blockWidth - BETWEEN;
     this.height = ABOVE + layout.layersPerBlock * (this.tile.height + GAP);
   }

@@ -1,15 +1,19 @@
 // Painting of many marks waits until the frame that a gesture changed is there, so that it is no part of the tasks that
-// answer the gesture, and so that two changes before a frame are painted once. One a frame, so that none holds the page
-// up longer than it must. What it depends on must be read before.
+// answer the gesture, and so that two changes before a frame are painted once. One a frame, and where there is much to
+// paint in parts, so that none holds the page up longer than it must. What it depends on must be read before.
 import { afterFrame } from '../../app/after_frame';
 
-const waiting = new Set<() => void>();
+/** Paints, and gives back what is left to be painted in a task of its own. */
+export type Paint = () => Paint | void;
+
+const waiting = new Set<{ paint: Paint }>();
 let begun = false;
 
-export function nextFrame(paint: () => void): () => void {
-  waiting.add(paint);
+export function nextFrame(paint: Paint): () => void {
+  const job = { paint };
+  waiting.add(job);
   begin();
-  return () => waiting.delete(paint);
+  return () => waiting.delete(job);
 }
 
 function begin(): void {
@@ -20,9 +24,15 @@ function begin(): void {
 
 function paintOne(): void {
   begun = false;
-  const [paint] = waiting;
-  if (!paint) return;
-  waiting.delete(paint);
+  const [job] = waiting;
+  if (!job) return;
+  const rest = job.paint();
+  if (rest) {
+    job.paint = rest;
+    begun = true;
+    setTimeout(paintOne);
+    return;
+  }
+  waiting.delete(job);
   begin();
-  paint();
 }

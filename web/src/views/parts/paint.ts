@@ -23,19 +23,59 @@ const SEQUENTIAL: Record<Theme, Palette> = {
 const OVERLAY = palette(overlayAt);
 const SHADE = palette(shadeAt);
 
-/** A map as an image of cols x rows pixels, 0 to `top` along the colours; `NaN` stays transparent. */
+/** The pixel of a value, 0 to `top` along the colours; `NaN` is transparent. */
+function pixelOf(value: number, top: number, colours: Palette): number {
+  const place = value / top;
+  return place === place ? colours[place >= 1 ? STEPS : place <= 0 ? 0 : Math.round(place * STEPS)]! : 0;
+}
+
+/** A map as an image of cols x rows pixels. */
 function image(values: Float32Array, cols: number, top: number, colours: Palette): ImageData {
   const pixels = new Uint32Array(values.length);
-  for (let i = 0; i < values.length; i++) {
-    const place = values[i]! / top;
-    if (place === place) pixels[i] = colours[place >= 1 ? STEPS : place <= 0 ? 0 : Math.round(place * STEPS)]!;
-  }
+  for (let i = 0; i < values.length; i++) pixels[i] = pixelOf(values[i]!, top, colours);
   return new ImageData(new Uint8ClampedArray(pixels.buffer), cols, values.length / cols);
 }
 
 /** A map in the sequential colours. */
 export const mapImage = (values: Float32Array, cols: number, top: number, theme: Theme): ImageData =>
   image(values, cols, top, SEQUENTIAL[theme]);
+
+interface PlacedMap {
+  readonly values: Float32Array;
+  /** Value at the end of the colours. */
+  readonly top: number;
+  /** In pixels of the canvas. */
+  readonly x: number;
+  readonly y: number;
+}
+
+/** Maps of one grid, each enlarged to its box, in the sequential colours. */
+export function drawMaps(
+  context: CanvasRenderingContext2D,
+  maps: readonly PlacedMap[],
+  grid: { readonly rows: number; readonly cols: number },
+  box: { readonly width: number; readonly height: number },
+  theme: Theme,
+): void {
+  if (!maps.length) return;
+  // Side by side in one picture, for handing one over takes longer than colouring it.
+  const { rows, cols } = grid;
+  const across = Math.ceil(Math.sqrt(maps.length));
+  const [width, height] = [across * cols, Math.ceil(maps.length / across) * rows];
+  const corner = (i: number): [number, number] => [(i % across) * cols, Math.floor(i / across) * rows];
+  const pixels = new Uint32Array(width * height);
+  maps.forEach(({ values, top }, i) => {
+    const [left, above] = corner(i);
+    for (let row = 0, at = 0; row < rows; row++) {
+      const start = (above + row) * width + left;
+      for (let col = 0; col < cols; col++, at++) pixels[start + col] = pixelOf(values[at]!, top, SEQUENTIAL[theme]);
+    }
+  });
+  const all = new OffscreenCanvas(width, height);
+  all.getContext('2d')!.putImageData(new ImageData(new Uint8ClampedArray(pixels.buffer), width, height), 0, 0);
+  context.imageSmoothingEnabled = false;
+  maps.forEach(({ x, y }, i) => context.drawImage(all, ...corner(i), cols, rows, x, y, box.width, box.height));
+}
 
 interface MapStyle {
   /** Value at the end of the colours. */

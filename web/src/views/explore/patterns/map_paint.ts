@@ -2,6 +2,7 @@
 import { drawDots, stampOf, type Raster } from '../../../core/dot_raster';
 import { faded, groundColour, outColour, rgbOf, type DotColours } from '../../../core/pattern_colours';
 import type { Rgb, Theme } from '../../../core/colour';
+import type { Paint } from '../../parts/next_frame';
 
 export interface Box {
   readonly width: number;
@@ -11,6 +12,8 @@ export interface Box {
 /** Room for half a dot at the border, px. */
 export const RIM = 7;
 const VEIL = 0.8;
+/** About 8 ms. */
+const DOTS_A_TASK = 30_000;
 
 /** Places [matrix, 2] in device pixels. */
 export function pixelsOf(positions: Float32Array, box: Box, ratio: number): Float32Array {
@@ -38,33 +41,52 @@ export interface Dots {
   readonly theme: Theme;
 }
 
+/** Of each canvas, used again: a new one for each thing that is pointed at would fill the memory in no time. */
+const images = new WeakMap<HTMLCanvasElement, ImageData>();
+
 function blank(canvas: HTMLCanvasElement, box: Box): { image: ImageData; raster: Raster } {
   const ratio = devicePixelRatio;
   const [width, height] = [Math.max(1, Math.round(box.width * ratio)), Math.max(1, Math.round(box.height * ratio))];
   if (canvas.width !== width) canvas.width = width;
   if (canvas.height !== height) canvas.height = height;
-  const image = new ImageData(width, height);
-  return { image, raster: { words: new Uint32Array(image.data.buffer), width, height } };
+  let image = images.get(canvas);
+  if (image?.width !== width || image.height !== height) images.set(canvas, (image = new ImageData(width, height)));
+  const words = new Uint32Array(image.data.buffer);
+  words.fill(0);
+  return { image, raster: { words, width, height } };
 }
 
-/** All dots: those outside the scope first and grey, then those outside the set, faded, then the rest. */
-export function paintDots(canvas: HTMLCanvasElement, box: Box, dots: Dots): void {
+/** All dots: those outside the scope first and grey, then those outside the set, faded, then the rest. In parts. */
+export function paintDots(canvas: HTMLCanvasElement, box: Box, dots: Dots): Paint {
   const { image, raster } = blank(canvas, box);
   const { places, colours, within, heads, inSet, theme } = dots;
   const full = colours.colours.map(rgbOf);
   const n = places.length / 2;
-  const lists = [new Int32Array(n), new Int32Array(n), new Int32Array(n)] as const;
-  const many: [number, number, number] = [0, 0, 0];
+  const kinds = new Uint8Array(n);
+  const ends = [0, 0, 0];
   for (let matrix = 0; matrix < n; matrix++) {
     const kind = !within[(matrix / heads) | 0] ? 0 : inSet && !inSet[matrix] ? 1 : 2;
-    lists[kind][many[kind]++] = matrix;
+    kinds[matrix] = kind;
+    ends[kind]!++;
   }
-  const [out, pale, bright] = lists.map((list, kind) => list.subarray(0, many[kind])) as [Int32Array, Int32Array, Int32Array];
+  const order = new Int32Array(n);
+  const next = [0, ends[0]!, ends[0]! + ends[1]!];
+  for (let matrix = 0; matrix < n; matrix++) order[next[kinds[matrix]!]!++] = matrix;
   const stamp = stampOf(dots.radius * devicePixelRatio);
-  drawDots(raster, places, out, null, [outColour(theme)], stamp);
-  drawDots(raster, places, pale, colours.codes, full.map((colour) => faded(colour, theme)), stamp);
-  drawDots(raster, places, bright, colours.codes, full, stamp);
-  canvas.getContext('2d')!.putImageData(image, 0, 0);
+  const draws = [
+    { codes: null, colours: [outColour(theme)] },
+    { codes: colours.codes, colours: full.map((colour) => faded(colour, theme)) },
+    { codes: colours.codes, colours: full },
+  ];
+  let at = 0;
+  return function part(): Paint | void {
+    if (at === n) return canvas.getContext('2d')!.putImageData(image, 0, 0);
+    const kind = kinds[order[at]!]!;
+    const end = Math.min(at + DOTS_A_TASK, next[kind]!);
+    drawDots(raster, places, order.subarray(at, end), draws[kind]!.codes, draws[kind]!.colours, stamp);
+    at = end;
+    return part;
+  };
 }
 
 export interface Marked {
