@@ -159,8 +159,8 @@ def opened(browser: "Browser", address: str, shows: str = "[data-head]", **optio
     return page
 
 
-def at_rest(page: "Page", quiet_ms: int = 800) -> None:
-    """Wait until what is loaded in the background is there: nothing has been on its way for a while."""
+def at_rest(page: "Page", quiet_ms: int = 3000) -> None:
+    """Wait until what is loaded in the background is there, and long enough for what is rehearsed unseen after it."""
     step, rested = 50, 0
     while rested < quiet_ms:
         page.wait_for_timeout(step)

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { bands, countBetween, layerTotals, outsideMiddle, swarm } from '../src/core/bands';
+import { bands, countBetween, layerSummary, layerTotals, outsideMiddle, swarm } from '../src/core/bands';
 import { classMeans, seriate } from '../src/core/class_table';
 import { axisTicks, place, scaleFor, ticks, valueAt } from '../src/core/colour';
 import { quantile, summarise } from '../src/core/kernels';
@@ -52,6 +52,9 @@ describe('layer totals', () => {
   it('sum the heads a layer has, and only where all are known', () => {
     const values = Float32Array.from([1, 2, NaN, 3, 4, 5, 1, 1, NaN, NaN, 4, 5]); // 2 images, 2 layers of 2 and 3 heads
     expect([...layerTotals(values, [2, 3], 3)]).toEqual([3, 12, 2, NaN]);
+    const [first, both] = [[0], [0, 1]].map((rows) => layerSummary(values, 6, Int32Array.from(rows), [2, 3]));
+    expect([...first!.mean, ...first!.n]).toEqual([3, 12, 1, 1]);
+    expect([...both!.mean, ...both!.n]).toEqual([2.5, 12, 2, 1]);
   });
 });
 

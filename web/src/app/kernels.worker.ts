@@ -22,6 +22,7 @@ export interface KernelQuestion {
   readonly kernel: KernelName;
   readonly key: string;
   readonly width: number;
+  readonly heads: readonly number[];
 }
 
 export interface IntervalQuestion {
@@ -48,8 +49,8 @@ self.onmessage = ({ data }: MessageEvent<Question>): void => {
   if (data.kind === 'hold') held.set(data.key, data.values);
   else if (data.kind === 'rows') rows = data.rows as Int32Array<ArrayBuffer>;
   else if (data.kind === 'kernel') {
-    const { name, id, kernel, key, width } = data;
-    made.push({ name, id, result: KERNELS[kernel].run(held.get(key)!, width, rows) });
+    const { name, id, kernel, key, width, heads } = data;
+    made.push({ name, id, result: KERNELS[kernel].run(held.get(key)!, width, rows, heads) });
   } else if (data.kind === 'answer') {
     answer({ kind: 'round', made });
     made = [];

@@ -53,12 +53,16 @@ export class OverScope {
   }
 
   /** A kernel's result for values [image, width] known by `key`; null while the first one is made. */
-  read<K extends KernelName>(kernel: K, key: string, values: Float32Array, width: number, rows: Int32Array): KernelResult<K> | null {
-    return this.made(kernel, key, values, width, rows)?.result ?? null;
+  read<K extends KernelName>(
+    kernel: K, key: string, values: Float32Array, width: number, rows: Int32Array, heads: readonly number[] = [],
+  ): KernelResult<K> | null {
+    return this.made(kernel, key, values, width, rows, heads)?.result ?? null;
   }
 
   /** As `read`, with the images the result is of: for a moment those of the scope before. */
-  made<K extends KernelName>(kernel: K, key: string, values: Float32Array, width: number, rows: Int32Array): Made<KernelResult<K>> | null {
+  made<K extends KernelName>(
+    kernel: K, key: string, values: Float32Array, width: number, rows: Int32Array, heads: readonly number[] = [],
+  ): Made<KernelResult<K>> | null {
     void this.#arrivals;
     const name = `${kernel}/${key}`;
     let entry = this.#entries.get(name);
@@ -69,8 +73,8 @@ export class OverScope {
       const { run, nanoseconds } = KERNELS[kernel];
       // A small one too, where large ones are on their way: what stands side by side changes together.
       const small = rows.length * width * nanoseconds <= AT_ONCE_MS * 1e6;
-      if (small && this.#round === 'none') entry.made = { result: run(values, width, rows), rows };
-      else this.#send({ kind: 'kernel', name, id: entry.id, kernel, key, width });
+      if (small && this.#round === 'none') entry.made = { result: run(values, width, rows, heads), rows };
+      else this.#send({ kind: 'kernel', name, id: entry.id, kernel, key, width, heads });
     }
     return entry.made as Made<KernelResult<K>> | null;
   }

@@ -1,5 +1,5 @@
 // How a head's values are spread over images: the ends of its strip, and images inside a range of values.
-import { selected } from './kernels';
+import { selected, summarise, type Summary } from './kernels';
 
 export interface Bands {
   readonly n: Int32Array;
@@ -48,6 +48,15 @@ export function layerTotals(values: Float32Array, heads: readonly number[], widt
     totals[at] = sum;
   }
   return totals;
+}
+
+const totalsOf = new WeakMap<Float32Array, Float32Array>();
+
+/** How the layers' totals of some images are spread; the totals of all of them are made once. */
+export function layerSummary(values: Float32Array, width: number, rows: Int32Array, heads: readonly number[]): Summary {
+  let totals = totalsOf.get(values);
+  if (!totals) totalsOf.set(values, (totals = layerTotals(values, heads, width / heads.length)));
+  return summarise(totals, heads.length, rows);
 }
 
 /** Of these images, how many have a value between two ends (both included). */

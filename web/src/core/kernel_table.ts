@@ -1,11 +1,11 @@
-// The kernels over the images in scope, by name: all take values [image, column] and rows of images, so that the page's
-// own thread and its worker can run any of them.
-import { bands } from './bands';
+// The kernels over the images in scope, by name: all take values [image, column], rows of images and, where the columns
+// are heads, how many each layer has; so the page's own thread and its worker can run any of them.
+import { bands, layerSummary } from './bands';
 import { leader } from './evidence';
 import { means, summarise } from './kernels';
 
 interface Kernel<R> {
-  readonly run: (values: Float32Array, width: number, rows: Int32Array) => R;
+  readonly run: (values: Float32Array, width: number, rows: Int32Array, heads: readonly number[]) => R;
   /** For each value, measured on 5,000 images x 144 heads: what decides where a kernel runs. */
   readonly nanoseconds: number;
 }
@@ -17,6 +17,7 @@ export const KERNELS = {
   means: kernel(3, means),
   bands: kernel(80, bands),
   leader: kernel(9, leader),
+  layers: kernel(6, layerSummary),
 } as const;
 
 export type KernelName = keyof typeof KERNELS;
