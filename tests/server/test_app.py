@@ -1,3 +1,4 @@
+import asyncio
 import socket
 import subprocess
 import sys
@@ -41,6 +42,21 @@ def test_the_next_free_port_is_taken():
         assert first.getsockname()[0] == HOST
         assert first.getsockname()[1] >= DEFAULT_PORT
         assert second.getsockname()[1] > first.getsockname()[1]
+
+
+def test_an_answer_does_not_wait_for_the_page_to_acknowledge_its_head():
+    async def option():
+        told = asyncio.get_running_loop().create_future()
+        async with await asyncio.start_server(lambda _, writer: told.set_result(writer), sock=listen(0)) as server:
+            _, page = await asyncio.open_connection(*server.sockets[0].getsockname())
+            accepted = await told
+            found = accepted.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+            for writer in (page, accepted):
+                writer.close()
+                await writer.wait_closed()
+        return found
+
+    assert asyncio.run(option())
 
 
 def test_a_port_that_is_asked_for_must_be_free():

@@ -7,6 +7,7 @@ from tests.server.clients import array, client_of
 
 from vitscope import measures
 from vitscope.server import drops, image_routes
+from vitscope.store import Run
 
 PHOTO = b"the bytes of a photo"
 
@@ -24,6 +25,18 @@ def drop(client, content=PHOTO, name="photo.jpg"):
 def test_the_matrix_of_a_featured_image_is_stored(client, run):
     values = array(client.get(f"/api/matrix/{run.featured[1]}/1/2"), "<f2")
     np.testing.assert_array_equal(values, run.featured_attention(run.featured[1])[1, 2])
+
+
+def test_one_token_after_the_other_of_an_image_reads_its_matrices_once(client, run, monkeypatch):
+    image, read, whole = run.featured[0], [], Run.featured_attention
+    monkeypatch.setattr(Run, "featured_attention", lambda self, row: read.append(row) or whole(self, row))
+    for query in (0, 2, 1):
+        values = array(client.get(f"/api/attention/{image}?query={query}"), "<f2")
+        np.testing.assert_array_equal(values, whole(run, image)[:, :, query])
+    assert read in ([image], []), "an earlier test may have asked for this image"
+    client.get(f"/api/attention/{run.featured[1]}?query=0")
+    client.get(f"/api/attention/{image}?query=0")
+    assert read[-2:] == [run.featured[1], image], "only the last one is kept"
 
 
 def test_the_matrix_of_another_comes_from_the_live_model(client, live_client, live, run, other):
