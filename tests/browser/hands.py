@@ -4,8 +4,8 @@ import time
 
 import numpy as np
 
-# Two frames, and what waits for the page to be idle, or a quarter of a second: the address. Chromium does not tell every
-# page at rest that it is idle (seen at 1100 x 700, after other sizes).
+# Two frames, and what waits for the page to be idle, or a quarter of a second: the address. Chromium does not tell
+# every page at rest that it is idle (seen at 1100 x 700, after other sizes).
 STILL = """() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(
   () => requestIdleCallback(done, { timeout: 300 }))))"""
 
