@@ -177,7 +177,7 @@ FIRST = """() => new MutationObserver((_, observer) => {
 }).observe(document, { subtree: true, childList: true, attributes: true })"""
 
 
-def first_load(browser: "Browser", address: str, _: Run) -> list[Row]:
+def first_load(browser: "Browser", address: str, _run: Run) -> list[Row]:
     """Goals 9 and 10: bytes of script, seconds to the matrix with its numbers painted, bytes until then."""
     times, moved = [], 0.0
     for _ in range(LOADS):
@@ -202,7 +202,7 @@ def first_load(browser: "Browser", address: str, _: Run) -> list[Row]:
     ]
 
 
-def explore(browser: "Browser", address: str, _: Run) -> list[Row]:
+def explore(browser: "Browser", address: str, _run: Run) -> list[Row]:
     """Goals 1, 2, 3 and 8 on Explore with every pane open."""
     page = opened(browser, address)
     at_rest(page)
@@ -398,7 +398,7 @@ TOLD = """() => {
 }"""
 
 
-def undo(browser: "Browser", address: str, _: Run) -> list[Row]:
+def undo(browser: "Browser", address: str, _run: Run) -> list[Row]:
     """Goal 18: a hundred steps, back one by one."""
     page = opened(browser, address)
     at_rest(page)
