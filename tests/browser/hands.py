@@ -33,6 +33,12 @@ def address_of(page):
     return page.evaluate("location.href")
 
 
+def reload(page):
+    """Reload the page at the address of its last step: it is that of the one before for a moment."""
+    page.evaluate(STILL)
+    page.reload()
+
+
 def wait_until(page, expression, seconds=15):
     """Wait until an expression is true; Playwright's own way needs eval, which the page's policy forbids."""
     end = time.monotonic() + seconds

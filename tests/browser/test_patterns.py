@@ -2,7 +2,17 @@
 
 import numpy as np
 import pytest
-from tests.browser.hands import address_of, command, focus_head, outlined, painted, read_ahead, settled, wait_until
+from tests.browser.hands import (
+    address_of,
+    command,
+    focus_head,
+    outlined,
+    painted,
+    read_ahead,
+    reload,
+    settled,
+    wait_until,
+)
 from tests.browser.journeys import Keyboard
 from tests.browser.test_layout import CLIPPED, OUTSIDE, OVERLAPS, SIZES, faults
 from tests.synthetic_run import synthetic_run
@@ -123,7 +133,7 @@ def test_a_pattern_is_chosen_and_renamed_and_is_still_so_after_a_reload(open_pag
     page.wait_for_selector(f'{PANE} [data-cluster="2"]:has-text("{new}")')
     assert page.evaluate("document.activeElement.matches('[data-clusters]')"), "the list has the keyboard again"
     assert vitscope.open_run(run.path).patterns.clusters.loc[2, "name"] == new
-    page.reload()
+    reload(page)
     page.wait_for_selector(f'{PANE} [data-cluster="2"][aria-selected="true"]:has-text("{new}")')
     page.locator(PANE).get_by_role("button", name="Rename").click()
     page.locator(PANE).get_by_role("button", name=run.patterns.clusters.loc[2, "auto_name"], exact=True).click()
@@ -321,7 +331,7 @@ def test_another_number_of_patterns_is_shown_everywhere_and_named_by_rule(open_p
     assert [name.split(" #")[0] for name in names] == found.clusters["name"].tolist()
     page.locator("[data-cluster]").first.click()
     assert page.get_by_test_id("cluster-card").get_by_role("button", name="Rename").is_disabled()
-    page.reload()
+    reload(page)
     wait_until(page, "document.querySelectorAll('[data-cluster]').length === 3")
     assert page.locator('[data-cluster][aria-selected="true"]').count() == 1
     page.go_back()

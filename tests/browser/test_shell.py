@@ -1,7 +1,7 @@
 """The frame around the views: history, palette, help, tour, questions, keys, narrow windows, open to everyone."""
 
 import pytest
-from tests.browser.hands import address_of, command, focus_head, painted, read_ahead, settled, steps, wait_until
+from tests.browser.hands import address_of, command, focus_head, painted, read_ahead, reload, settled, steps, wait_until
 from tests.synthetic_run import STRONG
 
 pytestmark = pytest.mark.slow  # half of the browser tests' time; CI runs it, the default run leaves it out
@@ -139,7 +139,7 @@ def test_help_explains_and_switches_single_letters_off(open_page, address):
         assert page.get_by_role("dialog").count() == 0
         assert page.locator("[data-pane='strength']").count() == 1
         assert "#/image" not in address_of(page)
-        page.reload()
+        reload(page)
         page.wait_for_selector("main .pane")
     page.get_by_role("button", name="Help: keys and glossary").click()
     page.get_by_role("checkbox").check()
@@ -181,7 +181,7 @@ def test_the_headline_names_its_head_and_can_be_hidden(open_page, address):
     assert focus_head(page) == HEAD
     assert watch.data[before:] == []
     page.get_by_role("button", name="Hide the headline").click()
-    page.reload()
+    reload(page)
     page.wait_for_selector("main .pane")
     assert page.locator(".headline").count() == 0
     command(page, "show the headline")
@@ -306,7 +306,7 @@ def test_the_theme_can_be_chosen_and_is_remembered(open_page, address):
     page, _ = open_page(address, color_scheme="light")
     page.get_by_role("button", name="Dark theme").click()
     assert page.evaluate("document.documentElement.dataset.theme") == "dark"
-    page.reload()
+    reload(page)
     page.wait_for_selector("main .pane")
     assert page.evaluate("document.documentElement.dataset.theme") == "dark"
 
