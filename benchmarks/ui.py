@@ -29,7 +29,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from tests.browser.conftest import ARGUMENTS, serving  # noqa: E402
-from tests.synthetic_run import synthetic_run  # noqa: E402
+from tests.synthetic_run import write_synthetic_run  # noqa: E402
 
 from vitscope.server.assets import STATIC  # noqa: E402
 from vitscope.store import Run, open_run  # noqa: E402
@@ -139,7 +139,7 @@ def reference_run() -> Run:
     if not (path / "run.json").is_file():
         BENCH.mkdir(exist_ok=True)
         print("making the synthetic run of 5,000 images (once) ...", flush=True)
-        return synthetic_run(
+        return write_synthetic_run(
             path, n_images=5000, layers=12, heads=12, grid=(14, 14), shard_size=500, partial_images=5000, n_featured=4,
             pattern_images=695,
         )  # fmt: skip

@@ -5,8 +5,12 @@ Numbers are plausible, not meaningful: attention rows sum to 1, metrics lie in t
 carries patterns: each head has a main one (`main_cluster`) that it shows on about 4 of 5 images.
 """
 
+import atexit
+import functools
 import hashlib
 import io
+import shutil
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -120,7 +124,22 @@ def synthetic_manifest(
     )
 
 
-def synthetic_run(
+def synthetic_run(path: Path, **options) -> Run:
+    """A run at `path`: a copy of the one that `write_synthetic_run` wrote with these options before."""
+    if "manifest" in options:
+        return write_synthetic_run(path, **options)
+    shutil.copytree(_written(tuple(sorted(options.items()))), path)
+    return Run(path)
+
+
+@functools.cache
+def _written(options: tuple[tuple[str, object], ...]) -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="vitscope-tests-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return write_synthetic_run(folder / "run", **dict(options)).path
+
+
+def write_synthetic_run(
     path: Path,
     *,
     complete: bool = True,

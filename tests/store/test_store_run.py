@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from synthetic_run import NOTED, SKIPPED, STRONG, head_unit, synthetic_manifest, synthetic_run
+from synthetic_run import NOTED, SKIPPED, STRONG, head_unit, synthetic_manifest, synthetic_run, write_synthetic_run
 from vitscope.errors import InvalidArgument, RunError, StorageError
 from vitscope.store import RunWriter, durable, open_run
 from vitscope.store import writer as writing
@@ -316,7 +316,7 @@ def test_a_run_is_created_whole_or_not_at_all(tmp_path, monkeypatch):
 
     monkeypatch.setattr(writing, "write_manifest", fail)
     with pytest.raises(StorageError, match="the disk is full") as caught:
-        synthetic_run(tmp_path / "run")
+        write_synthetic_run(tmp_path / "run")
     assert "--resume" in caught.value.hint
     assert list(tmp_path.iterdir()) == []
 
@@ -338,14 +338,14 @@ def test_nothing_is_overwritten(tmp_path, kind, expected):
     else:
         path.write_text("the only copy")
     with pytest.raises(StorageError, match=expected):
-        synthetic_run(path)
+        write_synthetic_run(path)
 
 
 def test_a_folder_without_a_name_of_its_own_is_refused(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name in (".", "..", "new/.."):
         with pytest.raises(StorageError, match="it has no name of its own"):
-            synthetic_run(Path(name))
+            write_synthetic_run(Path(name))
     assert list(tmp_path.iterdir()) == []
 
 
