@@ -88,7 +88,7 @@ def test_one_image_has_no_interval_no_consistency_and_no_agreement():
     one = np.array([[0.5, 0.1, NAN]])
     interval = statistics.mean_interval(one)
     assert np.isnan([*interval.low, *interval.high]).all()
-    assert np.isnan(statistics.consistency(one)).all()
+    assert np.isnan(statistics.consistency(statistics.summarise(one))).all()
     assert np.isnan(statistics.kendalls_w(one))
     assert statistics.summarise(one).mean[:2].tolist() == [0.5, 0.1]
 
@@ -117,7 +117,7 @@ def test_rank_interval_tells_a_clear_head_from_a_tie():
 def test_consistency_by_hand():
     columns = np.array([[1.0, 0.0, -4.0, 0.0], [2.0, 0.0, -4.0, 1.0], [3.0, 0.0, -4.0, 0.0], [4.0, 0.0, -4.0, -1.0]])
     # quartiles of 1..4 are 1.75 and 3.25, median 2.5; 0/0 is not defined; a constant is 1; median 0 gives 0
-    np.testing.assert_allclose(statistics.consistency(columns), [1 - 1.5 / 4.0, NAN, 1.0, 0.0])
+    np.testing.assert_allclose(statistics.consistency(statistics.summarise(columns)), [1 - 1.5 / 4.0, NAN, 1.0, 0.0])
 
 
 def test_top_share_counts_ties_for_each_and_zeros_for_none():

@@ -176,7 +176,7 @@ def rank(
         interval=statistics.interval_of(means, summary.n),
         rank=statistics.descending_rank(summary.mean),
         rank_interval=statistics.rank_interval(means, summary.n),
-        consistency=statistics.consistency(values),
+        consistency=statistics.consistency(summary),
         top_share=statistics.top_share(values),
         agreement=statistics.kendalls_w(values),
     )

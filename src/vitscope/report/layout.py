@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float, Float32
 
 from vitscope.errors import NotAvailable
+from vitscope.store.similarity import one_thread
 
 Method = Literal["pca", "tsne"]
 METHODS: Final[tuple[Method, ...]] = ("pca", "tsne")
@@ -77,6 +78,7 @@ def layout(vectors: Float[np.ndarray, "image feature"], method: Method) -> Layou
     return Layout(positions, *trust(known, placed))
 
 
+@one_thread()
 def principal(vectors: Float[np.ndarray, "image feature"], number: int) -> Float[np.ndarray, "image component"]:
     """The first principal components, 0 where there are fewer; of each, the largest loading is positive."""
     scores = np.zeros((len(vectors), number))
@@ -114,6 +116,7 @@ def _one_thread() -> AbstractContextManager[object]:
     return threadpool_limits(1, user_api="openmp")
 
 
+@one_thread()
 def trust(vectors: Float[np.ndarray, "image feature"], placed: Float[np.ndarray, "image 2"]) -> tuple[float, float]:
     """(trustworthiness, continuity) of positions, on a seeded sample of at most `SAMPLE` images."""
     order = np.sort(np.random.default_rng(_SEED).permutation(len(vectors))[:SAMPLE])

@@ -122,12 +122,11 @@ def rank_interval(
     return Interval(low=ends[0], high=ends[1])
 
 
-def consistency(values: Values) -> PerHead:
+def consistency(summary: Summary) -> PerHead:
     """1 - IQR / (IQR + |median|) of each head over images: 1 = the same in all, 0 = median 0 while images differ.
 
     NaN where IQR and median are both 0, and where fewer than two images have a value.
     """
-    summary = summarise(values)
     spread = summary.upper_quartile - summary.lower_quartile
     size = spread + np.abs(summary.median)
     defined = (summary.n > 1) & (size > 0)

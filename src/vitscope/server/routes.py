@@ -221,7 +221,7 @@ def _summary(served: Served, metric: str, mode: str) -> NDArray[np.float64]:
     values = effect.reshape(len(effect), -1)
     found = statistics.summarise(values)
     columns = (found.n, found.mean, found.median, found.lower_quartile, found.upper_quartile)
-    return np.stack([*columns, statistics.consistency(values)]).astype(np.float64).reshape(-1, *effect.shape[1:])
+    return np.stack([*columns, statistics.consistency(found)]).astype(np.float64).reshape(-1, *effect.shape[1:])
 
 
 def _half(values: NDArray[Any]) -> NDArray[np.float16]:

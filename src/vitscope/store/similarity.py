@@ -102,10 +102,13 @@ def output_similarity(layers: Sequence[Float[np.ndarray, "sample head channel"]]
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Small products on one thread: two of them waiting for each other on a busy machine take 70 times as long."""
+    """Small products on one thread: two of them waiting for each other on a busy machine take 70 times as long.
+
+    A second one spins for a tenth of a second after the last product, on the core that a user's browser needs.
+    """
     from threadpoolctl import threadpool_limits
 
-    with threadpool_limits(1, "blas"):
+    with threadpool_limits(1, user_api="blas"):
         yield
 
 

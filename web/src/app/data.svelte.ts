@@ -54,6 +54,11 @@ export class Data {
     return this.#summaries.read(key, this.generation, (signal) => this.source.summary(metric, mode, signal));
   }
 
+  /** The summary if it was asked for before the values came. */
+  peekSummary(metric: string, mode: string): Summary | null {
+    return this.#summaries.peek(`${metric}/${mode}`);
+  }
+
   importance(metric: string, mode: string): Loaded<Float32Array> {
     if (this.#large && !this.opened) return WAITING;
     return this.#column(`importance/${metric}/${mode}`, (signal) => this.source.importance(metric, mode, signal));

@@ -43,6 +43,8 @@ const AT_ONCE = 6;
 const held = new Map<string, Float32Array>();
 let rows = new Int32Array(0);
 let made: { name: string; id: number; result: unknown }[] = [];
+const ahead: Generator<void>[] = [];
+let goingOn = false;
 const newest = new Map<string, number>();
 
 self.onmessage = ({ data }: MessageEvent<Question>): void => {
@@ -50,16 +52,31 @@ self.onmessage = ({ data }: MessageEvent<Question>): void => {
   else if (data.kind === 'rows') rows = data.rows as Int32Array<ArrayBuffer>;
   else if (data.kind === 'kernel') {
     const { name, id, kernel, key, width, heads } = data;
-    made.push({ name, id, result: KERNELS[kernel].run(held.get(key)!, width, rows, heads) });
+    const values = held.get(key)!;
+    made.push({ name, id, result: KERNELS[kernel].run(values, width, rows, heads) });
+    const preparing = KERNELS[kernel].prepare?.(values, width);
+    if (preparing) ahead.push(preparing);
   } else if (data.kind === 'answer') {
     answer({ kind: 'round', made });
     made = [];
+    goOn();
   } else if (data.kind === 'give-up') newest.delete(data.lane);
   else {
     newest.set(data.lane, data.id);
     step(data, intervals(data));
   }
 };
+
+/** One part after the other, so that a question is kept waiting by no more than one. */
+function goOn(): void {
+  if (goingOn || !ahead.length) return;
+  goingOn = true;
+  setTimeout(() => {
+    goingOn = false;
+    if (ahead[0]!.next().done) ahead.shift();
+    goOn();
+  });
+}
 
 /** Some heads at a time, each time told; between their draws a newer question may come. */
 function* intervals({ values, heads, statistic }: IntervalQuestion): Generator<readonly Interval[] | void> {

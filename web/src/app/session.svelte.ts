@@ -163,10 +163,10 @@ export class Session {
   /** Statistics over the images in scope for any metric and mode; null while they are on their way. */
   summaryOf(metric: string, mode: string): Summary | null {
     const values = this.data.importance(metric, mode).value;
-    // Of many images the values take their time: over all of them the server has the answer already.
     const made = values && this.overScope.read('summarise', `importance/${metric}/${mode}`, values, this.cells, this.inScope);
-    const early = !made && isEverything(this.scope) && this.run.nImages * this.cells > MANY_VALUES;
-    return early ? this.data.summary(metric, mode).value : made;
+    if (made || !isEverything(this.scope) || this.run.nImages * this.cells <= MANY_VALUES) return made;
+    // Of many images the values take their time: over all of them the server has the answer already.
+    return values ? this.data.peekSummary(metric, mode) : this.data.summary(metric, mode).value;
   }
 
   /** Mean over the images in scope, [layer, head, hop]. */

@@ -24,7 +24,8 @@ function summaryOf(values: Float32Array, width: number, rows: Int32Array): Summa
   const column = (): Float64Array => new Float64Array(width).fill(NaN);
   const [mean, median, q1, q3, consistency] = [column(), column(), column(), column(), column()];
   const n = new Int32Array(width);
-  const take = rows.length * SORTING_PAYS > values.length / width ? inOrder(values, width, rows) : unsorted(values, width, rows);
+  const images = values.length / width;
+  const take = rows.length < images && rows.length * SORTING_PAYS > images ? inOrder(values, width, rows) : unsorted(values, width, rows);
   for (let head = 0; head < width; head++) {
     const sample = take(head);
     const count = (n[head] = sample.values.length);
@@ -42,7 +43,8 @@ function summaryOf(values: Float32Array, width: number, rows: Int32Array): Summa
 }
 
 const QUARTILES = [0.25, 0.5, 0.75];
-/** So many times more images than are asked about are sooner gone through in order than those are put in order. */
+/** So many times more images than are asked about are sooner gone through in order than those are put in order. All of
+ *  them are asked about once, before any others: that does not wait for the order. */
 const SORTING_PAYS = 12;
 
 interface Sample {
@@ -68,10 +70,9 @@ function inOrder(values: Float32Array, width: number, rows: Int32Array): (head: 
   const sample = new Float32Array(rows.length);
   const wanted = new Uint8Array(values.length / width);
   for (const row of rows) wanted[row] = 1;
-  const orders = ordersOf(values, width);
   return (head) => {
     let count = 0;
-    const order = orders[head]!;
+    const order = orderOf(values, width, head);
     for (let i = 0; i < order.rows.length; i++) if (wanted[order.rows[i]!]) sample[count++] = order.values[i]!;
     return { values: sample.subarray(0, count), sorted: true };
   };
@@ -83,31 +84,40 @@ interface Order {
 }
 const ordersHeld = new WeakMap<Float32Array, Order[]>();
 
-/** Of each head: its values over all images, smallest first, NaN left out, and which images they are of. */
-function ordersOf(values: Float32Array, width: number): Order[] {
-  const held = ordersHeld.get(values);
-  if (held) return held;
+/** A head's values over all images, smallest first, NaN left out, and which images they are of. */
+function orderOf(values: Float32Array, width: number, head: number): Order {
+  let held = ordersHeld.get(values);
+  if (!held) ordersHeld.set(values, (held = []));
+  return (held[head] ??= ordered(values, width, head));
+}
+
+/** What `summarise` needs for some of the images, made head by head while nobody waits for it. */
+export function* prepareOrders(values: Float32Array, width: number): Generator<void> {
+  for (let head = 0; head < width; head++) {
+    if (ordersHeld.get(values)?.[head]) continue;
+    orderOf(values, width, head);
+    yield;
+  }
+}
+
+function ordered(values: Float32Array, width: number, head: number): Order {
   const n = values.length / width;
   const [value, packed] = [new Float32Array(1), new Float64Array(n)];
   const bits = new Int32Array(value.buffer);
-  const orders = Array.from({ length: width }, (_, head) => {
-    let count = 0;
-    for (let row = 0; row < n; row++) {
-      value[0] = values[row * width + head]!;
-      // A number's bits are in its order (those of negative ones backwards): value and row in one, sorted natively.
-      if (value[0] === value[0]) packed[count++] = (bits[0]! < 0 ? bits[0]! ^ 0x7fffffff : bits[0]!) * ROWS + row;
-    }
-    const both = packed.subarray(0, count).sort();
-    const order = { rows: new Uint32Array(count), values: new Float32Array(count) };
-    for (let i = 0; i < count; i++) {
-      const row = both[i]! - Math.floor(both[i]! / ROWS) * ROWS;
-      order.rows[i] = row;
-      order.values[i] = values[row * width + head]!;
-    }
-    return order;
-  });
-  ordersHeld.set(values, orders);
-  return orders;
+  let count = 0;
+  for (let row = 0; row < n; row++) {
+    value[0] = values[row * width + head]!;
+    // A number's bits are in its order (those of negative ones backwards): value and row in one, sorted natively.
+    if (value[0] === value[0]) packed[count++] = (bits[0]! < 0 ? bits[0]! ^ 0x7fffffff : bits[0]!) * ROWS + row;
+  }
+  const both = packed.subarray(0, count).sort();
+  const order = { rows: new Uint32Array(count), values: new Float32Array(count) };
+  for (let i = 0; i < count; i++) {
+    const row = both[i]! - Math.floor(both[i]! / ROWS) * ROWS;
+    order.rows[i] = row;
+    order.values[i] = values[row * width + head]!;
+  }
+  return order;
 }
 const ROWS = 2 ** 21;
 

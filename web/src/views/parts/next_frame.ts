@@ -34,5 +34,7 @@ function paintOne(): void {
     return;
   }
   waiting.delete(job);
-  begin();
+  if (!waiting.size) return;
+  begun = true;
+  setTimeout(paintOne);
 }
