@@ -59,8 +59,9 @@ export class PatternModel {
   /** Positions [matrix, 2] in parts of the map's box, y upwards. */
   readonly positions: Float32Array | null = $derived(this.points && boxed(this.points.x, this.points.y));
   readonly grid: DotGrid | null = $derived(this.positions && new DotGrid(this.positions));
+  readonly #rows = $derived.by(() => this.#session.calm.patterns.rows); // by itself: another measure changes nothing here
   /** 1 for each sampled image in scope. */
-  readonly within: Uint8Array | null = $derived.by(() => this.sample && sampledInScope(this.sample, this.#session.calm.patterns.rows));
+  readonly within: Uint8Array | null = $derived.by(() => this.sample && sampledInScope(this.sample, this.#rows));
   readonly mixes: Mixes | null = $derived(
     this.points && this.sample && this.within && mixesOf(this.points.cluster, this.sample.heads.length, this.#nClusters, this.within),
   );
@@ -89,15 +90,14 @@ export class PatternModel {
   /** Content dependence over the images in scope, by head place; NaN while it is on its way. */
   readonly content: Float64Array = $derived.by(() => {
     const { run, cells, width, overScope, data, calm } = this.#session;
-    const { scope, rows } = calm.patterns;
     const found = new Float64Array(cells).fill(NaN);
-    if (isEverything(scope)) {
+    if (isEverything(calm.patterns.scope)) {
       this.info?.content.forEach((layer, at) => layer.forEach((value, head) => (found[at * width + head] = value ?? NaN)));
       return found;
     }
     const [deviation, energy] = (['deviation', 'energy'] as const).map((what) => {
       const values = data.patternColumn(what).value;
-      return values && overScope.read('means', `patterns/${what}`, values, run.model.nLayers * width, rows);
+      return values && overScope.read('means', `patterns/${what}`, values, run.model.nLayers * width, this.#rows);
     });
     return deviation && energy ? found.map((_, i) => deviation[i]! / energy[i]!) : found;
   });
