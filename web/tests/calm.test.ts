@@ -73,18 +73,20 @@ describe('painting after a frame', () => {
     vi.runAllTimers();
   };
 
-  it('paints one a frame, in the order they came, and not what was given up', () => {
+  it('paints each in a task of its own, in the order they came, and not what was given up', () => {
     const painted: string[] = [];
     nextFrame(() => void painted.push('a'));
     const giveUp = nextFrame(() => void painted.push('b'));
     nextFrame(() => void painted.push('c'));
     giveUp();
     expect(frames.length).toBe(1);
-    after();
+    frame();
+    vi.runOnlyPendingTimers();
     expect(painted).toEqual(['a']);
-    after();
+    vi.runOnlyPendingTimers();
     expect(painted).toEqual(['a', 'c']);
     expect(frames.length).toBe(0);
+    expect(vi.getTimerCount()).toBe(0);
   });
   it('paints in parts, a task each, until what is left is given up', () => {
     const painted: string[] = [];
@@ -99,7 +101,6 @@ describe('painting after a frame', () => {
     expect(painted).toEqual(['a1']);
     vi.runOnlyPendingTimers();
     expect(painted).toEqual(['a1', 'a2']);
-    frame();
     vi.runOnlyPendingTimers();
     giveUp();
     after();

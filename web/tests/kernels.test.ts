@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { bootstrap, descending, means, quantile, ranks, selected, spearman, summarise } from '../src/core/kernels';
+import { bootstrap, descending, means, prepareOrders, quantile, ranks, selected, spearman, summarise } from '../src/core/kernels';
 
 // numpy.quantile([1, 2, 4, 8, 16], q) and its like, written out
 describe('quantile', () => {
@@ -82,6 +82,22 @@ describe('summarise of few or many of the images', () => {
     const finite = summarise(values, 2, rows.filter((row) => Number.isFinite(column[row]) || column[row] !== column[row]));
     const sum = known.filter(Number.isFinite).reduce((a, b) => a + b, 0);
     expect(finite.mean[1]).toBeCloseTo(sum / known.filter(Number.isFinite).length, 12);
+  });
+  it('is the same over all of them, and when some or all orders were made before', () => {
+    const values = Float32Array.from({ length: 3 * 40 }, (_, i) => column[(i * 7) % 40]!);
+    const all = Int32Array.from({ length: 40 }, (_, i) => i);
+    for (const rows of [all.slice(0, 30), all]) {
+      const expected = summarise(values.slice(), 3, rows);
+      const whole = values.slice();
+      const preparing = prepareOrders(whole, 3);
+      for (const made of [0, 1, 3]) {
+        for (let i = 0; i < made; i++) preparing.next();
+        expect(summarise(whole, 3, rows)).toEqual(expected);
+      }
+    }
+    const prepared = values.slice();
+    expect([...prepareOrders(prepared, 3)].length).toBe(3);
+    expect([...prepareOrders(prepared, 3)].length).toBe(0);
   });
 });
 
