@@ -40,6 +40,12 @@ export function columns({ data, run }: Session): Columns {
   return { arrays, pending: false };
 }
 
+/** `now`, or what was there `before` where it is the same: columns for other panes come and go. */
+export function unchanged(before: Columns | null, now: Columns): Columns {
+  const same = before?.pending === now.pending && before.arrays.size === now.arrays.size;
+  return same && [...now.arrays].every(([name, values]) => before.arrays.get(name) === values) ? before : now;
+}
+
 /** The head and images it is about, which may be those of a moment ago. */
 export interface About {
   readonly index: number;
