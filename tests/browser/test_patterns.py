@@ -273,6 +273,25 @@ def test_a_run_without_patterns_shows_its_mean_matrices_and_says_why(open_page, 
         page.close()
 
 
+def test_heads_of_a_long_table_have_their_words_wherever_it_is_scrolled(open_page, serve, chromium, tmp_path):
+    run = synthetic_run(tmp_path / "run", layers=12, heads=12, n_images=6, pattern_images=4)
+    with serve(run) as address:
+        page, _ = open_page(f"{address}#/explore?v=1&f=patterns")
+        rows = page.locator(f"{PANE} [data-mix]")
+        assert rows.count() == 144
+        for key, at in (("End", 143), ("Home", 0)):
+            rows.nth(143 - at).focus()
+            page.keyboard.press(key)
+            row = rows.nth(at)
+            wait_until(page, f"document.querySelectorAll('{PANE} [data-mix]')[{at}].querySelector('.name')")
+            layer, head = row.get_attribute("data-mix").split(".")
+            assert row.locator(".name").inner_text() == f"L{layer}·H{head}"
+            assert f"{float(row.get_attribute('data-bits')):.1f}" == row.locator(".number").first.inner_text()
+            assert rows.nth(143 - at).locator(".name").count() == 0, "words that nobody sees are not made"
+            assert row.locator(".visually-hidden").text_content().startswith(f"L{layer}·H{head}. ")
+        page.close()
+
+
 def test_a_folder_that_cannot_be_written_disables_renaming_with_the_reason(open_page, address, monkeypatch):
     monkeypatch.setattr("vitscope.server.describe_patterns.os.access", lambda *_: False)
     page, _ = open_page(f"{address}#/explore?v=1&pat=0")
