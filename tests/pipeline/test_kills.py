@@ -54,7 +54,11 @@ class Launcher:
     def __init__(self, *, learns: bool = False) -> None:
         arguments = [str(Path(__file__).parents[1]), json.dumps(learns)]
         self._helper = subprocess.Popen(
-            [sys.executable, "-c", LAUNCHER, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [sys.executable, "-c", LAUNCHER, *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
         )
 
     def start(self, arguments: list[str]) -> int:
@@ -69,7 +73,11 @@ class Launcher:
 
     def close(self) -> None:
         self._helper.stdin.close()
-        self._helper.wait()
+        try:
+            self._helper.wait(DEADLINE / 10)
+        except subprocess.TimeoutExpired:  # a test that was given up: what it started is not waited for
+            os.killpg(self._helper.pid, signal.SIGKILL)
+            self._helper.wait()
         self._helper.stdout.close()
 
 

@@ -5,11 +5,13 @@ Knows nothing about: what is computed from the pixels.
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from queue import SimpleQueue
+from threading import Thread
+from typing import Final, TypeVar
 
 import numpy as np
 import torch
@@ -24,6 +26,7 @@ from vitscope.store import Run
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+_LAST_LOAD: Final = 5.0  # seconds that a consumer which ends early waits for the item being loaded
 
 
 @dataclass(frozen=True)
@@ -102,12 +105,37 @@ class ImageSource:
 
 
 def ahead(items: Sequence[Item], load: Callable[[Item], Result]) -> Iterator[tuple[Item, Result]]:
-    """Yield each item with what `load` makes of it, the next one being loaded in a thread meanwhile."""
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="vitscope-images") as pool:
-        waiting = [pool.submit(load, item) for item in items[:1]]
+    """Yield each item with what `load` makes of it, the next one being loaded in a thread meanwhile.
+
+    Ctrl+C may strike the consumer anywhere, also while it hands over an item. A `SimpleQueue` is whole at every such
+    moment; the locks of an executor are not, and one left locked would keep both threads waiting for ever.
+    """
+    wanted: SimpleQueue[Callable[[], Result] | None] = SimpleQueue()
+    loaded: SimpleQueue[tuple[Result] | BaseException] = SimpleQueue()
+    thread = Thread(target=_serve, args=(wanted, loaded), name="vitscope-images", daemon=True)
+    try:
+        thread.start()
+        for item in items[:1]:
+            wanted.put(partial(load, item))
         for i, item in enumerate(items):
-            result = waiting.pop().result()
+            answer = loaded.get()
+            if isinstance(answer, BaseException):
+                raise answer
             if i + 1 < len(items):
-                waiting.append(pool.submit(load, items[i + 1]))
-            yield item, result
-            del result  # else two loaded units would be held while the third is read
+                wanted.put(partial(load, items[i + 1]))
+            yield item, answer[0]
+            del answer  # else two loaded units would be held while the third is read
+    finally:
+        wanted.put(None)
+        if thread.ident is not None:
+            thread.join(_LAST_LOAD)
+
+
+def _serve(
+    wanted: "SimpleQueue[Callable[[], Result] | None]", loaded: "SimpleQueue[tuple[Result] | BaseException]"
+) -> None:
+    while (load := wanted.get()) is not None:
+        try:
+            loaded.put((load(),))
+        except BaseException as error:
+            loaded.put(error)
