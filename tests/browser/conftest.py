@@ -98,7 +98,7 @@ class Watch:
         self.complaints: list[str] = []
         page.on("request", lambda request: self.requests.append(request.url))
         page.on("console", lambda line: line.type in {"error", "warning"} and self.complain(line))
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("pageerror", lambda error: self.complaints.append(error.stack or str(error)))
 
     def complain(self, line) -> None:
         self.complaints.append(f"{line.text} {line.location.get('url', '')}")

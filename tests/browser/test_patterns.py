@@ -1,7 +1,10 @@
 """View 4 in a real browser: its numbers are those of `run.patterns`, by mouse and by keyboard, renames are kept."""
 
+import re
+
 import numpy as np
 import pytest
+from playwright.sync_api import expect
 from tests.browser.hands import (
     address_of,
     command,
@@ -283,12 +286,15 @@ def test_heads_of_a_long_table_have_their_words_wherever_it_is_scrolled(open_pag
             rows.nth(143 - at).focus()
             page.keyboard.press(key)
             row = rows.nth(at)
-            wait_until(page, f"document.querySelectorAll('{PANE} [data-mix]')[{at}].querySelector('.name')")
+            wait_until(page, f"document.querySelectorAll('{PANE} [data-mix]')[{at}].querySelector('.number')")
             layer, head = row.get_attribute("data-mix").split(".")
             assert row.locator(".name").inner_text() == f"L{layer}·H{head}"
             assert f"{float(row.get_attribute('data-bits')):.1f}" == row.locator(".number").first.inner_text()
-            assert rows.nth(143 - at).locator(".name").count() == 0, "words that nobody sees are not made"
-            assert row.locator(".visually-hidden").text_content().startswith(f"L{layer}·H{head}. ")
+            assert rows.nth(143 - at).locator(".number").count() == 0, "words that nobody sees are not made"
+            expect(row).to_have_accessible_name(f"L{layer}·H{head}")
+            expect(row).to_have_accessible_description(
+                re.compile(r"\d %.*entropy .* bits · content dependence .* images")
+            )
         page.close()
 
 
