@@ -132,7 +132,7 @@ def ahead(items: Sequence[Item], load: Callable[[Item], Result]) -> Iterator[tup
 
 
 def _serve(
-    wanted: "SimpleQueue[Callable[[], Result] | None]", loaded: "SimpleQueue[tuple[Result] | BaseException]"
+    wanted: SimpleQueue[Callable[[], Result] | None], loaded: SimpleQueue[tuple[Result] | BaseException]
 ) -> None:
     while (load := wanted.get()) is not None:
         try:
