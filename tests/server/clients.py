@@ -1,6 +1,8 @@
 """In-process clients of the server, and a stand-in for a loaded model."""
 
+import asyncio
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,6 +17,12 @@ from vitscope.store import Run
 from vitscope.tokens import TokenLayout
 
 BASE = "http://127.0.0.1:8765"
+
+
+def awaited(coroutine):
+    """A coroutine's result, run in a thread of its own: once a browser test has run, this one has an event loop."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, coroutine).result()
 
 
 @dataclass(frozen=True)

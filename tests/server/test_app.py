@@ -5,7 +5,7 @@ import sys
 import threading
 
 import pytest
-from tests.server.clients import client_of
+from tests.server.clients import awaited, client_of
 
 from vitscope.errors import InvalidArgument, RunError
 from vitscope.server import DEFAULT_PORT, HOST, create_app, listen
@@ -56,7 +56,7 @@ def test_an_answer_does_not_wait_for_the_page_to_acknowledge_its_head():
                 await writer.wait_closed()
         return found
 
-    assert asyncio.run(option())
+    assert awaited(option())
 
 
 def test_a_port_that_is_asked_for_must_be_free():

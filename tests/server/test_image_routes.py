@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from tests.server.clients import array, client_of
+from tests.server.clients import array, awaited, client_of
 
 from vitscope import measures
 from vitscope.server import drops, image_routes
@@ -140,9 +140,6 @@ class TestDropped:
         assert drop(live_client, b"x" * 10).status_code == 200
 
     def test_a_stream_is_cut_off_as_soon_as_it_is_too_large(self, run, live, monkeypatch):
-        import asyncio
-        from concurrent.futures import ThreadPoolExecutor
-
         from starlette.requests import Request
 
         monkeypatch.setattr(image_routes, "MAX_BYTES", 10)
@@ -153,8 +150,7 @@ class TestDropped:
             return {"type": "http.request", "body": b"xxxx", "more_body": True}
 
         request = Request({"type": "http", "headers": [], "method": "POST"}, receive)
-        with ThreadPoolExecutor(1) as thread:  # this one may have the browser tests' event loop
-            assert thread.submit(lambda: asyncio.run(image_routes._body(request))).result() is None
+        assert awaited(image_routes._body(request)) is None
         assert len(taken) == 3
         assert drops.MAX_BYTES == 32 * 2**20
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import httpx
 import pytest
 import uvicorn
-from tests.server.clients import FakeLive, client_of
+from tests.server.clients import FakeLive, awaited, client_of
 from tests.synthetic_run import synthetic_run
 
 from vitscope.errors import NotAvailable
@@ -356,6 +356,4 @@ def test_a_room_is_taken_until_the_job_is_stopped():
         room.end(other)
         assert room.open().id != other.id
 
-    thread = threading.Thread(target=lambda: asyncio.run(live_through()))  # this one may have another loop
-    thread.start()
-    thread.join(5)
+    awaited(live_through())
