@@ -220,7 +220,7 @@ def explore(browser: "Browser", address: str, _run: Run) -> list[Row]:
     hovers = [value for value in hovers if np.isfinite(value)]
     hover_tasks = watch.long_tasks()
 
-    scopes = in_turns(page, watch, 15, until="views")
+    scopes = in_turns(page, watch, 50, until="views")
     whole = in_turns(page, watch, 5)
     scope_tasks = watch.long_tasks()
     measure = page.get_by_label("Measure", exact=True)
