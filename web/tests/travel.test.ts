@@ -71,3 +71,21 @@ describe('the browser is told of a step', () => {
     expect(told).toEqual(['push 1 #b']);
   });
 });
+
+describe('a step that the browser has forgotten', () => {
+  it('is gone to alone: at once where the browser says so, a moment after it has said nothing elsewhere', () => {
+    const alone: number[] = [];
+    const travel = new Travel((at) => void alone.push(at));
+    travel.to(1, 2);
+    expect([alone, told]).toEqual([[], ['go -1']]);
+    vi.runAllTimers();
+    expect(alone).toEqual([1]);
+    vi.stubGlobal('navigation', { currentEntry: { index: 1 }, entries: () => [{}, {}] });
+    travel.to(0, 1);
+    expect(told).toEqual(['go -1', 'go -1']); // it has one before
+    travel.arrived(0);
+    travel.to(2, 4);
+    vi.advanceTimersByTime(0);
+    expect([alone, told]).toEqual([[1, 2], ['go -1', 'go -1']]);
+  });
+});

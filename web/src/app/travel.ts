@@ -1,9 +1,16 @@
 // Our steps in the browser's history, which goes by itself, later than keys come, and keeps 50 of them.
 
-/** A browser that has no such step any more says nothing. */
+/** A browser that has no such step any more says nothing, when it is asked to go there. */
 const UNHEARD_MS = 30;
 /** No later than this, however busy the page is. */
 const TOLD_MS = 250;
+
+/** Whether the browser says that it has no step so many steps from where it is; not all browsers can say. */
+function forgotten(steps: number): boolean {
+  const { navigation } = globalThis as Partial<Pick<typeof globalThis, 'navigation'>>;
+  const at = navigation?.currentEntry?.index ?? -1;
+  return at >= 0 && !navigation!.entries()[at + steps];
+}
 
 function whenIdle(run: () => void, latest: number): () => void {
   if (!('requestIdleCallback' in globalThis)) {
@@ -62,13 +69,14 @@ export class Travel {
     this.tell();
     const steps = at - (this.wanted ?? from);
     if (steps === 0) return;
+    const alone = this.wanted === null && forgotten(steps);
     this.wanted = at;
-    history.go(steps);
+    if (!alone) history.go(steps);
     this.#unheard ??= setTimeout(() => {
       const { wanted } = this;
       this.#end();
       if (wanted !== null) this.#arriveAlone(wanted);
-    }, UNHEARD_MS);
+    }, alone ? 0 : UNHEARD_MS); // a task of its own, as a browser's answer is
   }
 
   /** The browser is at a step; false when that is only on the way to the one that is wanted. */
