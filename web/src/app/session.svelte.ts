@@ -18,7 +18,7 @@ import type { DroppedImage, ImageTable, MetricInfo, ModeInfo, ProgressInfo, RunI
 import { Calm, type InForce } from './calm.svelte';
 import { Data, type StrengthKind } from './data.svelte';
 import { Intervals } from './intervals.svelte';
-import { OverScope } from './over_scope.svelte';
+import { OverScope, type Made } from './over_scope.svelte';
 import type { PatternModel } from './patterns.svelte';
 import { Travel } from './travel';
 
@@ -114,6 +114,8 @@ export class Session {
   readonly values: Float32Array | null = $derived(this.column.value);
   readonly columnFailure: Failure | null = $derived(this.values ? null : this.column.failure);
   readonly summary: Summary | null = $derived(this.summaryOf(this.state.metric, this.state.mode));
+  /** Rows of the images that the aggregates shown are of: for a moment those of the scope before. */
+  readonly aggregated: Int32Array = $derived(this.#summarised(this.state.metric, this.state.mode)?.rows ?? this.inScope);
   readonly fill: Float64Array | null = $derived(this.summary && this.summary[this.statistic]);
   /** Head places, the largest value first. */
   readonly order: number[] = $derived(this.fill ? descending(this.fill) : []);
@@ -162,11 +164,16 @@ export class Session {
 
   /** Statistics over the images in scope for any metric and mode; null while they are on their way. */
   summaryOf(metric: string, mode: string): Summary | null {
-    const values = this.data.importance(metric, mode).value;
-    const made = values && this.overScope.read('summarise', `importance/${metric}/${mode}`, values, this.cells, this.inScope);
+    const { value: values } = this.data.importance(metric, mode);
+    const made = this.#summarised(metric, mode)?.result ?? null;
     if (made || !isEverything(this.scope) || this.run.nImages * this.cells <= MANY_VALUES) return made;
     // Of many images the values take their time: over all of them the server has the answer already.
     return values ? this.data.peekSummary(metric, mode) : this.data.summary(metric, mode).value;
+  }
+
+  #summarised(metric: string, mode: string): Made<Summary> | null {
+    const { value: values } = this.data.importance(metric, mode);
+    return values && this.overScope.made('summarise', `importance/${metric}/${mode}`, values, this.cells, this.inScope);
   }
 
   /** Mean over the images in scope, [layer, head, hop]. */

@@ -4,6 +4,7 @@ import type { Loaded } from '../../../app/cache.svelte';
 import type { Session } from '../../../app/session.svelte';
 import { keyToken, lossOf, meanOf, medianOver, regionEffect, standing, type Leader } from '../../../core/evidence';
 import { headAt } from '../../../core/focus';
+import { isEverything, type Scope } from '../../../core/scope';
 import { tokenCount } from '../../../core/tokens';
 import { clsClause, distanceClause, keyClause, patchesClause, patternClause, pruningClause, REGION_MODES, shapeClause, throughClause } from '../../../core/why';
 import type { Gaze, Standing } from '../../../core/why';
@@ -50,7 +51,8 @@ export function unchanged(before: Columns | null, now: Columns): Columns {
 export interface About {
   readonly index: number;
   readonly rows: Int32Array;
-  readonly everything: boolean;
+  /** What these images are chosen by. */
+  readonly scope: Scope;
   /** Of these images by the measure of the run. */
   readonly leader: Leader;
 }
@@ -64,7 +66,7 @@ export interface Reason {
 /** Why a head matters over some images; null where nothing of it is measured. */
 export function reasonFor(session: Session, { arrays }: Columns, about: About): Reason | null {
   const { cells, run } = session;
-  const { index, rows: inScope, everything, leader } = about;
+  const { index, rows: inScope, scope, leader } = about;
   const whole = arrays.get('whole');
   const stands = whole ? standing(whole, cells, inScope, index, run.defaultMetric, leader) : null;
   if (!whole || !stands) return null;
@@ -78,7 +80,7 @@ export function reasonFor(session: Session, { arrays }: Columns, about: About): 
   const told = {
     patches: seen ? patchesClause(seen) : '',
     cls: seen ? clsClause(seen) : '',
-    key: seen ? keyClause(seen, keyOf(session, index), everything) : '',
+    key: seen ? keyClause(seen, keyOf(session, index), isEverything(scope)) : '',
     distance: seen ? distanceClause(seen) : '',
     shape: seen ? shapeClause(seen) : '',
     pattern: patternOf(session, about),
@@ -89,8 +91,8 @@ export function reasonFor(session: Session, { arrays }: Columns, about: About): 
   return { standing: stands, clauses: clauses.filter(({ text }) => text !== '') };
 }
 
-function patternOf({ patterns, run }: Session, { index, rows, everything }: About): string {
-  const facts = patterns?.factsOf(headAt(run, index), rows, everything);
+function patternOf({ patterns, run }: Session, { index, rows, scope }: About): string {
+  const facts = patterns?.factsOf(headAt(run, index), rows, isEverything(scope));
   return facts ? patternClause(facts) : '';
 }
 
