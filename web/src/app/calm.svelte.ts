@@ -10,12 +10,11 @@ export interface InForce {
   readonly mode: string;
 }
 
-/** In their order; `image` is the image that the app chooses by itself. */
-const STAGES = ['image', 'images', 'patterns', 'inspector'] as const;
+/** In their order. */
+const STAGES = ['images', 'patterns', 'inspector'] as const;
 const NONE: InForce = { scope: EVERYTHING, rows: new Int32Array(0), metric: '', mode: '' };
 
 export class Calm {
-  image: InForce = $state.raw(NONE);
   images: InForce = $state.raw(NONE);
   patterns: InForce = $state.raw(NONE);
   inspector: InForce = $state.raw(NONE);
@@ -30,13 +29,12 @@ export class Calm {
     return STAGES.some((stage) => this[stage] !== now);
   }
 
-  /** The image with the aggregates, the others when these are painted. What is returned gives up the rest. */
+  /** When the aggregates are painted. What is returned gives up the rest. */
   follow(now: InForce): () => void {
-    const [first, ...others] = STAGES;
-    this[first] = now;
+    const stages = [...STAGES];
     let timer: ReturnType<typeof setTimeout> | undefined;
     const next = (): void => {
-      const stage = others.shift();
+      const stage = stages.shift();
       if (stage) timer = setTimeout(() => ((this[stage] = now), next()));
     };
     const frame = requestAnimationFrame(next);

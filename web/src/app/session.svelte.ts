@@ -64,9 +64,10 @@ export class Session {
   readonly focusInterval = new Intervals('focus');
   readonly overScope = new OverScope();
   /** The image the app chose by itself; it stays while the run grows. */
-  #settled = $state.raw<{ scope: State['scope']; image: number } | null>(null);
+  #settled: { readonly scope: State['scope']; readonly image: number } | null = null;
   #shownRows = $state.raw<RowsOfToken | null>(null);
   #kept: Restored['kept'] = [];
+  #forImageBefore: InForce | null = null;
   #headBefore: HeadRef = { layer: 0, head: 0 };
   #headsBefore: readonly HeadRef[] = [];
   readonly #travel = new Travel((at) => this.#arriveAlone(at));
@@ -106,6 +107,8 @@ export class Session {
   readonly inForce: InForce = $derived(this.#sameInForce({ scope: this.scope, rows: this.inScope, metric: this.metric.name, mode: this.mode.name }));
   /** The same a moment later, for what is no aggregate. */
   readonly calm = new Calm();
+  /** The same with the aggregates and in one update with them: what the app's own choice of image is made from. */
+  readonly forImage: InForce = $derived(this.#withAggregates(this.inForce));
   readonly following: boolean = $derived(this.calm.behind(this.inForce));
   readonly scopePending = $derived(this.#inScope.pending);
 
@@ -285,7 +288,7 @@ export class Session {
   /** Remember the app's own choice of image, so that it does not jump while results arrive. */
   settle(): void {
     if (this.state.image !== null || this.image === null || !this.values) return;
-    const { scope } = this.#forImage;
+    const { scope } = this.forImage;
     if (this.#settled?.scope !== scope) this.#settled = { scope, image: this.image };
   }
 
@@ -326,14 +329,15 @@ export class Session {
     return undefined;
   }
 
-  /** What the app's own choice of image is made from. */
-  get #forImage(): InForce {
-    return this.state.view === 'explore' ? this.calm.image : this.inForce;
+  #withAggregates(now: InForce): InForce {
+    const there = (this.fill !== null || this.columnFailure !== null) && this.aggregated === now.rows;
+    if (there || this.state.view !== 'explore') this.#forImageBefore = now;
+    return (this.#forImageBefore ??= now);
   }
 
   #ownImage(): number | null {
     const settled = this.#settled;
-    const { scope, rows } = this.#forImage;
+    const { scope, rows } = this.forImage;
     if (settled && settled.scope === scope) return settled.image;
     // Rather an image whose attention can be shown: without CLS and without the model only the featured ones.
     const query = defaultQuery(this.run.tokens);
