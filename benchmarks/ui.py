@@ -60,8 +60,12 @@ WATCH = """() => {
       mark('views');
     }, { capture: true });
   const everything = { subtree: true, childList: true, attributes: true, characterData: true };
-  const unseen = /^(aria-|data-|title$)/;  // for screen readers, tests and tooltips: nothing is painted
-  const visible = change => change.type !== 'attributes' || !unseen.test(change.attributeName);
+  // For screen readers, tests and tooltips: nothing is painted.
+  const unseen = /^(aria-|data-|title$)/;
+  const element = node => node.nodeType === Node.ELEMENT_NODE ? node : node.parentElement;
+  const visible = change => change.type === 'attributes'
+    ? !unseen.test(change.attributeName)
+    : !element(change.target)?.closest('.visually-hidden, title');
   const watch = (selector, what) => {
     const observer = new MutationObserver(changes => { if (changes.some(visible)) mark(what); });
     for (const element of document.querySelectorAll(selector)) observer.observe(element, everything);

@@ -34,7 +34,8 @@ export function unplaced(x: number, y: number, box: Box, frame: Frame): readonly
   return [(x - frame.left) / width, 1 - (y - frame.top) / height];
 }
 
-const inner = (box: Box, frame: Frame): readonly [number, number] => [
+/** Width and height inside the frame. */
+export const inner = (box: Box, frame: Frame): readonly [number, number] => [
   Math.max(1, box.width - frame.left - frame.right),
   Math.max(1, box.height - frame.top - frame.bottom),
 ];
