@@ -1,6 +1,7 @@
 // The map of images onto canvases: marks below; what is pointed at, focussed or being outlined on a layer above.
 import { rgb, type Rgb, type Theme } from '../../core/colour';
 import type { Placed } from '../../core/scatter';
+import type { Paint } from '../parts/next_frame';
 import { Sheet, stamp, type Stamp } from '../parts/stamps';
 import type { Place } from '../parts/thumbs.svelte';
 
@@ -30,54 +31,84 @@ export interface Marks {
   readonly correct: readonly (boolean | null)[];
   /** Rows in scope that are drawn as marks, and rows outside the scope. */
   readonly rows: Int32Array;
-  readonly out: Iterable<number>;
+  readonly out: ArrayLike<number>;
   /** A colour for each image and which of them; null = by right and wrong. */
   readonly colours: { readonly of: Uint8Array; readonly list: readonly string[] } | null;
 }
 
+interface Box {
+  readonly width: number;
+  readonly height: number;
+}
+const pixels = (length: number): number => Math.max(1, Math.round(length * devicePixelRatio));
+
 /** A context whose unit is a CSS pixel, cleared. */
 export function fresh(canvas: HTMLCanvasElement, width: number, height: number): CanvasRenderingContext2D {
-  const ratio = devicePixelRatio;
-  const [across, down] = [Math.max(1, Math.round(width * ratio)), Math.max(1, Math.round(height * ratio))];
+  const [across, down] = [pixels(width), pixels(height)];
   if (canvas.width !== across) canvas.width = across;
   if (canvas.height !== down) canvas.height = down;
   const context = canvas.getContext('2d')!;
-  context.setTransform(ratio, 0, 0, ratio, 0, 0);
+  context.setTransform(devicePixelRatio, 0, 0, devicePixelRatio, 0, 0);
   context.clearRect(0, 0, width, height);
   return context;
 }
 
 /** Marks are drawn in so many layers, each of right and wrong ones: where they crowd, both stay to be seen. */
 const LAYERS = 16;
+/** About 4 ms; thrice that on a busy machine. */
+const MARKS_A_TASK = 1000;
 
-export function paintMarks(context: CanvasRenderingContext2D, marks: Marks, theme: Theme): void {
-  const { canvas } = context;
-  const { placed, correct, rows, out, colours } = marks;
+/** Marks of one shape. */
+interface Group {
+  readonly stamp: Stamp;
+  readonly rows: ArrayLike<number>;
+  readonly ink: (row: number) => Rgb;
+}
+
+/** All marks, in parts; the canvas stays as it was until they are there, and what `over` paints on them. */
+export function paintMarks(canvas: HTMLCanvasElement, box: Box, marks: Marks, theme: Theme, over: (context: CanvasRenderingContext2D) => void): Paint {
+  const groups = groupsOf(marks, theme);
+  const { x, y } = marks.placed;
+  const ratio = devicePixelRatio;
+  const sheet = new Sheet(pixels(box.width), pixels(box.height));
+  let [group, at] = [0, 0];
+  return function part(): Paint | void {
+    for (let left = MARKS_A_TASK; left > 0 && group < groups.length; ) {
+      const { stamp, rows, ink } = groups[group]!;
+      const end = Math.min(rows.length, at + left);
+      left -= end - at;
+      for (; at < end; at++) {
+        const row = rows[at]!;
+        const [across, down] = [x[row]! * ratio, y[row]! * ratio];
+        if (across === across && down === down) sheet.lay(stamp, across, down, ...ink(row));
+      }
+      if (at === rows.length) [group, at] = [group + 1, 0];
+    }
+    if (group < groups.length) return part;
+    const context = fresh(canvas, box.width, box.height);
+    context.putImageData(sheet.image, 0, 0);
+    return over(context);
+  };
+}
+
+/** What is laid first comes first. */
+function groupsOf({ correct, rows, out, colours }: Marks, theme: Theme): Group[] {
   const ratio = devicePixelRatio;
   const ink = INKS[theme];
-  const sheet = new Sheet(canvas.width, canvas.height);
-  const lay = (stamp: Stamp, row: number, [red, green, blue]: Rgb): void => {
-    const [x, y] = [placed.x[row]! * ratio, placed.y[row]! * ratio];
-    if (x === x && y === y) sheet.lay(stamp, x, y, red, green, blue);
-  };
-  const outside = stampsOf(OUT_RADIUS, ratio).full;
-  const dim = rgb(ink.out);
-  for (const row of out) lay(outside, row, dim);
-
-  const stamps = stampsOf(rows.length > CROWD ? CROWD_RADIUS : RADIUS, ratio);
+  const [dim, rim] = [rgb(ink.out), rgb(ink.rim)];
   const inks = (colours ? colours.list : [ink.right, ink.wrong, ink.neither]).map(rgb);
-  const rim = rgb(ink.rim);
-  const kinds = Uint8Array.from(rows, (row) => (correct[row] === true ? 0 : correct[row] === false ? 1 : 2));
+  const stamps = stampsOf(rows.length > CROWD ? CROWD_RADIUS : RADIUS, ratio);
+  const own = colours ? [stamps.full, stamps.boldCross, stamps.full] : [stamps.full, stamps.cross, stamps.ring];
   const layers: number[][] = Array.from({ length: 3 * LAYERS }, () => []);
-  for (let i = 0; i < rows.length; i++) layers[3 * (rows[i]! % LAYERS) + kinds[i]!]!.push(rows[i]!);
+  for (const row of rows) layers[3 * (row % LAYERS) + (correct[row] === true ? 0 : correct[row] === false ? 1 : 2)]!.push(row);
+  const groups: Group[] = [{ stamp: stampsOf(OUT_RADIUS, ratio).full, rows: out, ink: () => dim }];
   layers.forEach((layer, at) => {
     const kind = at % 3;
-    const own = colours ? [stamps.full, stamps.boldCross, stamps.full] : [stamps.full, stamps.cross, stamps.ring];
     // A rim, so that a colour near the ground's is seen too.
-    if (colours) for (const row of layer) lay(kind === 1 ? stamps.crossRim : stamps.fullRim, row, rim);
-    for (const row of layer) lay(own[kind]!, row, inks[colours ? colours.of[row]! : kind]!);
+    if (colours) groups.push({ stamp: kind === 1 ? stamps.crossRim : stamps.fullRim, rows: layer, ink: () => rim });
+    groups.push({ stamp: own[kind]!, rows: layer, ink: (row) => inks[colours ? colours.of[row]! : kind]! });
   });
-  context.putImageData(sheet.image, 0, 0);
+  return groups;
 }
 
 type Stamps = Record<'full' | 'fullRim' | 'ring' | 'cross' | 'boldCross' | 'crossRim', Stamp>;
@@ -168,7 +199,7 @@ export function paintRaised(
   context: CanvasRenderingContext2D,
   x: number,
   y: number,
-  box: { readonly width: number; readonly height: number },
+  box: Box,
   picture: Place | null,
   correct: boolean | null | undefined,
   theme: Theme,
@@ -197,7 +228,7 @@ export interface Raised {
 }
 
 /** Where the enlarged picture lies: around its place, moved into the map. */
-export function raisedBox(x: number, y: number, box: { readonly width: number; readonly height: number }): Raised {
+export function raisedBox(x: number, y: number, box: Box): Raised {
   const inside = (middle: number, room: number): number => Math.max(1, Math.min(room - RAISED - 1, middle - RAISED / 2));
   return { left: inside(x, box.width), top: inside(y, box.height), side: RAISED };
 }
