@@ -194,6 +194,35 @@ def test_a_lasso_sets_the_scope_and_undo_and_redo_bring_it_back(open_page, addre
     assert "n = 23" in scope.inner_text()
 
 
+NUMBERS = """() => {
+  const said = [];
+  const note = () => said.push(['importance', 'strength', 'inspector'].map(pane =>
+    document.querySelector(`[data-pane=${pane}]`).innerText.match(/n = [\\d,]+( of [\\d,]+)?/)?.[0]));
+  note();
+  new MutationObserver(note).observe(document.body, { subtree: true, childList: true, characterData: true });
+  window.__said = said;
+}"""
+
+
+def test_the_n_that_is_said_is_of_the_numbers_shown_while_others_are_made(open_page, chromium, serve, tmp_path):
+    run = synthetic_run(tmp_path / "run", n_images=300, layers=12, heads=12, grid=(3, 5), shard_size=150)
+    with serve(run) as address:
+        page, _ = open_page(f"{address}#/explore?v=1&s=wrong")
+        page.wait_for_selector("[data-plot=strength] >> text=n = ")
+        settled(page)
+        n = page.locator("[data-region=scope] .n b")
+        few = n.inner_text()
+        page.evaluate(NUMBERS)
+        page.locator("[data-pane=filters]").get_by_role("button", name="wrong").first.click()
+        # Of all images the values are so many that the worker makes the numbers.
+        wait_until(page, f"window.__said.at(-1).every(said => said !== '{few}')")
+        settled(page)
+        said = page.evaluate("window.__said")
+        assert n.inner_text() != few
+        assert {number for numbers in said for number in numbers} == {few, n.inner_text()}
+        page.close()  # before its server
+
+
 def test_the_page_fills_while_shards_land(open_page, chromium, serve, tmp_path):
     from vitscope.store import RunWriter
 
