@@ -297,10 +297,10 @@ export class Session {
    * make the user's first changes slow. No step of the history is made.
    */
   rehearse(correct: 'right' | 'wrong'): void {
-    const kept = [this.#inForceBefore, this.#rowsBefore] as const;
+    const kept = [this.#inForceBefore, this.#rowsBefore, this.#forImageBefore, this.#settled] as const;
     this.#rehearsed = { ...this.scope, correct };
     flushSync();
-    [this.#inForceBefore, this.#rowsBefore] = kept; // nothing follows: all is as it was
+    [this.#inForceBefore, this.#rowsBefore, this.#forImageBefore, this.#settled] = kept; // nothing follows: all is as it was
     this.#rehearsed = null;
     flushSync();
   }

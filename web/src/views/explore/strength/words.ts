@@ -24,12 +24,12 @@ export function distanceWords(session: Session, distance: number): string {
   return `${number(distance)} px (${fixed(distance / patch, 1)} patches, ${reportedShare(distance / diagonal)} of the diagonal)`;
 }
 
-/** Images in scope that the head has a profile on. */
+/** Images that the head has a profile on, of those that the means are of. */
 function measured(session: Session, index: number): number {
   const values = session.data.strength('mass').value;
   if (!values) return 0;
   const { hops } = session.run;
-  return session.inScope.reduce((n, row) => n + (Number.isFinite(values[(row * session.cells + index) * hops]) ? 1 : 0), 0);
+  return session.aggregated.reduce((n, row) => n + (Number.isFinite(values[(row * session.cells + index) * hops]) ? 1 : 0), 0);
 }
 
 /** The lines of the tooltip: the head at a hop, its distance, the focus image, n. */
