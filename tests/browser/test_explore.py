@@ -157,6 +157,19 @@ def test_the_matrix_stays_and_is_empty_while_another_measure_is_on_its_way(chrom
     page.context.close()
 
 
+def test_a_map_of_images_that_takes_its_time_says_so(chromium, address):
+    page = chromium.new_context(viewport={"width": 1440, "height": 900}).new_page()
+    held = []
+    page.route("**/api/layout/**", lambda route: held.append(route))  # noqa: PLW0108
+    page.goto(address)
+    images = page.locator("[data-pane=images]")
+    images.get_by_text("The images are being laid out").wait_for()
+    held[0].fallback()
+    images.get_by_text("trustworthiness").wait_for()
+    assert "laid out" not in images.inner_text()
+    page.context.close()
+
+
 def test_the_ranked_heads_are_all_there_with_intervals_and_keys(open_page, address):
     page, _ = open_page(address, height=700)
     wait_until(page, "document.querySelectorAll('.ranked .interval').length === 24")
