@@ -57,6 +57,11 @@ def create_app(run_path: str | Path, live: Live | None = None, *, static: Path =
     ------
     RunError: the folder is not a run, is damaged, or a newer vitscope wrote it.
     """
+    # What the first answers would import, a second or more of it: the first page does not wait for that.
+    import duckdb  # noqa: F401
+    import pandas  # noqa: F401
+    import zarr  # noqa: F401
+
     app = api()
     app.state.served = Served(open_run(run_path), live)
     assets.install(app, static)
