@@ -12,6 +12,8 @@ export default defineConfig({
     target: 'es2022',
     modulePreload: { polyfill: false },
     assetsInlineLimit: 0,
+    // One file for the first paint: each of its own is a request more before anything is shown.
+    rolldownOptions: { output: { codeSplitting: { groups: [{ name: 'first', test: /src\/app\/main\.ts$/ }] } } },
   },
   server: { proxy: { '/api': process.env.VITSCOPE_SERVER ?? 'http://127.0.0.1:8765' } },
   test: { include: ['tests/**/*.test.ts'], environment: 'node' },

@@ -1,8 +1,9 @@
 """The frame around the views: history, palette, help, tour, questions, keys, narrow windows, open to everyone."""
 
+import numpy as np
 import pytest
 from tests.browser.hands import address_of, command, focus_head, painted, read_ahead, reload, settled, steps, wait_until
-from tests.synthetic_run import STRONG
+from tests.synthetic_run import STRONG, synthetic_run
 
 pytestmark = pytest.mark.slow  # half of the browser tests' time; CI runs it, the default run leaves it out
 
@@ -275,6 +276,31 @@ def test_opening_that_fails_can_be_tried_again(open_page, address):
     page.get_by_role("button", name="Retry").click()
     page.wait_for_selector("main .pane")
     watch.complaints[:] = [line for line in watch.complaints if "Failed to load resource" not in line]
+
+
+BUILT = """() => new MutationObserver((_, observer) => {
+  if (!document.querySelector('[data-head]')) return;
+  observer.disconnect();
+  const there = names => names.filter(name => document.querySelector(`[data-pane=${name}]`));
+  const around = there(['filters', 'images', 'strength', 'patterns', 'inspector']);
+  window.__built = [document.querySelector('[data-head]').dataset.value, around];
+}).observe(document, { subtree: true, childList: true })"""
+
+
+def test_an_opening_page_builds_the_heads_first_with_their_numbers(open_page, chromium, serve, tmp_path):
+    run = synthetic_run(tmp_path / "run", n_images=2100, layers=12, heads=12, grid=(3, 5), shard_size=2100)
+    with serve(run) as address:
+        page, watch = open_page(address)
+        page.add_init_script(f"({BUILT})()")
+        watch.requests.clear()
+        page.reload()
+        page.wait_for_selector("[data-pane=inspector]")
+        value, around = page.evaluate("window.__built")
+        assert float(value) == pytest.approx(float(np.nanmean(run.effect("jsd", "head")[:, 0, 0])), rel=1e-5)
+        assert around == [], "what stands around them is not in their way"
+        asked = [url.removeprefix(f"{address}api/") for url in watch.requests]
+        assert [asked.count(name) for name in ("run", "progress", "images", "summary/jsd/head")] == [1, 1, 1, 1]
+        page.close()  # before its server
 
 
 def test_a_slow_opening_shows_the_page_to_come(open_page, address):

@@ -27,6 +27,14 @@ class PlantedRun(Run):
     strength = property(lambda self: self._parts[3])
     spread = property(lambda self: self._parts[4])
     mean_attention = property(lambda self: self._parts[5])
+    has_mean_attention = property(lambda self: self._parts[5] is not None)
+
+    def layer_mean_attention(self, layer):
+        return self._parts[5][layer]
+
+    def measure(self, path):
+        folder, name = path.split("/")
+        return {"strength": self.strength, "spread": self.spread}[folder][name].values
 
     def effect(self, metric, mode):
         assert mode == "head"

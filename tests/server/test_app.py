@@ -6,9 +6,11 @@ import threading
 
 import pytest
 from tests.server.clients import awaited, client_of
+from tests.synthetic_run import synthetic_run
 
 from vitscope.errors import InvalidArgument, RunError
-from vitscope.server import DEFAULT_PORT, HOST, create_app, listen
+from vitscope.report import statistics
+from vitscope.server import DEFAULT_PORT, HOST, create_app, describe, listen
 from vitscope.server.pace import Pace
 
 
@@ -30,6 +32,22 @@ def test_without_assets_the_page_says_how_to_build_them(run, tmp_path):
     assert response.status_code == 503
     assert "make setup" in response.text
     assert client_of(run, static=tmp_path).get("/api/progress").status_code == 200
+
+
+def test_what_a_page_asks_for_first_is_made_while_its_browser_starts(run, monkeypatch):
+    with client_of(run) as client:
+        pass  # a server that stops waits for what it is making
+    monkeypatch.setattr(describe, "image_table", None)
+    monkeypatch.setattr(statistics, "summarise", None)
+    assert client.get("/api/images").json()["name"] == run.images["path"].tolist()
+    assert client.get("/api/summary/jsd/head").status_code == 200
+
+
+def test_a_damaged_run_is_served_and_says_what_is_wrong(tmp_path):
+    run = synthetic_run(tmp_path / "run")
+    run.path.joinpath("images.parquet").write_bytes(b"x")
+    with client_of(run) as client:
+        assert "images.parquet" in client.get("/api/images").json()["message"]
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path):

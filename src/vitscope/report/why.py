@@ -11,7 +11,6 @@ from math import log
 from typing import Final
 
 import numpy as np
-from jaxtyping import Float
 
 from vitscope.report.census import HeldPattern
 from vitscope.report.findings import Ranking, RegionEffect, mean_over_images, measured
@@ -89,29 +88,35 @@ class Loss:
 def gaze(run: Run, head: HeadRef) -> Gaze:
     """Collect where a head looks from the run's reductions and, once complete, its mean attention."""
     tokens = run.tokens
-    mass = mean_over_images(run.strength["mass"].values[:, head.layer, head.head])
-    measures = {str(name): values.values[:, head.layer, head.head] for name, values in run.spread.data_vars.items()}
-    spread = {name: float(mean_over_images(values)) for name, values in measures.items()}
-    sinks = measures["sink"][~np.isnan(measures["sink"])]
+
+    def over_images(measure: str) -> np.ndarray:
+        return run.measure(measure)[:, head.layer, head.head]
+
+    def mean(measure: str) -> float:
+        return float(mean_over_images(over_images(f"spread/{measure}")))
+
+    mass = mean_over_images(over_images("strength/mass"))
+    distances, sinks = over_images("spread/distance"), over_images("spread/sink")
+    sinks = sinks[~np.isnan(sinks)]
     near, far = _uniform(tokens)
-    token, share = _key_token(run.mean_attention, head, tokens)
+    token, share = _key_token(run, head)
     return Gaze(
-        n=int(np.isfinite(measures["distance"]).sum()),
+        n=int(np.isfinite(distances).sum()),
         to_self=float(mass[0]),
         to_neighbours=float(mass[1]) if len(mass) > 1 else 0.0,
         to_far=float(mass[2:].sum()),
-        to_cls=spread["to_cls"] if tokens.cls is not None else np.nan,
-        to_others=spread["to_other"] if tokens.others else np.nan,
+        to_cls=mean("to_cls") if tokens.cls is not None else np.nan,
+        to_others=mean("to_other") if tokens.others else np.nan,
         near_uniform=near,
-        cls_to_cls=spread["cls_self"],
-        cls_to_patches=spread["cls_to_patches"],
-        distance=spread["distance"],
+        cls_to_cls=mean("cls_self"),
+        cls_to_patches=mean("cls_to_patches"),
+        distance=float(mean_over_images(distances)),
         distance_uniform=far,
         diagonal=float(np.hypot(tokens.rows * tokens.patch[0], tokens.cols * tokens.patch[1])),
-        entropy=spread["entropy"],
+        entropy=mean("entropy"),
         entropy_max=log(tokens.n_tokens),
-        nmi=spread["nmi"],
-        focus=spread["focus"],
+        nmi=mean("nmi"),
+        focus=mean("focus"),
         key_token=token,
         key_share=share,
         key_uniform=1 / tokens.n_tokens,
@@ -288,14 +293,14 @@ def _pruning(ranking: Ranking, index: int, lost: Loss) -> str:
     return f"{told} and takes accuracy from {lost.accuracy:.3f} to {after} ({lost.labelled} labelled images)"
 
 
-def _key_token(
-    mean_attention: Float[np.ndarray, "layer head query key"] | None, head: HeadRef, tokens: TokenLayout
-) -> tuple[str | None, float]:
-    """The key token with the largest mean over queries, and that mean."""
-    if mean_attention is None or not np.isfinite(mean_attention[head]).all():
+def _key_token(run: Run, head: HeadRef) -> tuple[str | None, float]:
+    """The key token with the largest mean over queries, and that mean; none where the run has no mean attention."""
+    mean_attention = run.layer_mean_attention(head.layer)[head.head] if run.has_mean_attention else np.array(np.nan)
+    if not np.isfinite(mean_attention).all():
         return None, float("nan")
-    received = np.asarray(mean_attention[head], np.float64).mean(axis=0)
+    received = mean_attention.astype(np.float64).mean(axis=0)
     token = int(received.argmax())
+    tokens = run.tokens
     name = tokens.name(token)
     return (name.upper() if name == "cls" else name if token < tokens.n_prefix else f"patch {name}"), float(
         received[token]

@@ -3,16 +3,19 @@
 Knows nothing about: models. What is live is handed in.
 """
 
+import asyncio
 import os
 import socket
 import threading
 import webbrowser
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
 from fastapi import FastAPI
 from starlette.middleware.gzip import GZipMiddleware
+from starlette.types import Lifespan
 
 from vitscope._version import __version__
 from vitscope.errors import InvalidArgument
@@ -24,7 +27,7 @@ from vitscope.server.lab_routes import router as lab_router
 from vitscope.server.live import Live
 from vitscope.server.pattern_routes import router as pattern_router
 from vitscope.server.resolution_routes import router as resolution_router
-from vitscope.server.routes import router
+from vitscope.server.routes import first_answers, router
 from vitscope.server.security import LocalOnly
 from vitscope.server.served import Served
 from vitscope.store import open_run
@@ -36,9 +39,11 @@ _PATIENCE: Final = 2
 """Seconds that answers under way have when the server stops: a job of the Lab may need minutes more."""
 
 
-def api() -> FastAPI:
+def api(lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
     """The routes without a run: what the schema is written from."""
-    app = FastAPI(title="vitscope", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(
+        title="vitscope", version=__version__, docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan
+    )
     failures.install(app)
     app.include_router(router)
     app.include_router(image_router)
@@ -57,13 +62,16 @@ def create_app(run_path: str | Path, live: Live | None = None, *, static: Path =
     ------
     RunError: the folder is not a run, is damaged, or a newer vitscope wrote it.
     """
-    # What the first answers would import, a second or more of it: the first page does not wait for that.
-    import duckdb  # noqa: F401
-    import pandas  # noqa: F401
-    import zarr  # noqa: F401
+    served = Served(open_run(run_path), live)
 
-    app = api()
-    app.state.served = Served(open_run(run_path), live)
+    @asynccontextmanager
+    async def prepared(_app: FastAPI) -> AsyncIterator[None]:
+        preparing = asyncio.create_task(asyncio.to_thread(first_answers, served))
+        yield
+        await preparing
+
+    app = api(prepared)
+    app.state.served = served
     assets.install(app, static)
     app.add_middleware(GZipMiddleware, minimum_size=1024, compresslevel=5)
     app.add_middleware(LocalOnly)

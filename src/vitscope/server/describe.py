@@ -167,7 +167,7 @@ def capabilities(served: Served) -> Capabilities:
         mean=run.has_mean_attention,
         layouts=[f"{source}/{method}" for source in sources for method in methods],
         tsne_limit=TSNE_LIMIT,
-        patterns=len(run.patterns.clusters) if run.has_patterns else 0,
+        patterns=run.patterns.n_clusters if run.has_patterns else 0,
         patterns_reason=patterns_reason(run),
     )
 

@@ -3,13 +3,14 @@
 Knows nothing about: models; one image in depth (`image_routes`).
 """
 
+from contextlib import suppress
 from typing import Annotated, Any, Final, Literal
 
 import numpy as np
 from fastapi import APIRouter, Path, Request, Response
 from numpy.typing import NDArray
 
-from vitscope.errors import NotAvailable
+from vitscope.errors import NotAvailable, VitscopeError
 from vitscope.report import statistics
 from vitscope.report.layout import Layout, Method, embedding_vectors, importance_vectors, layout
 from vitscope.report.levels import map_entropies
@@ -20,6 +21,7 @@ from vitscope.server.columns import REVALIDATE, column, etag, not_modified, unch
 from vitscope.server.matrices import pooled
 from vitscope.server.served import Served
 from vitscope.server.wire import Headline, ImageTable, ProgressInfo, RunInfo
+from vitscope.tokens import HEAD
 
 StrengthKind = Literal["mass", "density"]
 SpreadName = Literal[
@@ -68,14 +70,14 @@ def progress(served: TheRun, response: Response) -> ProgressInfo:
 
 
 @router.get("/images", responses=UNCHANGED, response_model=ImageTable)
-def images(served: TheRun, request: Request, response: Response) -> ImageTable | Response:
+def images(served: TheRun, request: Request) -> Response:
     """The image table, one list a column."""
     generation = served.run.progress().generation
     tag = etag(served.run.manifest.run_id, generation, "images")
     if unchanged(request, tag):
         return not_modified(tag)
-    response.headers.update({"etag": tag, "cache-control": REVALIDATE})
-    return served.kept("images", generation, lambda: describe.image_table(served.run, generation))
+    headers = {"etag": tag, "cache-control": REVALIDATE}
+    return Response(_image_table(served, generation), media_type="application/json", headers=headers)
 
 
 @router.get("/importance/{metric}/{mode}", response_class=Response, responses=binary())
@@ -95,11 +97,10 @@ def summary(served: TheRun, request: Request, metric: MetricName, mode: str) -> 
     Statistics in order: n, mean, median, lower quartile, upper quartile, consistency; NaN where there is none.
     """
     mode = computed_mode(served.run.manifest, mode)
-    generation = served.run.progress().generation
     tag = _tag(served, "summary", metric, mode)
     if unchanged(request, tag):
         return not_modified(tag)
-    return column(served.kept(f"summary/{metric}/{mode}", generation, lambda: _summary(served, metric, mode)), tag)
+    return column(_summary(served, metric, mode), tag)
 
 
 @router.get("/strength/{kind}", response_class=Response, responses=binary())
@@ -212,16 +213,33 @@ def thumbs(served: TheRun, request: Request, page: Annotated[int, Path(ge=0, des
     return Response(atlas, media_type="image/webp", headers=headers)
 
 
+def first_answers(served: Served) -> None:
+    """Make what every page asks for first, and import what that needs: a second or more, while the browser starts."""
+    with suppress(VitscopeError):  # a run without it, or a damaged one: whoever asks is told
+        _image_table(served, served.run.progress().generation)
+        _summary(served, describe.run_info(served).default_metric, HEAD)
+
+
 def _tag(served: Served, *parts: object) -> str:
     return etag(served.run.manifest.run_id, served.run.progress().generation, *parts)
 
 
+def _image_table(served: Served, generation: int) -> bytes:
+    make = describe.image_table
+    return served.kept(
+        "images", generation, lambda: make(served.run, generation).model_dump_json(by_alias=True).encode()
+    )
+
+
 def _summary(served: Served, metric: str, mode: str) -> NDArray[np.float64]:
-    effect = served.run.effect(metric, mode)
-    values = effect.reshape(len(effect), -1)
-    found = statistics.summarise(values)
-    columns = (found.n, found.mean, found.median, found.lower_quartile, found.upper_quartile)
-    return np.stack([*columns, statistics.consistency(found)]).astype(np.float64).reshape(-1, *effect.shape[1:])
+    def make() -> NDArray[np.float64]:
+        effect = served.run.effect(metric, mode)
+        values = effect.reshape(len(effect), -1)
+        found = statistics.summarise(values)
+        columns = (found.n, found.mean, found.median, found.lower_quartile, found.upper_quartile)
+        return np.stack([*columns, statistics.consistency(found)]).astype(np.float64).reshape(-1, *effect.shape[1:])
+
+    return served.kept(f"summary/{metric}/{mode}", served.run.progress().generation, make)
 
 
 def _half(values: NDArray[Any]) -> NDArray[np.float16]:

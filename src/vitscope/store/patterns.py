@@ -117,6 +117,11 @@ class Patterns:
         return pd.DataFrame({**places, **seen, "pattern": pattern}, index=points.index)
 
     @property
+    def n_clusters(self) -> int:
+        """How many clusters there are."""
+        return len(self._described["clusters"])
+
+    @property
     def clusters(self) -> "pd.DataFrame":
         """One row a cluster, largest first: name, auto_name, rule, confidence, size, share, medoid, x, y, evidence.
 
@@ -308,9 +313,8 @@ class Patterns:
         """
         if self.is_regrouped:
             raise NotAvailable(f"cannot rename pattern {cluster}: names are kept for the run's own clusters")
-        n_clusters = len(self._described["clusters"])
-        if not 0 <= cluster < n_clusters:
-            raise InvalidArgument(f"cannot rename pattern {cluster}: the run has {n_clusters}, counted from 0")
+        if not 0 <= cluster < self.n_clusters:
+            raise InvalidArgument(f"cannot rename pattern {cluster}: the run has {self.n_clusters}, counted from 0")
         names = read_names(self._run.path)
         given = {key: kept for key, kept in names.get(self.space, {}).items() if key != str(cluster)}
         if name is not None:
@@ -413,7 +417,7 @@ class Patterns:
         np.add.at(total, (table["layer"], table["head"]), 1)
         for layer, n_heads in enumerate(model.n_heads):
             total[layer, n_heads:] = np.nan
-        counts = np.zeros((*heads, len(self._described["clusters"])))
+        counts = np.zeros((*heads, self.n_clusters))
         members = table[table["cluster"] >= 0]
         np.add.at(counts, (members["layer"], members["head"], members["cluster"]), 1)
         return counts, total

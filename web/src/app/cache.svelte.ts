@@ -40,6 +40,13 @@ export class Cache<T> {
     return entry.loaded;
   }
 
+  /** Begin to fetch what nobody reads yet; done when it has come, or failed. */
+  ahead(key: string, generation: number, load: (signal: AbortSignal) => Promise<T>): Promise<void> {
+    const entry: Entry<T> = { loaded: WAITING, generation, abort: null };
+    this.#entries.set(key, entry);
+    return this.#fetch(key, entry, load);
+  }
+
   /** The value if it is here; never starts a fetch. */
   peek(key: string): T | null {
     void this.#arrivals;

@@ -54,6 +54,11 @@ export class Data {
     return this.#summaries.read(key, this.generation, (signal) => this.source.summary(metric, mode, signal));
   }
 
+  /** Ask for what is shown first before there is a page that reads it. */
+  summaryAhead(metric: string, mode: string): Promise<void> {
+    return this.#summaries.ahead(`${metric}/${mode}`, this.generation, (signal) => this.source.summary(metric, mode, signal));
+  }
+
   /** The summary if it was asked for before the values came. */
   peekSummary(metric: string, mode: string): Summary | null {
     return this.#summaries.peek(`${metric}/${mode}`);

@@ -26,6 +26,8 @@ import { Travel } from './travel';
 const STALE_MS = 150;
 const TOP_HEADS = 3;
 const MANY_VALUES = 300_000;
+/** The page is built once with its first numbers, where the server has them ready. */
+const FIRST_NUMBERS_MS = 200;
 
 /** What the pointer or the keyboard is on: shown everywhere, never stored, never fetched for. */
 export type Hover =
@@ -40,6 +42,19 @@ export type Hover =
 
 /** The image that is pointed at, also where it is one head's matrix on it. */
 export const hoveredImage = (hover: Hover | null): number | null => (hover && 'image' in hover ? (hover.image ?? null) : null);
+
+/** Of many images the values take their time: a summary over all of them comes first. */
+const manyValues = (run: RunInfo): boolean => run.nImages * run.model.nLayers * maxHeads(run) > MANY_VALUES;
+
+const pause = (ms: number): Promise<void> => new Promise((over) => setTimeout(over, ms));
+
+/** What is there before the images are. */
+interface Known {
+  readonly source: DataSource;
+  readonly run: RunInfo;
+  readonly progress: ProgressInfo;
+  readonly data: Data;
+}
 
 /** A run that is loaded: the parts that are there from the first paint on. */
 export class Session {
@@ -73,17 +88,25 @@ export class Session {
   readonly #travel = new Travel((at) => this.#arriveAlone(at));
   #openedBy = '';
 
-  private constructor(source: DataSource, run: RunInfo, progress: ProgressInfo, images: ImageTable) {
-    [this.source, this.run, this.progress, this.images] = [source, run, progress, images];
-    this.data = new Data(source, progress, run.nImages * run.model.nLayers * maxHeads(run) > MANY_VALUES);
+  private constructor({ source, run, progress, data }: Known, images: ImageTable) {
+    [this.source, this.run, this.progress, this.data, this.images] = [source, run, progress, data, images];
   }
 
   static async open(source: DataSource, hash: string): Promise<Session> {
-    const [run, progress, images] = await Promise.all([source.run(), source.progress(), source.images()]);
-    const session = new Session(source, run, progress, images);
+    const [known, images] = await Promise.all([Session.#know(source, hash), source.images()]);
+    const session = new Session(known, images);
     session.restore(hash);
     session.calm.jump(session.inForce);
     return session;
+  }
+
+  /** What the run is; the first numbers are asked for as soon as that is known, not only when there is a page to show them. */
+  static async #know(source: DataSource, hash: string): Promise<Known> {
+    const [run, progress] = await Promise.all([source.run(), source.progress()]);
+    const data = new Data(source, progress, manyValues(run));
+    const { scope, metric, mode } = decode(hash, run).state;
+    if (manyValues(run) && isEverything(scope)) await Promise.race([data.summaryAhead(metric, mode), pause(FIRST_NUMBERS_MS)]);
+    return { source, run, progress, data };
   }
 
   // Parts of the state on their own: what depends on one of them is not computed anew when another changes.
@@ -169,8 +192,8 @@ export class Session {
   summaryOf(metric: string, mode: string): Summary | null {
     const { value: values } = this.data.importance(metric, mode);
     const made = this.#summarised(metric, mode)?.result ?? null;
-    if (made || !isEverything(this.scope) || this.run.nImages * this.cells <= MANY_VALUES) return made;
-    // Of many images the values take their time: over all of them the server has the answer already.
+    if (made || !isEverything(this.scope) || !manyValues(this.run)) return made;
+    // Over all images the server has the answer already.
     return values ? this.data.peekSummary(metric, mode) : this.data.summary(metric, mode).value;
   }
 
