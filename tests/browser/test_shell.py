@@ -292,6 +292,9 @@ def test_an_opening_page_builds_the_heads_first_with_their_numbers(open_page, ch
     with serve(run) as address:
         page, watch = open_page(address)
         page.add_init_script(f"({BUILT})()")
+        held = []
+        for slow in ("headline", "importance/**"):
+            page.route(f"**/api/{slow}", lambda route: held.append(route))  # noqa: PLW0108
         watch.requests.clear()
         page.reload()
         page.wait_for_selector("[data-pane=inspector]")
@@ -300,6 +303,13 @@ def test_an_opening_page_builds_the_heads_first_with_their_numbers(open_page, ch
         assert around == [], "what stands around them is not in their way"
         asked = [url.removeprefix(f"{address}api/") for url in watch.requests]
         assert [asked.count(name) for name in ("run", "progress", "images", "summary/jsd/head")] == [1, 1, 1, 1]
+        wait_until(page, "document.body.innerText.includes('The first answer is being worked out')")
+        assert "is on its way" in page.locator("[data-testid=differ]").inner_text()
+        assert "has not been computed" not in page.locator("[data-pane=inspector]").inner_text()
+        for route in held:
+            route.fallback()
+        page.wait_for_selector(".headline >> text=L0·H")
+        page.wait_for_selector("[data-testid=differ] >> text=differ")
         page.close()  # before its server
 
 
