@@ -8,20 +8,15 @@ export interface Histogram {
 }
 
 /** Of the finite values; null where there are none. A single value stands in the middle bin. */
-export function histogram(values: ArrayLike<number>, bins: number): Histogram | null {
-  let [low, high, n] = [Infinity, -Infinity, 0];
-  for (let i = 0; i < values.length; i++) {
-    const value = values[i]!;
-    if (!Number.isFinite(value)) continue;
+export function histogram(values: Iterable<number>, bins: number): Histogram | null {
+  const known = [...values].filter(Number.isFinite);
+  if (!known.length) return null;
+  let [low, high] = [Infinity, -Infinity];
+  for (const value of known) {
     if (value < low) low = value;
     if (value > high) high = value;
-    n++;
   }
-  if (!n) return null;
   const counts = new Int32Array(bins);
-  for (let i = 0; i < values.length; i++) {
-    const value = values[i]!;
-    if (Number.isFinite(value)) counts[high > low ? Math.min(bins - 1, Math.floor(((value - low) / (high - low)) * bins)) : bins >> 1]!++;
-  }
-  return { low, high, counts, n };
+  for (const value of known) counts[high > low ? Math.min(bins - 1, Math.floor(((value - low) / (high - low)) * bins)) : bins >> 1]!++;
+  return { low, high, counts, n: known.length };
 }
