@@ -16,8 +16,9 @@ import type { DataSource } from '../io/source';
 import { asFailure, type Failure } from '../io/source';
 import type { DroppedImage, ImageTable, MetricInfo, ModeInfo, ProgressInfo, RunInfo } from '../io/wire';
 import { Calm, type InForce } from './calm.svelte';
-import { Data, type StrengthKind } from './data.svelte';
+import type { Data, StrengthKind } from './data.svelte';
 import { Intervals } from './intervals.svelte';
+import { know, manyValues, type Known } from './known';
 import { OverScope, type Made } from './over_scope.svelte';
 import type { PatternModel } from './patterns.svelte';
 import { Travel } from './travel';
@@ -25,9 +26,6 @@ import { Travel } from './travel';
 /** Attention of the token before is shown no longer than this while the next one's is awaited. */
 const STALE_MS = 150;
 const TOP_HEADS = 3;
-const MANY_VALUES = 300_000;
-/** The page is built once with its first numbers, where the server has them ready. */
-const FIRST_NUMBERS_MS = 200;
 
 /** What the pointer or the keyboard is on: shown everywhere, never stored, never fetched for. */
 export type Hover =
@@ -42,19 +40,6 @@ export type Hover =
 
 /** The image that is pointed at, also where it is one head's matrix on it. */
 export const hoveredImage = (hover: Hover | null): number | null => (hover && 'image' in hover ? (hover.image ?? null) : null);
-
-/** Of many images the values take their time: a summary over all of them comes first. */
-const manyValues = (run: RunInfo): boolean => run.nImages * run.model.nLayers * maxHeads(run) > MANY_VALUES;
-
-const pause = (ms: number): Promise<void> => new Promise((over) => setTimeout(over, ms));
-
-/** What is there before the images are. */
-interface Known {
-  readonly source: DataSource;
-  readonly run: RunInfo;
-  readonly progress: ProgressInfo;
-  readonly data: Data;
-}
 
 /** A run that is loaded: the parts that are there from the first paint on. */
 export class Session {
@@ -93,20 +78,11 @@ export class Session {
   }
 
   static async open(source: DataSource, hash: string): Promise<Session> {
-    const [known, images] = await Promise.all([Session.#know(source, hash), source.images()]);
+    const [known, images] = await Promise.all([know(source, hash), source.images()]);
     const session = new Session(known, images);
     session.restore(hash);
     session.calm.jump(session.inForce);
     return session;
-  }
-
-  /** What the run is; the first numbers are asked for as soon as that is known, not only when there is a page to show them. */
-  static async #know(source: DataSource, hash: string): Promise<Known> {
-    const [run, progress] = await Promise.all([source.run(), source.progress()]);
-    const data = new Data(source, progress, manyValues(run));
-    const { scope, metric, mode } = decode(hash, run).state;
-    if (manyValues(run) && isEverything(scope)) await Promise.race([data.summaryAhead(metric, mode), pause(FIRST_NUMBERS_MS)]);
-    return { source, run, progress, data };
   }
 
   // Parts of the state on their own: what depends on one of them is not computed anew when another changes.
