@@ -96,6 +96,21 @@ def test_a_cell_and_a_ranked_head_choose_the_head(open_page, address, run):
     assert focus_head(page) == HEAD
 
 
+def test_a_head_is_painted_with_the_histogram_of_its_values(open_page, address, run):
+    page, _ = open_page(address)
+    choose = """cell => new Promise(painted => {
+      cell.click();
+      requestAnimationFrame(() => {
+        const section = document.querySelector('[aria-label="Focus head"]');
+        painted([section.querySelector('h3').textContent, section.querySelector('[data-bins]').dataset.bins]);
+      });
+    })"""
+    name, bins = page.locator('[data-head="3.2"]').evaluate(choose)
+    values = run.effect("jsd", "head")[:, 3, 2]
+    assert name == "L3·H2"
+    assert [int(n) for n in bins.split()] == np.histogram(values[np.isfinite(values)], 36)[0].tolist()
+
+
 def test_heads_in_the_set_have_chips_that_take_them_out(open_page, address):
     page, _ = open_page(address)
     page.click(f'{HUB} [data-head="3.2"]', modifiers=["Control"])

@@ -1,16 +1,22 @@
 import asyncio
+import json
 import socket
 import subprocess
 import sys
 import threading
+import urllib.request
+from contextlib import contextmanager
+from urllib.error import HTTPError
 
 import pytest
+import uvicorn
+from fastapi import FastAPI
 from tests.server.clients import awaited, client_of
 from tests.synthetic_run import synthetic_run
 
 from vitscope.errors import InvalidArgument, RunError
 from vitscope.report import statistics
-from vitscope.server import DEFAULT_PORT, HOST, create_app, describe, listen
+from vitscope.server import DEFAULT_PORT, HOST, create_app, describe, listen, serve
 from vitscope.server.pace import Pace
 
 
@@ -34,9 +40,8 @@ def test_without_assets_the_page_says_how_to_build_them(run, tmp_path):
     assert client_of(run, static=tmp_path).get("/api/progress").status_code == 200
 
 
-def test_what_a_page_asks_for_first_is_made_while_its_browser_starts(run, monkeypatch):
-    with client_of(run) as client:
-        pass  # a server that stops waits for what it is making
+def test_what_a_page_asks_for_first_is_made_before_it_can_ask(run, monkeypatch):
+    client = client_of(run)
     monkeypatch.setattr(describe, "image_table", None)
     monkeypatch.setattr(statistics, "summarise", None)
     assert client.get("/api/images").json()["name"] == run.images["path"].tolist()
@@ -85,43 +90,69 @@ def test_a_port_that_is_asked_for_must_be_free():
             listen(other.getsockname()[1])
 
 
-def test_serve_answers_and_announces_its_address(run, monkeypatch):
-    import json
-    import urllib.request
-
-    import uvicorn
-
-    from vitscope.server import serve
-
-    servers = []
-    monkeypatch.setattr(uvicorn.Server, "install_signal_handlers", lambda self: None, raising=False)
+@contextmanager
+def running(app, monkeypatch, open_browser=False):
+    """The address of an app that `serve` serves from a thread, until it is told to stop."""
+    servers, addresses, ready = [], [], threading.Event()
     original = uvicorn.Server.__init__
 
     def remember(self, config):
         original(self, config)
         servers.append(self)
 
-    monkeypatch.setattr(uvicorn.Server, "__init__", remember)
-    opened = []
-    monkeypatch.setattr("webbrowser.open", opened.append)
-    addresses = []
-    ready = threading.Event()
-
     def on_ready(address):
         addresses.append(address)
         ready.set()
 
-    thread = threading.Thread(target=serve, args=(create_app(run.path), 0, True), kwargs={"on_ready": on_ready})
+    monkeypatch.setattr(uvicorn.Server, "__init__", remember)
+    thread = threading.Thread(target=serve, args=(app, 0, open_browser), kwargs={"on_ready": on_ready})
     thread.start()
     try:
         assert ready.wait(20)
-        with urllib.request.urlopen(addresses[0] + "api/progress", timeout=20) as response:
-            assert json.load(response)["state"] == "complete"
-        assert opened == addresses
+        yield addresses[0]
     finally:
         servers[0].should_exit = True
         thread.join(20)
     assert not thread.is_alive()
+
+
+def test_serve_answers_and_announces_its_address(run, monkeypatch):
+    opened = []
+    monkeypatch.setattr("webbrowser.open", opened.append)
+    with running(create_app(run.path), monkeypatch, open_browser=True) as address:
+        with urllib.request.urlopen(address + "api/progress", timeout=20) as response:
+            assert json.load(response)["state"] == "complete"
+        assert opened == [address]
+
+
+def test_a_server_that_is_stopped_says_nothing_of_answers_it_gives_up(monkeypatch, capsys):
+    app, asked = FastAPI(), threading.Event()
+
+    @app.get("/slow")
+    async def slow():
+        asked.set()
+        await asyncio.sleep(60)
+
+    monkeypatch.setattr("vitscope.server.app._PATIENCE", 0.1)
+    with (
+        running(app, monkeypatch) as address,
+        socket.create_connection((HOST, int(address.rstrip("/").rpartition(":")[2]))) as question,
+    ):
+        question.sendall(f"GET /slow HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode())
+        assert asked.wait(20)
+    assert not capsys.readouterr().err
+
+
+def test_a_server_says_what_goes_wrong_in_it(monkeypatch, capsys):
+    app = FastAPI()
+
+    @app.get("/broken")
+    def broken():
+        raise ValueError("broken on purpose")
+
+    with running(app, monkeypatch) as address, pytest.raises(HTTPError):
+        urllib.request.urlopen(address + "broken", timeout=20)
+    assert "broken on purpose" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("module", ["vitscope.server", "vitscope.server.routes", "vitscope.server.schema"])

@@ -4,18 +4,17 @@ Knows nothing about: models. What is live is handed in.
 """
 
 import asyncio
+import logging
 import os
 import socket
 import threading
 import webbrowser
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 from fastapi import FastAPI
 from starlette.middleware.gzip import GZipMiddleware
-from starlette.types import Lifespan
 
 from vitscope._version import __version__
 from vitscope.errors import InvalidArgument
@@ -39,11 +38,9 @@ _PATIENCE: Final = 2
 """Seconds that answers under way have when the server stops: a job of the Lab may need minutes more."""
 
 
-def api(lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
+def api() -> FastAPI:
     """The routes without a run: what the schema is written from."""
-    app = FastAPI(
-        title="vitscope", version=__version__, docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan
-    )
+    app = FastAPI(title="vitscope", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
     failures.install(app)
     app.include_router(router)
     app.include_router(image_router)
@@ -63,14 +60,8 @@ def create_app(run_path: str | Path, live: Live | None = None, *, static: Path =
     RunError: the folder is not a run, is damaged, or a newer vitscope wrote it.
     """
     served = Served(open_run(run_path), live)
-
-    @asynccontextmanager
-    async def prepared(_app: FastAPI) -> AsyncIterator[None]:
-        preparing = asyncio.create_task(asyncio.to_thread(first_answers, served))
-        yield
-        await preparing
-
-    app = api(prepared)
+    first_answers(served)
+    app = api()
     app.state.served = served
     assets.install(app, static)
     app.add_middleware(GZipMiddleware, minimum_size=1024, compresslevel=5)
@@ -125,6 +116,14 @@ def serve(
             on_ready(address)
         if open_browser:  # the socket listens already: a request that comes early waits, it is not refused
             threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
-        uvicorn.Server(
+        server = uvicorn.Server(
             uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=_PATIENCE)
-        ).run(sockets=[bound])
+        )
+        logging.getLogger("uvicorn.error").addFilter(_not_given_up)
+        server.run(sockets=[bound])
+
+
+def _not_given_up(record: logging.LogRecord) -> bool:
+    """Not what uvicorn says of answers that whoever stopped the server has given up: a traceback each."""
+    error = record.exc_info and record.exc_info[1]
+    return not (isinstance(error, asyncio.CancelledError) or record.getMessage().startswith("Cancel "))
