@@ -214,7 +214,7 @@ def thumbs(served: TheRun, request: Request, page: Annotated[int, Path(ge=0, des
 
 
 def first_answers(served: Served) -> None:
-    """Make what every page asks for first, and import what that needs: no page waits for it, or shares a core with it."""
+    """Make what every page asks for first, and import what that needs, so that no page shares a core with that."""
     with suppress(VitscopeError):  # a run without it, or a damaged one: whoever asks is told
         _image_table(served, served.run.progress().generation)
         _summary(served, describe.run_info(served).default_metric, HEAD)
