@@ -350,7 +350,8 @@ def test_serve_in_a_process_of_its_own_ends_cleanly(tmp_path):
     assert "Traceback" not in out + err
 
 
-def test_prune_saves_a_smaller_model_and_says_what_it_costs(tmp_path, capsys):
+def test_prune_saves_a_smaller_model_and_says_what_it_costs(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("vitscope.pipeline.removing.ROUNDS", 7)  # as few as have an interval
     photos = write_photos(tmp_path / "photos", 6)
     (tmp_path / "labels.csv").write_text(
         "path,label\n" + "".join(f"photos/{p.name},{i % 3}\n" for i, p in enumerate(sorted(photos.iterdir())))
