@@ -3,6 +3,10 @@
 import os
 from pathlib import Path
 
+# Before torch is loaded: two workers on two cores, and matrices so small that more threads only wait for each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 import jaxtyping
 import pytest
 

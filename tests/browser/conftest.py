@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import uvicorn
-from tests.browser.hands import settled
+from tests.browser.hands import PATIENCE, settled
 from tests.synthetic_run import synthetic_run
 
 from vitscope.server import create_app, listen
@@ -96,9 +96,20 @@ class Watch:
     def __init__(self, page) -> None:
         self.requests: list[str] = []
         self.complaints: list[str] = []
-        page.on("request", lambda request: self.requests.append(request.url))
+        self.waiting: set = set()
+        """Requests whose answers are on their way."""
+        page.on("request", self.asked)
+        page.on("requestfinished", self.ended)
+        page.on("requestfailed", self.ended)
         page.on("console", lambda line: line.type in {"error", "warning"} and self.complain(line))
         page.on("pageerror", lambda error: self.complaints.append(error.stack or str(error)))
+
+    def asked(self, request) -> None:
+        self.requests.append(request.url)
+        self.waiting.add(request)
+
+    def ended(self, request) -> None:
+        self.waiting.discard(request)
 
     def complain(self, line) -> None:
         self.complaints.append(f"{line.text} {line.location.get('url', '')}")
@@ -120,7 +131,7 @@ def open_page(chromium):
     def opener(address, width=1440, height=900, **options):
         context = chromium.new_context(viewport={"width": width, "height": height}, **options)
         page = context.new_page()
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(1000 * PATIENCE)
         watch = Watch(page)
         opened.append((context, watch, address))
         page.goto(address)

@@ -10,21 +10,50 @@ STILL = """() => new Promise(done => requestAnimationFrame(() => requestAnimatio
   () => requestIdleCallback(done, { timeout: 300 }))))"""
 
 
+PATIENCE = 60
+"""Seconds until a wait is given up: machines are slow, and nothing is asserted about time."""
+
+
 def settled(page):
     """Wait until every pane shows what it was asked for; what is read ahead for later may still be on its way."""
     page.evaluate(STILL)
-    wait_until(page, "!document.querySelector('main[aria-busy=true], .pane [aria-busy=true]')", seconds=60)
+    wait_until(page, "!document.querySelector('main[aria-busy=true], .pane [aria-busy=true]')")
     page.evaluate(STILL)
 
 
-def read_ahead(page):
-    """Wait until everything that a newly opened page reads for later is there. To be called once a page."""
-    page.wait_for_load_state("networkidle")
-    page.evaluate(STILL)
+# Longer than any pause the page itself makes before it reads on (400 ms), by the page's own clock: on a slow machine
+# both timers are late together.
+PAUSE = "() => new Promise(done => setTimeout(done, 500))"
+
+
+def read_ahead(page, watch):
+    """Wait until everything that a page reads for later is there: three pauses in which nothing is asked."""
+    end, calm = time.monotonic() + PATIENCE, 0
+    while calm < 3:
+        assert time.monotonic() < end, [request.url for request in watch.waiting]
+        asked = len(watch.data)
+        page.evaluate(PAUSE)
+        page.evaluate(STILL)
+        calm = calm + 1 if len(watch.data) == asked and not watch.waiting else 0
 
 
 def painted(page):
     page.evaluate(STILL)
+
+
+def resized(page, width, height):
+    """Give the window a size, and wait until the page is drawn for it."""
+    page.set_viewport_size({"width": width, "height": height})
+    at_its_end(page)
+
+
+def at_its_end(page):
+    """Wait until the page is painted, with every transition at its end: colours and places are the final ones."""
+    painted(page)
+    page.evaluate(
+        "document.getAnimations().forEach(a => a.effect.getComputedTiming().endTime < Infinity && a.finish())"
+    )
+    painted(page)
 
 
 def address_of(page):
@@ -39,7 +68,7 @@ def reload(page):
     page.reload()
 
 
-def wait_until(page, expression, seconds=15):
+def wait_until(page, expression, seconds=PATIENCE):
     """Wait until an expression is true; Playwright's own way needs eval, which the page's policy forbids."""
     end = time.monotonic() + seconds
     while not page.evaluate(expression):

@@ -52,7 +52,7 @@ def test_measure_part_and_scope_show_the_same_numbers_as_numpy(open_page, addres
 
 def test_hovering_and_choosing_heads_asks_for_nothing_and_a_scope_only_for_its_image(open_page, address):
     page, watch = open_page(address)
-    read_ahead(page)  # the columns that later choices need
+    read_ahead(page, watch)  # the columns that later choices need
     before = len(watch.data)
     for place in ("1.1", "3.2", "5.3"):
         page.hover(f'{HUB} [data-head="{place}"]')
@@ -60,23 +60,23 @@ def test_hovering_and_choosing_heads_asks_for_nothing_and_a_scope_only_for_its_i
     page.click(f'{HUB} [data-head="4.1"]', modifiers=["Control"])
     page.click(f"{HUB} .ranked li:nth-child(3) button")
     page.hover("[data-map]")
-    page.wait_for_timeout(200)
+    read_ahead(page, watch)
     assert watch.data[before:] == []
     page.get_by_label("Measure", exact=True).select_option("cls_cos")
     settled(page)
     assert not [url for url in watch.data[before:] if url.endswith("/importance/cls_cos/head")], "it was read ahead"
-    page.wait_for_timeout(500)  # the map of the images by the new measure, and its parts
-    settled(page)
+    read_ahead(page, watch)  # the map of the images by the new measure, and its parts
     before = len(watch.data)
     for words in ("show wrong", "class bee", "show all images"):
         command(page, words)
-    page.wait_for_timeout(300)
+    read_ahead(page, watch)
     asked = {url.split("/api/")[1].split("/")[0] for url in watch.data[before:]}
     assert asked <= {"preview", "attention"}, "the picture of the new focus image, and nothing else"
     before = len(watch.data)
     for key in ("Control+z", "Control+z", "Control+Shift+z"):
         page.keyboard.press(key)
-        page.wait_for_timeout(80)
+        painted(page)
+    read_ahead(page, watch)
     assert not [url for url in watch.data[before:] if "/api/preview/" not in url]
 
 
@@ -200,7 +200,7 @@ def test_the_ranked_heads_are_all_there_with_intervals_and_keys(open_page, addre
 
 def test_a_lasso_sets_the_scope_and_undo_and_redo_bring_it_back(open_page, address):
     page, watch = open_page(address)
-    read_ahead(page)
+    read_ahead(page, watch)
     before = len(watch.data)
     corners = [(0.02, 0.02), (0.6, 0.02), (0.6, 0.98), (0.02, 0.98), (0.02, 0.1)]
     outlined(page, "[data-map]", corners)
@@ -216,6 +216,7 @@ def test_a_lasso_sets_the_scope_and_undo_and_redo_bring_it_back(open_page, addre
     wait_until(page, "location.hash.includes('lasso')")
     assert (address_of(page), scope.locator(".n").inner_text()) == (url, lassoed)
     np.testing.assert_array_equal(shown(page, 6, 4), means)
+    read_ahead(page, watch)
     asked = {url.split("/api/")[1].split("/")[0] for url in watch.data[before:]}
     assert asked <= {"preview", "attention"}, "the picture of the new focus image, and nothing else"
     page.get_by_role("button", name="Remove: inside the lasso").click()

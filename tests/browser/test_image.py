@@ -4,7 +4,8 @@ import threading
 
 import numpy as np
 import pytest
-from tests.browser.hands import address_of, painted, read_ahead, settled
+from playwright.sync_api import expect
+from tests.browser.hands import PATIENCE, address_of, painted, read_ahead, settled
 from tests.server.clients import FakeLive
 from tests.synthetic_run import STRONG
 
@@ -27,7 +28,7 @@ def test_the_first_image_is_the_most_confident_wrong_one(open_page, address, run
 
 def test_a_tile_chooses_the_head_and_its_value_on_the_image_is_told(open_page, address, run):
     page, watch = open_page(f"{address}#/image?v=1&i=4")
-    read_ahead(page)
+    read_ahead(page, watch)
     before = [url for url in watch.data if "/api/attention/" in url]
     page.click('[data-tile="5.1"]')
     page.hover('[data-tile="1.1"]')
@@ -109,7 +110,7 @@ def test_a_slow_model_shows_no_answer_of_another_question(open_page, chromium, s
 
     class SlowLive(FakeLive):
         def matrices(self, image_row, /):
-            assert image_row != slow or gate.wait(20)
+            assert image_row != slow or gate.wait(2 * PATIENCE)
             return super().matrices(image_row)
 
     with serve(run, SlowLive(run)) as address:
@@ -119,9 +120,8 @@ def test_a_slow_model_shows_no_answer_of_another_question(open_page, chromium, s
         page.wait_for_selector(".asking")
         for patch in ("0,2", "0,3", "0,4"):
             page.click(f'[data-patch="{patch}"]')
-            page.wait_for_timeout(50)
-        page.wait_for_timeout(200)
-        assert page.locator(".tile + .bar").count() == 0, "the scales of the token before are gone"
+            painted(page)
+        expect(page.locator(".tile + .bar"), "the scales of the token before are gone").to_have_count(0)
         assert "max" not in page.locator(PICTURE).locator(".ticks").inner_text()
         gate.set()
         page.wait_for_selector(".asking", state="detached")

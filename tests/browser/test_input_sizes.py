@@ -2,10 +2,11 @@
 
 import shutil
 import threading
+import time
 
 import numpy as np
 import pytest
-from tests.browser.hands import address_of, painted, settled, wait_until
+from tests.browser.hands import PATIENCE, address_of, painted, settled, wait_until
 from tests.server.clients import FakeLive
 from tests.synthetic_resolution import synthetic_resolution
 
@@ -20,11 +21,11 @@ ROWS = f"{PANE} [data-sizes] tr"
 
 def asked_for(page, live, question):
     """Wait until the model was asked this: nothing on the page says that it is about to ask."""
-    for _ in range(300):
-        if question in live.asked:
-            return settled(page)
+    end = time.monotonic() + PATIENCE
+    while question not in live.asked:
+        assert time.monotonic() < end, f"never asked for {question}"
         page.wait_for_timeout(30)
-    raise AssertionError(f"never asked for {question}")
+    settled(page)
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +84,7 @@ def test_what_has_come_stays_when_the_rest_is_given_up(open_page, serve, compare
     class SlowLive(FakeLive):
         def at_size(self, image_row, size, /):
             if size == (48, 48):
-                gate.wait(20)
+                gate.wait(2 * PATIENCE)
             return super().at_size(image_row, size)
 
     live = SlowLive(run)
@@ -94,9 +95,9 @@ def test_what_has_come_stays_when_the_rest_is_given_up(open_page, serve, compare
         wait_until(page, f"document.querySelectorAll('{ROWS}').length === 1")
         assert "1 of 3" in page.locator(PANE).inner_text()
         page.get_by_role("button", name="Cancel").click()
-        page.get_by_role("button", name="Compute").wait_for(timeout=10_000)  # before the size in hand has ended
+        page.get_by_role("button", name="Compute").wait_for()  # before the size in hand has ended
         gate.set()
-        page.wait_for_timeout(300)
+        asked_for(page, live, (4, (48, 48)))
         assert page.locator(ROWS).count() == 1
         assert (4, (64, 64)) not in live.asked
         page.close()

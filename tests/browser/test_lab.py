@@ -12,7 +12,7 @@ import threading
 import numpy as np
 import pytest
 import torch
-from tests.browser.hands import address_of, command, painted, settled, wait_until
+from tests.browser.hands import PATIENCE, address_of, command, painted, settled, wait_until
 from tests.browser.journeys import HANDS
 from tests.browser.test_layout import CLIPPED, OUTSIDE, OVERLAPS, everywhere
 from tests.tiny_analysis import tiny_model, to_pixels, write_photos
@@ -307,21 +307,22 @@ def test_cancel_leaves_what_was_found(open_page, tiny, serve, tmp_path):
     run = open_run(shutil.copytree(tiny[0].path, tmp_path / "run"))
     live = LiveModel(run, tiny[1])
     live.lab._seconds = 1.0  # it believes the model to be slow: one image a step
-    real, hold = live.lab._compared, threading.Event()
+    real, steps = live.lab._compared, threading.Semaphore(4)
 
-    def slow(*args):
-        hold.wait(0.3)
+    def gated(*args):
+        assert steps.acquire(timeout=2 * PATIENCE)
         return real(*args)
 
-    live.lab._compared = slow
+    live.lab._compared = gated
     with serve(run, live) as address:
         page, _ = open_page(f"{address}#/lab?v=1&x=1.0")
         page.click('[data-testid="run-scope"]')
         wait_until(page, "document.querySelector('[data-testid=accuracy]')")
         page.click('[data-testid="cancel"]')
-        wait_until(page, "document.querySelector('[data-state=cancelled]')", seconds=1)
+        steps.release()  # the step in hand may end
+        wait_until(page, "document.querySelector('[data-state=cancelled]')")
         assert "cancelled: so far" in page.locator('[data-testid="accuracy"]').inner_text()
-        hold.set()
+        steps.release(100)
         page.click('[data-testid="run-scope"]')
         ran(page, "Images in scope")
         page.context.close()  # before its server stops

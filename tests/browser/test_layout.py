@@ -1,7 +1,7 @@
 """What every view must be at every size and in both themes: accessible, nothing clipped, nothing overlapping."""
 
 import pytest
-from tests.browser.hands import painted, settled
+from tests.browser.hands import at_its_end, painted, resized, settled
 from tests.synthetic_run import synthetic_run
 
 pytestmark = pytest.mark.slow  # `make test-browser` runs them
@@ -56,8 +56,7 @@ def everywhere(page, sizes=SIZES, views=VIEWS, themes=("light", "dark")):
             page.set_viewport_size({"width": width, "height": height})
             for theme in themes:
                 page.evaluate("theme => document.documentElement.dataset.theme = theme", theme)
-                page.wait_for_timeout(60)
-                painted(page)
+                at_its_end(page)
                 yield f"{view} {theme} {width}x{height}", (width, height)
 
 
@@ -123,8 +122,7 @@ def test_at_every_size_nothing_leaves_its_pane(open_page, serve, tmp_path):
             page.click(f'[data-tab="{view}"]')
             settled(page)
             for width, height in ((1920, 1080), (1366, 768), (1100, 700), (720, 450), (320, 640)):
-                page.set_viewport_size({"width": width, "height": height})
-                page.wait_for_timeout(150)
+                resized(page, width, height)
                 assert page.evaluate("document.documentElement.scrollWidth") <= width, (view, width)
                 assert page.evaluate(OUTSIDE) == [], (view, width)
         page.close()  # before its server

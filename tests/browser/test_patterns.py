@@ -7,12 +7,14 @@ import pytest
 from playwright.sync_api import expect
 from tests.browser.hands import (
     address_of,
+    at_its_end,
     command,
     focus_head,
     outlined,
     painted,
     read_ahead,
     reload,
+    resized,
     settled,
     wait_until,
 )
@@ -86,7 +88,7 @@ def test_mixes_are_those_of_the_python_api_and_follow_the_scope(open_page, addre
     np.testing.assert_allclose(shares, patterns.mix, atol=1e-6)
     np.testing.assert_allclose(bits[..., 0], patterns.mix_entropy, atol=1e-9)
     np.testing.assert_allclose(content[..., 0], patterns.content_dependence, rtol=1e-6)
-    read_ahead(page)
+    read_ahead(page, watch)
     before = len(watch.data)
     page.locator('[data-filter="correct"]').get_by_role("button", name="wrong").click()
     settled(page)
@@ -168,7 +170,7 @@ def free_matrix(page, places):
 
 def test_a_dot_says_what_it_is_and_shows_its_matrix_when_it_is_clicked(open_page, address, run):
     page, watch = open_page(f"{address}#/explore?v=1&f=patterns")
-    read_ahead(page)
+    read_ahead(page, watch)
     places = places_of(page, run)
     matrix = free_matrix(page, places)
     at = [float(value) for value in places[matrix]]
@@ -182,7 +184,7 @@ def test_a_dot_says_what_it_is_and_shows_its_matrix_when_it_is_clicked(open_page
         cluster is None
         or f"“{cluster['name']}” ({cluster['size']} matrices, {cluster['share']:.1%}".replace("%", " %") in told
     )
-    page.wait_for_timeout(150)
+    read_ahead(page, watch)
     assert watch.data[before:] == [], "hover fetches nothing"
     page.mouse.click(*at)
     page.wait_for_selector(f'{PANE} [data-matrix="{matrix}"]')
@@ -315,11 +317,11 @@ def test_patterns_in_full_are_accessible_and_nothing_is_clipped_or_overlaps(open
     page, _ = open_page(f"{address}#/explore?v=1&f=patterns&pat=0&pt={table}&pc={colour}")
     page.evaluate(axe)
     for width, height in (*SIZES, (1920, 1080), (1100, 700)):
-        page.set_viewport_size({"width": width, "height": height})
-        page.wait_for_timeout(150)
+        resized(page, width, height)
         for theme in ("light", "dark"):
             page.evaluate("theme => document.documentElement.dataset.theme = theme", theme)
             settled(page)
+            at_its_end(page)
             assert faults(page) == [], (width, theme)
             for rule in (OVERLAPS, CLIPPED, OUTSIDE):
                 assert page.evaluate(rule) == [], (width, theme)
