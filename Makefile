@@ -8,6 +8,9 @@ MAKEFLAGS += --no-builtin-rules
 
 PYTHON ?= python3
 ARGS ?=
+# Tests run in this many processes, one thread each; for a debugger: make test WORKERS=0.
+WORKERS ?= 2
+PYTEST = python -m pytest -n $(WORKERS) --dist worksteal -rs
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
@@ -19,7 +22,7 @@ MODULES := web/node_modules/.installed
 ASSETS := src/vitscope/server/static/index.html
 WEB_SOURCES := $(shell find web/src web/public web/index.html web/vite.config.ts web/tsconfig.json -type f 2>/dev/null)
 
-.PHONY: help setup demo test test-real test-browser test-longer test-slow check lint imports web-check types-check fix ui types bench bench-ui bench-patterns reproductions clean
+.PHONY: help setup demo test test-real test-browser test-slow check static lint imports web-check types-check fix ui types bench bench-ui bench-patterns reproductions clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS=$$'\t' read -r name text; do printf '  make %-14s %s\n' "$$name" "$$text"; done
@@ -31,21 +34,20 @@ demo: setup ## analyse the bundled images with the bundled model and open the ap
 	vitscope demo $(ARGS)
 
 test: setup ## the tests; parts that need real weights or a browser are skipped, with the reason, where there are none
-	python -m pytest -rs $(ARGS)
+	$(PYTEST) $(ARGS)
 
 test-real: setup ## only the tests on the real ViT-Tiny and photos (VITSCOPE_DATA); a skip is a failure
-	VITSCOPE_FORBID_SKIPS=1 python -m pytest -m model -rs $(ARGS)
+	VITSCOPE_FORBID_SKIPS=1 $(PYTEST) -m model $(ARGS)
 
 test-browser: setup ## the browser tests that the default run leaves out
-	python -m pytest tests/browser -m slow -rs $(ARGS)
+	$(PYTEST) tests/browser -m slow $(ARGS)
 
-test-longer: setup ## other tests that the default run leaves out for their seconds, and CI runs
-	python -m pytest tests/models tests/engine tests/patterns/test_learn.py tests/pipeline/test_kills.py tests/test_reproductions.py -m slow -k 'not planted and not twenty and not learning' -rs $(ARGS)
+test-slow: setup ## the tests that take minutes, those of the browser too; before a release
+	$(PYTEST) -m slow $(ARGS)
 
-test-slow: setup ## the tests that take minutes
-	python -m pytest -m slow -rs $(ARGS)
+check: static test ## what CI runs, but for `make test-browser`; it ends with `test`
 
-check: lint imports types-check web-check test ## everything CI runs; it ends with `test`
+static: lint imports types-check web-check ## the checks that run no Python tests
 
 lint: setup
 	ruff format --check .

@@ -103,7 +103,6 @@ def test_shapley_values_of_few_heads_are_exact():
     assert float(found["value"].sum()) == pytest.approx(together)
 
 
-@pytest.mark.slow
 def test_sampled_shapley_values_lie_in_their_intervals():
     model = vitscope.wrap(zoo.make("plain"))
     heads = [(layer, head) for layer in range(3) for head in range(3)][:7]

@@ -128,7 +128,6 @@ def test_few_matrices_are_enough(m, short):
     check_finite(learn(sample, runs=2))
 
 
-@pytest.mark.slow
 def test_equal_matrices_are_one_cluster_and_said_to_be(short):
     tokens = planted.layout(7, 7)
     sample = sample_of(torch.from_numpy(planted.matrices("row", tokens, 1)).expand(30, -1, -1), tokens)
@@ -264,7 +263,6 @@ def test_the_autoencoder_must_earn_its_place():
     assert "not separated better" in choice((0.3, 0.9), (0.4, 0.9))[1]
 
 
-@pytest.mark.slow
 def test_training_lowers_the_loss_of_the_linear_code_and_repeats():
     sample, _ = planted_sample(planted.layout(7, 7, 1), 12, kinds=("local", "mixture", "content blob", "ring"))
     rows = np.random.default_rng(0).permutation(len(sample))

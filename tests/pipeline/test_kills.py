@@ -142,7 +142,6 @@ def kills_and_resumes(
     return moments
 
 
-@pytest.mark.slow  # `make test-longer` runs it
 def test_a_killed_run_ends_with_the_same_bits(tmp_path, weights, launcher):
     assert kills_and_resumes(tmp_path, weights, launcher, images=11, kills=3, seed=0)
 
@@ -165,7 +164,7 @@ def test_learning_that_is_killed_ends_with_the_same_bits(tmp_path, weights):
         learner.close()
 
 
-@pytest.mark.slow  # `make test-longer` runs it
+@pytest.mark.slow  # in one process tests/cli interrupts at a chosen unit
 def test_an_interrupted_run_is_left_to_resume(tmp_path, weights, launcher):
     words = ["analyze", "timm:test_vit", str(write_photos(tmp_path / "photos", 40)), "--weights", str(weights)]
     words += ["--out", str(tmp_path / "run"), "--threads", "1"]

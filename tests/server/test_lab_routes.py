@@ -241,8 +241,10 @@ class TestJobs:
             job = json.loads(next(lines))["job"]
             with ThreadPoolExecutor(1) as other:
                 answer = other.submit(client.post, "/lab/image/0", json={"heads": HEADS})
-                while not wait([answer], timeout=1).done:
+                pause = 0.1  # twice as long each time: on a slow machine the steps must not run out before the question
+                while not wait([answer], timeout=pause).done:
                     gate.release()
+                    pause *= 2
             assert answer.result().status_code == 200
             assert live.lab.steps < N_IMAGES, "it did not wait for all of them"
             client.delete(f"/lab/job/{job}")
@@ -334,7 +336,7 @@ def test_questions_go_before_patient_steps():
         [thread.start() for thread in threads[1:]]
         while turns._asking < 2:
             time.sleep(0.01)
-    [thread.join(2) for thread in threads]
+    [thread.join(60) for thread in threads]
     assert order[-1] == "step"
     assert len(order) == 3
 
