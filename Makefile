@@ -39,8 +39,8 @@ test: setup ## the tests; parts that need real weights or a browser are skipped,
 test-real: setup ## only the tests on the real ViT-Tiny and photos (VITSCOPE_DATA); a skip is a failure
 	VITSCOPE_FORBID_SKIPS=1 $(PYTEST) -m model $(ARGS)
 
-test-browser: setup ## the browser tests that the default run leaves out
-	$(PYTEST) tests/browser -m slow $(ARGS)
+test-browser: setup ## the browser tests that the default run leaves out, and a page of the reproductions beside them
+	$(PYTEST) tests/browser tests/test_reproductions.py -m slow $(ARGS)
 
 test-slow: setup ## the tests that take minutes, those of the browser too; before a release
 	$(PYTEST) -m slow $(ARGS)

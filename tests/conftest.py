@@ -9,6 +9,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import jaxtyping
 import pytest
+from hypothesis import HealthCheck, settings
 
 CHECKED = ("measures", "models.block", "models.parity", "models.timm_vit", "models.timm_eva", "models.timm_beit")
 CHECKED += (
@@ -24,6 +25,10 @@ CHECKED += ("patterns.common", "patterns.features", "patterns.naming", "patterns
 CHECKED += ("patterns.centring", "patterns.clusters", "patterns.learn", "patterns.plane", "patterns.quality")
 # Not the modules that answer a user's wrong types with a sentence of their own.
 jaxtyping.install_import_hook([f"vitscope.{name}" for name in CHECKED], "beartype.beartype")
+
+# An example may take as long as a slow machine makes it take.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 
 @pytest.fixture(scope="session")
