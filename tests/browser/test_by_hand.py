@@ -4,7 +4,7 @@ import base64
 
 import numpy as np
 import pytest
-from tests.browser.hands import outlined, reload, settled, wait_until
+from tests.browser.hands import outlined, painted, reload, settled, wait_until
 from tests.synthetic_run import head_unit, synthetic_run
 
 import vitscope
@@ -57,6 +57,7 @@ def test_slices_are_kept_renamed_and_deleted(open_page, address):
     wait_until(page, "location.hash.includes('s=wrong')")
     assert page.locator(".scope .n").inner_text() == n
     rail.get_by_role("button", name="Delete all wrong").click()
+    painted(page)
     assert rail.locator(".slice").count() == 0
     reload(page)
     settled(page)

@@ -85,8 +85,10 @@ def test_a_cell_and_a_ranked_head_choose_the_head(open_page, address, run):
     means = np.nanmean(effects(run), axis=0)
     layer, head = np.unravel_index(np.argsort(-means.ravel())[2], means.shape)
     page.click(f'{HUB} [data-head="3.2"]')
+    painted(page)
     assert focus_head(page) == "3.2"
     page.click(f"{HUB} .ranked li:nth-child(3) button")
+    painted(page)
     assert focus_head(page) == f"{layer}.{head}"
     assert f"h={layer}.{head}" in address_of(page)
     assert page.locator(f'.scope [data-chip="{layer}.{head}"]').get_attribute("aria-pressed") == "true"
@@ -137,9 +139,11 @@ def test_heads_by_keyboard(open_page, address):
     page.focus(f'{HUB} [data-head="{HEAD}"]')
     for key in ("ArrowDown", "ArrowRight", "End", "Home", "ArrowRight", "Enter"):
         page.keyboard.press(key)
+    painted(page)
     assert focus_head(page) == "1.1"
     assert page.evaluate("document.activeElement.dataset.head") == "1.1"
     page.keyboard.press("Control+End")
+    painted(page)
     assert page.evaluate("document.activeElement.dataset.head") == "5.3"
     page.keyboard.press(" ")
     assert "5.3" in address_of(page).split("hs=")[1]
@@ -220,6 +224,7 @@ def test_a_lasso_sets_the_scope_and_undo_and_redo_bring_it_back(open_page, addre
     asked = {url.split("/api/")[1].split("/")[0] for url in watch.data[before:]}
     assert asked <= {"preview", "attention"}, "the picture of the new focus image, and nothing else"
     page.get_by_role("button", name="Remove: inside the lasso").click()
+    painted(page)
     assert "n = 23" in scope.inner_text()
 
 

@@ -177,11 +177,13 @@ def test_redundant_heads_to_the_lab_by_keyboard_alone(open_page, address, run):
     keys.focus('[data-plot="diversity"]')
     page.keyboard.press("Home")
     page.keyboard.press("ArrowRight")
+    painted(page)
     assert "layer 1: diversity" in page.locator('[data-plot="diversity"]').get_attribute("aria-valuetext")
     page.keyboard.press("Enter")
     assert set(heads_of(address_of(page).split("hs=")[1].split("&")[0])) == {HeadRef(1, head) for head in range(HEADS)}
     keys.focus('[data-plot="redundancy"]')
     page.keyboard.press("ArrowDown")
+    painted(page)
     assert "similarity" in page.locator('[data-plot="redundancy"]').get_attribute("aria-valuetext")
     keys.focus('[role="listbox"] [data-group="A"]')
     page.keyboard.press("Enter")

@@ -64,6 +64,7 @@ def test_an_image_is_asked_for_at_several_sizes(open_page, serve, compared):
         page, _ = open_page(f"{address}#/heads?v=1&zo=image&i=4&h=1.2")
         page.get_by_label("Sizes, px").fill("25")
         page.get_by_role("button", name="Compute").click()
+        painted(page)
         assert "multiples of the patch, 4 × 4 px" in page.locator(PANE).inner_text()
         page.get_by_label("Sizes, px").fill("24, 16x24")
         page.get_by_role("button", name="Compute").click()

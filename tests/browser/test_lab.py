@@ -142,6 +142,7 @@ def test_a_flip_becomes_the_focus_image_and_undo_brings_heads_back(lab, open_pag
     wait_until(page, f"document.querySelector('[data-what-if=\"{row}\"]')")
     assert page.locator('[data-testid="verdict"]').inner_text() in ("now right", "now wrong")
     page.click(CELL.format(1, 0))
+    painted(page)
     assert page.locator("[data-pruned]").count() == 1
     page.keyboard.press("Control+z")
     wait_until(page, "document.querySelectorAll('[data-pruned]').length === 2")
@@ -151,10 +152,12 @@ def test_from_explore_by_a_key_and_by_the_inspector(lab, open_page):
     page, _ = open_page(f"{lab[0]}#/explore?v=1&h=1.2")
     page.locator('[data-pane="importance"] [data-head="1.2"]').focus()
     page.keyboard.press("x")
+    painted(page)
     assert "L1·H2 is pruned" in page.locator(".notice").inner_text()
     assert "x=1.2" in address_of(page)
     assert "Pruned in the Lab" in page.locator('[data-pane="importance"] [data-head="1.2"]').get_attribute("aria-label")
     page.keyboard.press("x")
+    painted(page)
     assert "L1·H2 is back" in page.locator(".notice").inner_text()
     page.get_by_role("button", name="Prune in Lab").click()
     page.wait_for_selector(CELL.format(1, 2))
@@ -176,9 +179,11 @@ def test_sets_to_begin_with(lab, open_page, tiny):
     pruned = page.locator("[data-pruned]").evaluate_all("all => all.map(one => one.dataset.pruned)")
     assert pruned == [f"{layer}.{head}" for layer, head in order[:3]]
     page.get_by_role("button", name="All but these").click()
+    painted(page)
     assert page.locator('[data-testid="n-pruned"]').inner_text() == "6"
     page.get_by_role("button", name="Clear").click()
     page.get_by_label("All heads of a layer").select_option("2")
+    painted(page)
     assert sorted(page.locator("[data-pruned]").evaluate_all("all => all.map(one => one.dataset.pruned)")) == [
         "2.0", "2.1", "2.2",
     ]  # fmt: skip
@@ -198,6 +203,7 @@ def test_with_autorun_every_change_runs_over_the_scope(lab, open_page, tiny):
 def test_modes_and_fills(lab, open_page, tiny):
     page, _ = open_page(f"{lab[0]}#/lab?v=1&i=0&x=1.1")
     page.get_by_label("What of L1·H1 is pruned").select_option("cp+pc")
+    painted(page)
     assert page.locator('select[aria-label="Fill"] option[value="mean"]').is_disabled()
     page.get_by_label("Fill", exact=True).select_option("renormalise")
     wait_until(page, "document.querySelector('[data-what-if]')?.getAttribute('aria-busy') === 'false'")
@@ -230,8 +236,10 @@ def test_the_curve_is_that_of_pruning_curve(lab, open_page, tiny):
     chart.focus()
     for _ in range(4):
         page.keyboard.press("ArrowRight")
+    painted(page)
     assert "3 heads pruned" in chart.get_attribute("aria-label")
     page.keyboard.press("Enter")
+    painted(page)
     assert page.locator('[data-testid="n-pruned"]').inner_text() == "3"
 
 
@@ -250,11 +258,13 @@ def test_runs_are_compared_opened_and_deleted(lab, open_page, tiny):
     assert "L1·H0" in table.locator("tr", has_text="in both").inner_text()
     page.get_by_role("button", name="Clear").click()
     page.locator("[data-run] .open").last.click()
+    painted(page)
     assert page.locator("[data-pruned]").evaluate_all("all => all.map(one => one.dataset.pruned)") == ["1.0"]
     assert number(page, "accuracy", "after") == pytest.approx(changed(tiny, {(1, 0): "head"}).after)
     page.get_by_role("button", name="Rename L1·H0", exact=True).click()
     page.keyboard.type("the first one")
     page.keyboard.press("Escape")
+    painted(page)
     assert page.evaluate("document.activeElement.getAttribute('aria-label')") == "Rename L1·H0"
     page.keyboard.press("Enter")
     page.keyboard.type("the first one")

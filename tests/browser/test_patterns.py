@@ -357,6 +357,7 @@ def test_another_number_of_patterns_is_shown_everywhere_and_named_by_rule(open_p
     names = page.locator("[data-cluster] .name").all_inner_texts()
     assert [name.split(" #")[0] for name in names] == found.clusters["name"].tolist()
     page.locator("[data-cluster]").first.click()
+    painted(page)
     assert page.get_by_test_id("cluster-card").get_by_role("button", name="Rename").is_disabled()
     reload(page)
     wait_until(page, "document.querySelectorAll('[data-cluster]').length === 3")

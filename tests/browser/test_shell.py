@@ -36,6 +36,7 @@ def test_undo_and_redo_by_keys_buttons_list_and_browser(open_page, address):
     painted(page)
     assert focus_head(page) == HEAD
     page.click('[data-pane="importance"] [data-head="5.1"]')
+    painted(page)
     assert page.get_by_role("button", name="Redo").is_disabled(), "a new step forgets what was undone"
 
 
@@ -110,6 +111,7 @@ def test_f6_goes_round_the_parts_of_the_page(open_page, address):
     assert {"top bar", "scope", "images", "importance", "strength", "patterns", "status"} <= set(seen)
     assert len(seen) >= 10, "the filters and the inspector are stops, too"
     page.keyboard.press("Shift+F6")
+    painted(page)
     assert page.evaluate(where) == seen[-2]
 
 
@@ -221,6 +223,7 @@ def test_the_tour_never_blocks_and_goes_on_where_it_was_left(open_page, address)
     assert "h=5.3" in address_of(page), "Escape closed the tour and nothing else"
     assert start.evaluate("button => button === document.activeElement")
     page.keyboard.press("Enter")
+    painted(page)
     assert "Where it attends" in card.inner_text()
     for _ in range(2):
         page.get_by_role("button", name="Next", exact=True).click()
@@ -229,6 +232,7 @@ def test_the_tour_never_blocks_and_goes_on_where_it_was_left(open_page, address)
     page.get_by_role("button", name="Next", exact=True).click()
     page.wait_for_selector('[data-pane="importance"]')
     page.get_by_role("button", name="Done").click()
+    painted(page)
     assert card.count() == 0
 
 
@@ -243,6 +247,7 @@ def test_skipped_and_noted_images_are_told_with_the_reason(open_page, address, r
 def test_a_recorded_run_says_how_to_load_the_model(open_page, address, run):
     page, _ = open_page(address)
     page.get_by_role("button", name="Recorded: the model is not loaded").click()
+    painted(page)
     assert f"vitscope serve {run.path} --live" in page.locator("header.top").inner_text()
 
 
@@ -333,6 +338,7 @@ def test_a_slow_opening_shows_the_page_to_come(open_page, address):
 def test_a_narrow_window_shows_one_pane_and_a_phone_one_column(open_page, address):
     page, _ = open_page(address, 1000, 800)
     page.get_by_role("group", name="Pane").get_by_role("button", name="Strength").click()
+    painted(page)
     assert page.locator('[data-pane="strength"]').count() == 1
     assert page.locator('[data-pane="importance"]').count() == 0
     page.set_viewport_size({"width": 360, "height": 800})
@@ -348,6 +354,7 @@ def test_a_narrow_window_shows_one_pane_and_a_phone_one_column(open_page, addres
 def test_the_theme_can_be_chosen_and_is_remembered(open_page, address):
     page, _ = open_page(address, color_scheme="light")
     page.get_by_role("button", name="Dark theme").click()
+    painted(page)
     assert page.evaluate("document.documentElement.dataset.theme") == "dark"
     reload(page)
     page.wait_for_selector("main .pane")
