@@ -8,6 +8,7 @@ from attention_cases import LAYOUTS, random_attention
 from closeness import assert_close
 from reference import measures as twin
 from vitscope import measures
+from vitscope.quantities import names
 from vitscope.tokens import TokenLayout
 
 LEAD = (2, 3)
@@ -23,6 +24,17 @@ MATRIX_MEASURES = {
         lambda a, t: measures.mean_distance(a, t, variant="renormalise"),
         lambda a, t: twin.mean_distance(a, t, "renormalise"),
     ),
+    "mean_distance, no sinks": (
+        lambda a, t: measures.mean_distance(a, t, variant="no-sinks"),
+        lambda a, t: twin.mean_distance(a, t, "no-sinks"),
+    ),
+    "key_shares": (measures.key_shares, twin.key_shares),
+    "sink_keys": (lambda a, t: measures.sink_keys(a, t).to(a.dtype), twin.sink_keys),
+    "few_keys": (measures.few_keys, twin.few_keys),
+    "corners": (measures.corners, twin.corners),
+    "border": (measures.border, twin.border),
+    "step": (lambda a, t: torch.stack(measures.step(a, t), -1), twin.step),
+    "neighbour": (measures.neighbour, twin.neighbour),
     "entropy": (lambda a, t: measures.entropy(a), lambda a, t: twin.entropy(a)),
     "cls_entropy": (measures.cls_entropy, twin.cls_entropy),
     "focus": (measures.focus, twin.focus),
@@ -76,8 +88,16 @@ def test_summary_equals_the_measures_one_by_one(layout):
         **measures.region_sums(attention, tokens)._asdict(),
         "to_cls": measures.mass_to_cls(attention, tokens),
         "to_other": measures.mass_to_others(attention, tokens),
+        "distance_rescaled": measures.mean_distance(attention, tokens, variant="renormalise"),
+        "distance_no_sinks": measures.mean_distance(attention, tokens, variant="no-sinks"),
+        "few_keys": measures.few_keys(attention, tokens),
+        "corners": measures.corners(attention, tokens),
+        "border": measures.border(attention, tokens),
+        "step_down": measures.step(attention, tokens).down,
+        "step_right": measures.step(attention, tokens).right,
+        "neighbour": measures.neighbour(attention, tokens),
     }
-    assert tuple(summary.spread) == tuple(expected) == measures.SPREAD
+    assert tuple(summary.spread) == tuple(expected) == names("spread")
     for name, value in expected.items():
         assert_close(summary.spread[name], value, atol=1e-12, what=name)
 
@@ -140,7 +160,7 @@ def test_grids_summed_in_parts_give_the_same(monkeypatch):
     monkeypatch.setattr("vitscope.measures.matrices._CPU_BLOCK", 100)
     parts = measures.summarise(attention, tokens)
     assert_close(parts.density, whole.density, rtol=1e-12)
-    for name in measures.SPREAD:
+    for name in names("spread"):
         assert_close(parts.spread[name], whole.spread[name], rtol=1e-12, what=name)
 
 
