@@ -9,14 +9,17 @@ from pathlib import Path
 from typing import Any, Final, Literal, Union, get_args, get_origin, get_type_hints
 
 from vitscope.errors import RunError, VitscopeError
-from vitscope.store.durable import read_json, write_json
+from vitscope.store.durable import read_json, read_sealed, write_sealed
 from vitscope.tokens import HEAD, TokenLayout
 
-SCHEMA_VERSION: Final = 4
+SCHEMA_VERSION: Final = 5
 """Format of the runs written now; older ones are read, and resumed as what they are.
 
-2 added `features/pooled`, 3 added patterns, 4 added effects over depth and heads against each other.
+2 added `features/pooled`, 3 added patterns, 4 added effects over depth and heads against each other, 5 checksums of
+every file.
 """
+SEALED_FROM: Final = 5
+"""Format from which on every document of a run carries its own checksum."""
 FILE: Final = "run.json"
 State = Literal["planned", "running", "complete"]
 
@@ -151,7 +154,7 @@ class Manifest:
 
 def write_manifest(run: Path, manifest: Manifest) -> None:
     """Write `run.json` atomically."""
-    write_json(run / FILE, asdict(manifest), indent=1)
+    write_sealed(run / FILE, asdict(manifest), indent=1)
 
 
 def read_manifest(run: Path) -> Manifest:
@@ -182,6 +185,7 @@ def read_manifest(run: Path) -> Manifest:
     if not isinstance(version, int) or isinstance(version, bool) or version < 1:
         raise _damaged(run, f"schema_version is {version!r}, expected 1 to {SCHEMA_VERSION}")
     try:
+        document = read_sealed(run / FILE, indent=1, sealed=lambda document: version >= SEALED_FROM)
         return _decode(Manifest, _upgraded(document, version), "run")
     except (ValueError, VitscopeError) as error:
         raise _damaged(run, str(error)) from error
