@@ -14,7 +14,7 @@ from vitscope.errors import InvalidArgument, NotAvailable
 from vitscope.store import similarity as alike
 from vitscope.store.arrays import DEPTH, DEPTH_COUNT, DIVERSITY, OUTPUTS, planned_arrays
 from vitscope.store.seriation import Tree, mean_similarity, tree
-from vitscope.tokens import DEPTH_METRICS, HEAD, HeadRef
+from vitscope.tokens import HEAD, HeadRef
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -225,8 +225,9 @@ def read_repair(run: "Run") -> "xr.Dataset":
     modes = manifest.options.modes
     specs = planned_arrays(manifest)
     counted = run.read(DEPTH_COUNT)
-    sums = {name: run.read(f"{DEPTH}/{name}") for name in DEPTH_METRICS}
-    means = {name: np.full(specs[f"{DEPTH}/{name}"].shape[1:], np.nan) for name in DEPTH_METRICS}
+    metrics = manifest.quantities["depth"]
+    sums = {name: run.read(f"{DEPTH}/{name}") for name in metrics}
+    means = {name: np.full(specs[f"{DEPTH}/{name}"].shape[1:], np.nan) for name in metrics}
     n = np.zeros(len(modes), np.int64)
     done = run.done_units()
     for place, mode in enumerate(modes):
@@ -235,7 +236,7 @@ def read_repair(run: "Run") -> "xr.Dataset":
         shards = [shard for shard in shards if counted[shard, place] > 0]
         if shards:
             n[place] = int(counted[shards, place].sum())
-            for name in DEPTH_METRICS:
+            for name in metrics:
                 means[name][place] = sums[name][shards, place].sum(0) / n[place]
     dims = ("mode", "layer", "head", "observed")
     attributes = {"units": "cosine distance", "fill": manifest.options.fill}
