@@ -404,3 +404,15 @@ def test_atomic_writing_leaves_the_old_file_when_it_fails(tmp_path):
         durable.write_atomically(file, fail)
     assert durable.read_json(file) == {"a": 1}
     assert list(tmp_path.iterdir()) == [file]
+
+
+def test_a_run_in_the_place_of_another_is_not_read_on(tmp_path):
+    """Its numbers would stand beside images of the one before."""
+    run = synthetic_run(tmp_path / "run")
+    assert len(run.images) == 10
+    other = dataclasses.replace(synthetic_manifest(), run_id="fedcba9876543210")
+    shutil.rmtree(tmp_path / "run")
+    write_synthetic_run(tmp_path / "run", manifest=other, seed=1)
+    for read in (lambda: run.images, lambda: run.effect("jsd", "head"), run.progress, lambda: run.preview(0)):
+        with pytest.raises(RunError, match="another run is in its place"):
+            read()

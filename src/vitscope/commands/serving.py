@@ -130,7 +130,7 @@ def _live(run: Run, weights: Path | None, *, insist: bool) -> LiveModel | None:
         from vitscope.pipeline.live import load_live
 
         try:
-            return load_live(run, None if weights is None else str(weights))
+            return load_live(run, None if weights is None else str(weights), download=insist)
         except VitscopeError as error:
             if insist or weights is not None:
                 raise

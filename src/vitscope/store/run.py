@@ -58,10 +58,21 @@ class Run:
 
     @property
     def manifest(self) -> Manifest:
-        """`run.json`; only its `state` changes during a run."""
+        """`run.json`; its `state` changes during a run, and where its files are.
+
+        Raises
+        ------
+        RunError: another run is in its place now, whose numbers must not be mixed with what was read before.
+        """
         stamp = self._manifest_stamp()
         if stamp != self._manifest[0]:
-            self._manifest = (stamp, read_manifest(self.path))
+            manifest = read_manifest(self.path)
+            if manifest.run_id != self._manifest[1].run_id:
+                raise RunError(
+                    f"cannot read on in {self.path}: another run is in its place since it was opened",
+                    "Open it again; a server: stop it and start it again.",
+                )
+            self._manifest = (stamp, manifest)
         return self._manifest[1]
 
     @property
