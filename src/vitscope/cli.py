@@ -175,6 +175,14 @@ def serve(
         typer.Option("--weights", metavar="FILE", help="The run's weights; default: where they were."),
     ] = None,
     no_browser: NoBrowser = False,
+    token: Annotated[
+        str | None,
+        typer.Option(
+            "--token",
+            metavar="TOKEN",
+            help="Answer only who shows it: others may use this computer too. `auto` makes one, as in Jupyter.",
+        ),
+    ] = None,
 ) -> None:
     """Open a run in the browser; one that is still being computed fills as it grows.
 
@@ -182,7 +190,7 @@ def serve(
     """
     from vitscope.commands import serving
 
-    raise typer.Exit(serving.serve(run, port=port, live=live, weights=weights, browser=not no_browser))
+    raise typer.Exit(serving.serve(run, port=port, live=live, weights=weights, browser=not no_browser, token=token))
 
 
 @app.command(epilog="Example: [bold]vitscope show run[/]")
@@ -196,7 +204,15 @@ def show(run: RunFolder, as_json: Json = False) -> None:
     if as_json:
         terminal.print_json(report.summary(opened))
     else:
-        sys.stdout.write(report.show(opened))
+        sys.stdout.write(terminal.plain(report.show(opened)))
+
+
+@app.command(epilog="Example: [bold]vitscope check run[/]")
+def check(run: RunFolder, as_json: Json = False) -> None:
+    """Read all that a run keeps and say what is damaged, and how it is repaired; exit code 2 where something is."""
+    from vitscope.commands import checking
+
+    raise typer.Exit(checking.check(run, as_json=as_json))
 
 
 @app.command(epilog="Example: [bold]vitscope doctor timm:vit_tiny_patch16_224 photo.jpg[/]")

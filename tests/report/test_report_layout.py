@@ -91,6 +91,23 @@ def test_nothing_to_tell_apart(method, vectors):
     assert (np.isnan(made.positions) | (made.positions == 0)).all()
 
 
+@pytest.mark.parametrize("copies", [[8], [5, 4, 3]])
+def test_copies_of_a_few_images_are_a_few_points(random, copies):
+    """Rounding aside: t-SNE of eight copies of one image ended the process."""
+    vectors = np.repeat(random.normal(size=(len(copies), 6)), copies, axis=0)
+    made = layout(vectors * (1 + 1e-15 * random.normal(size=vectors.shape)), "tsne")
+    places = np.round(made.positions / max(1e-9, np.abs(made.positions).max()), 3)
+    assert np.isfinite(made.positions).all()
+    assert len(np.unique(places, axis=0)) <= max(len(copies), 8)
+
+
+def test_a_crash_of_tsne_is_an_answer(random, monkeypatch):
+    monkeypatch.setattr("sys.executable", "/bin/false")
+    with pytest.raises(NotAvailable, match="it ended with code 1") as caught:
+        layout(random.normal(size=(12, 3)), "tsne")
+    assert caught.value.hint == "Use PCA."
+
+
 def test_one_feature_is_a_line(random):
     placed = layout(random.normal(size=(12, 1)), "pca").positions
     assert (placed[:, 1] == 0).all()

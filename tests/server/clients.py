@@ -89,6 +89,8 @@ def array(response, dtype=None) -> np.ndarray:
     return np.frombuffer(response.content, dtype=dtype).reshape(sizes)
 
 
-def client_of(run: Run, live=None, *, static: Path | None = None, raise_errors: bool = True) -> TestClient:
-    keywords = {} if static is None else {"static": static}
+def client_of(
+    run: Run, live=None, *, static: Path | None = None, raise_errors: bool = True, token: str | None = None
+) -> TestClient:
+    keywords = {"token": token} | ({} if static is None else {"static": static})
     return TestClient(create_app(run.path, live, **keywords), base_url=BASE, raise_server_exceptions=raise_errors)

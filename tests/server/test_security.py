@@ -55,4 +55,46 @@ def test_a_preview_that_is_a_link_out_of_the_run_is_refused(tmp_path):
     outside.write_bytes(b"secret")
     run.preview(3).unlink()
     (run.path / "previews" / "3.png").symlink_to(outside)
-    assert client_of(run).get("/api/preview/3").status_code == 404
+    response = client_of(run).get("/api/preview/3")
+    assert response.status_code == 409
+    assert "secret" not in response.text
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+def test_a_request_of_another_sites_page_is_refused_before_it_costs_work(client, site):
+    for mode in ("no-cors", "cors", "navigate"):
+        response = client.get("/api/summary", headers={"sec-fetch-site": site, "sec-fetch-mode": mode})
+        assert response.status_code == 403
+    assert client.get("/", headers={"sec-fetch-site": site, "sec-fetch-mode": "no-cors"}).status_code == 403
+
+
+def test_a_link_on_another_page_opens_the_page(client):
+    headers = {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate"}
+    assert client.get("/", headers=headers).status_code != 403
+
+
+@pytest.mark.parametrize("site", ["same-origin", "none"])
+def test_the_pages_own_requests_and_typed_addresses_are_answered(client, site):
+    assert client.get("/api/progress", headers={"sec-fetch-site": site}).status_code == 200
+
+
+def test_with_a_token_only_who_shows_it_is_answered(run):
+    client = client_of(run, token="s3cret")
+    for headers in ({}, {"authorization": "token wrong"}, {"cookie": "vitscope-token=wrong"}, {"cookie": '"\x00=;;'}):
+        assert client.get("/api/progress", headers=headers).status_code == 403
+        assert client.get("/", headers=headers).status_code == 403
+    assert client.get("/api/progress?token=wrong").status_code == 403
+    assert client.get("/api/progress", headers={"authorization": "token s3cret"}).status_code == 200
+    response = client.get("/api/progress?token=s3cret")
+    assert response.status_code == 200
+    assert "HttpOnly; SameSite=Strict" in response.headers["set-cookie"]
+    client.cookies.set("vitscope-token", "s3cret")
+    assert client.get("/api/progress").status_code == 200
+    assert "set-cookie" not in client.get("/api/progress").headers
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("post", "/api/progress"), ("delete", "/api/summary"), ("put", "/"), ("get", "/api/lab/scope")]
+)
+def test_a_wrong_method_is_405(client, method, path):
+    assert getattr(client, method)(path).status_code == 405

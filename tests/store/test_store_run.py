@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +15,11 @@ import pytest
 from synthetic_run import NOTED, SKIPPED, STRONG, head_unit, synthetic_manifest, synthetic_run, write_synthetic_run
 from vitscope.errors import InvalidArgument, RunError, StorageError
 from vitscope.quantities import names
-from vitscope.store import RunWriter, durable, open_run
+from vitscope.store import SCHEMA_VERSION, RunWriter, durable, open_run
 from vitscope.store import writer as writing
-from vitscope.store.commits import Unit, commit_file, committed, is_sound
+from vitscope.store.checking import check
+from vitscope.store.commits import Unit, commit_file, committed
+from vitscope.store.soundness import is_sound
 
 
 def test_a_complete_run_reads_back(tmp_path):
@@ -181,6 +184,10 @@ def test_a_damaged_manifest_is_refused_with_the_reason(tmp_path, damage, expecte
     run = synthetic_run(tmp_path / "run")
     file = run.path / "run.json"
     file.write_text(damage(file.read_text()))
+    with suppress(ValueError, TypeError):  # what has the right checksum is still doubted
+        document = json.loads(file.read_text())
+        document.pop("sha256")
+        durable.write_sealed(file, document, indent=1)
     with pytest.raises(RunError, match=expected) as caught:
         open_run(run.path)
     assert "Restore the file" in caught.value.hint
@@ -188,9 +195,13 @@ def test_a_damaged_manifest_is_refused_with_the_reason(tmp_path, damage, expecte
 
 def test_a_newer_run_is_refused_with_what_to_do(tmp_path):
     run = synthetic_run(tmp_path / "run", complete=False, head_shards=0)
-    document = json.loads((run.path / "run.json").read_text()) | {"schema_version": 5, "vitscope": "9.1"}
+    document = json.loads((run.path / "run.json").read_text()) | {
+        "schema_version": SCHEMA_VERSION + 1,
+        "vitscope": "9.1",
+    }
     (run.path / "run.json").write_text(json.dumps(document))
-    with pytest.raises(RunError, match="vitscope 9.1 wrote it in format 5, this version reads up to 4") as caught:
+    expected = f"vitscope 9.1 wrote it in format {SCHEMA_VERSION + 1}, this version reads up to {SCHEMA_VERSION}"
+    with pytest.raises(RunError, match=expected) as caught:
         open_run(run.path)
     assert "newer vitscope" in caught.value.hint
 
@@ -206,7 +217,7 @@ def test_a_truncated_file_is_refused(tmp_path, name):
     run = synthetic_run(tmp_path / "run")
     file = run.path / name
     file.write_bytes(file.read_bytes()[:20])
-    with pytest.raises(RunError, match="cannot read") as caught:
+    with pytest.raises(RunError, match="cannot (read|use)") as caught:
         _ = run.images, run.importance, run.spread
     assert "--resume" in caught.value.hint
 
@@ -246,11 +257,22 @@ def test_any_damaged_file_of_a_unit_is_noticed(tmp_path, name):
         assert writer.pending() == [Unit("head", 0)]
 
 
-@pytest.mark.parametrize("name", ["arrays/attention", "arrays/spread/nmi/zarr.json"])
-def test_a_lost_array_is_made_anew_and_its_units_are_pending(tmp_path, name):
+@pytest.mark.parametrize("name", ["arrays/spread/nmi/zarr.json", "arrays/spread/zarr.json", "arrays/zarr.json"])
+@pytest.mark.parametrize("content", ["{", '{"attributes": {"units": "feet"}}', None])
+def test_lost_metadata_are_written_anew_and_no_number_is_computed(tmp_path, name, content):
     run = synthetic_run(tmp_path / "run")
-    lost = run.path / name
-    shutil.rmtree(lost) if lost.is_dir() else lost.write_text("{")
+    file = run.path / name
+    written = file.read_text()
+    file.unlink() if content is None else file.write_text(content)
+    with RunWriter.opened(run.path) as writer:
+        assert writer.pending() == []
+    assert json.loads(file.read_text()) == json.loads(written)
+    assert check(run).damages == ()
+
+
+def test_a_lost_array_is_made_anew_and_its_units_are_pending(tmp_path):
+    run = synthetic_run(tmp_path / "run")
+    shutil.rmtree(run.path / "arrays/attention")
     with RunWriter.opened(run.path) as writer:
         units = writer.pending()
         assert [unit.shard for unit in units if unit.group == "head"] == [0, 1, 2]
@@ -286,8 +308,8 @@ def test_a_run_that_may_not_be_written_is_a_sentence(tmp_path):
 def test_rubbish_of_a_killed_writer_is_removed(tmp_path):
     run = synthetic_run(tmp_path / "run", complete=False, head_shards=2)
     rubbish = [
-        run.path / "run.json.partial",
-        run.path / "arrays/spread/nmi/c.0.0.abc.partial",
+        run.path / durable.partial_name("run.json"),
+        run.path / f"arrays/spread/nmi/c.0.0.{'0a' * 16}.partial",
         run.path / "sums/000000.npy",
     ]
     for file in rubbish:
@@ -382,3 +404,15 @@ def test_atomic_writing_leaves_the_old_file_when_it_fails(tmp_path):
         durable.write_atomically(file, fail)
     assert durable.read_json(file) == {"a": 1}
     assert list(tmp_path.iterdir()) == [file]
+
+
+def test_a_run_in_the_place_of_another_is_not_read_on(tmp_path):
+    """Its numbers would stand beside images of the one before."""
+    run = synthetic_run(tmp_path / "run")
+    assert len(run.images) == 10
+    other = dataclasses.replace(synthetic_manifest(), run_id="fedcba9876543210")
+    shutil.rmtree(tmp_path / "run")
+    write_synthetic_run(tmp_path / "run", manifest=other, seed=1)
+    for read in (lambda: run.images, lambda: run.effect("jsd", "head"), run.progress, lambda: run.preview(0)):
+        with pytest.raises(RunError, match="another run is in its place"):
+            read()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -25,17 +26,21 @@ _PATIENCE: Final = 60.0
 """Seconds that Ctrl-C waits for the images in flight."""
 
 
-def serve(run_path: Path, *, port: int | None, live: bool | None, weights: Path | None, browser: bool) -> int:
+def serve(
+    run_path: Path, *, port: int | None, live: bool | None, weights: Path | None, browser: bool, token: str | None
+) -> int:
     """Serve a run until Ctrl-C; returns the exit code.
 
     Parameters
     ----------
     live: True insists on the model, False does without, None takes it where it can be had.
+    token: what a browser must show to be answered; "auto" makes one.
     """
     from vitscope.store import open_run
 
     run = open_run(run_path)
-    _serve(run, None if live is False else _live(run, weights, insist=live is True), port, browser)
+    token = secrets.token_hex(24) if token == "auto" else token  # noqa: S105 - a word of the command line
+    _serve(run, None if live is False else _live(run, weights, insist=live is True), port, browser, token)
     return 0
 
 
@@ -125,7 +130,7 @@ def _live(run: Run, weights: Path | None, *, insist: bool) -> LiveModel | None:
         from vitscope.pipeline.live import load_live
 
         try:
-            return load_live(run, None if weights is None else str(weights))
+            return load_live(run, None if weights is None else str(weights), download=insist)
         except VitscopeError as error:
             if insist or weights is not None:
                 raise
@@ -134,14 +139,14 @@ def _live(run: Run, weights: Path | None, *, insist: bool) -> LiveModel | None:
             return None
 
 
-def _serve(run: Run, live: LiveModel | None, port: int | None, browser: bool) -> None:
+def _serve(run: Run, live: LiveModel | None, port: int | None, browser: bool, token: str | None = None) -> None:
     from vitscope.server import create_app
     from vitscope.server import serve as serve_app
 
     def announce(address: str) -> None:
         terminal.console().print(f"Open {address}  (Ctrl-C stops)")
 
-    app = create_app(run.path, live)
+    app = create_app(run.path, live, token=token)
     try:
         serve_app(app, port, browser, on_ready=announce)
     except KeyboardInterrupt:  # uvicorn hands the signal on after a clean shutdown

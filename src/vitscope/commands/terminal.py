@@ -40,14 +40,26 @@ LISTED: Final = 20
 """Images named one by one in a summary before it only counts."""
 
 
+class _Plain(Console):
+    """A console that never hands a terminal the control characters of names and paths."""
+
+    def print(self, *objects: Any, **options: Any) -> None:  # noqa: ANN401 - as rich has it
+        super().print(*(plain(each) if isinstance(each, str) else each for each in objects), **options)
+
+
 def console() -> Console:
     """Where answers go."""
-    return Console(soft_wrap=True, highlight=False, emoji=False)
+    return _Plain(soft_wrap=True, highlight=False, emoji=False)
 
 
 def errors() -> Console:
     """Where progress and errors go, so that answers can be piped."""
-    return Console(stderr=True, soft_wrap=True, highlight=False, emoji=False)
+    return _Plain(stderr=True, soft_wrap=True, highlight=False, emoji=False)
+
+
+def plain(text: str) -> str:
+    """The text with control characters (of names and paths) written out: a terminal would obey them."""
+    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
 
 
 def print_error(error: VitscopeError) -> None:

@@ -4,6 +4,7 @@ Knows nothing about: HTTP. The server is given one of these; its routes never im
 """
 
 import hashlib
+import re
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -187,17 +188,22 @@ class LiveModel:
             ) from error
 
 
+_TIMM_NAME: Final = re.compile(r"timm:\w+(\.\w+)?")
+
+
 def _most_probable(logits: Float[Tensor, "class"]) -> tuple[tuple[int, float], ...]:
     best = torch.softmax(logits.double(), -1).topk(min(_TOP, len(logits)))
     return tuple(zip(best.indices.tolist(), best.values.tolist(), strict=True))
 
 
-def load_live(run: Run, weights: str | None = None) -> LiveModel:
+def load_live(run: Run, weights: str | None = None, *, download: bool = False) -> LiveModel:
     """Load the model that a run was made with, and prove that it is the one.
 
     Parameters
     ----------
     weights: the weights file; None means where it was when the run was made.
+    download: whether weights that were no file may come from timm's hub. A run may be a stranger's: what it names is
+        a name of timm's own, never an address.
 
     Raises
     ------
@@ -209,5 +215,16 @@ def load_live(run: Run, weights: str | None = None) -> LiveModel:
             f"cannot load {info.id} again: the run was made in Python from a module at hand",
             "Attention of the featured images is in the run.",
         )
-    model = load_model(info.id, weights if weights is not None else info.weights, dtype=info.dtype)
+    weights = weights if weights is not None else info.weights
+    if info.id.startswith("timm:") and not _TIMM_NAME.fullmatch(info.id):
+        raise NotAvailable(
+            f"cannot load {info.id[:80]!r} for this run: a run may not name where a model is downloaded from",
+            "Load it in Python and analyse anew.",
+        )
+    if info.id.startswith("timm:") and weights is None and not download:
+        raise NotAvailable(
+            f"cannot load {info.id} unasked: its weights are not a file on this computer",
+            "Give --weights FILE, or --live to let timm fetch them.",
+        )
+    model = load_model(info.id, weights, dtype=info.dtype)
     return LiveModel(run, model)

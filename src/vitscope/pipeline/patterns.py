@@ -18,7 +18,7 @@ from vitscope.patterns import PATTERNS, ClusterName, Learned, Sample, Space, cho
 from vitscope.pipeline.computing import REDUCTION_BATCH, OverRows, slices
 from vitscope.pipeline.loading import Batch, ImageSource
 from vitscope.store import Manifest, MatricesUnit, PatternsUnit, Run
-from vitscope.store.arrays import MATRICES, MATRIX_FEATURES, OFFSETS, read_region
+from vitscope.store.arrays import MATRICES, MATRIX_FEATURES, OFFSETS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -92,7 +92,7 @@ def read_sample(run: Run) -> Sample:
     rows, n_heads = run.sampled, run.manifest.model.n_heads
     heads = np.array([(layer, head) for layer, count in enumerate(n_heads) for head in range(count)])
     kept = (slice(0, len(rows) * len(heads)),)
-    matrices, offsets, features = (read_region(run.path, name, kept) for name in (MATRICES, OFFSETS, MATRIX_FEATURES))
+    matrices, offsets, features = (run.read(name, kept) for name in (MATRICES, OFFSETS, MATRIX_FEATURES))
     return Sample(
         matrices=matrices,
         offsets=offsets,

@@ -14,7 +14,7 @@ import torch
 
 from vitscope._version import __version__
 from vitscope.engine import check_fill, derangement, plan_micro_batch
-from vitscope.errors import InvalidArgument
+from vitscope.errors import InvalidArgument, RunError
 from vitscope.models import Model
 from vitscope.patterns import FEATURES, OFFSETS, SIDE
 from vitscope.pipeline.backends import enabled_backends
@@ -77,12 +77,29 @@ def plan(model: Model, images: Images, out: str | Path, request: Request, *, res
     ids = file_ids(listing)
     manifest = _manifest(model, listing, ids, request, modes)
     if kept is not None:
-        require_same(str(out), kept.manifest, manifest, _changed_files(kept.planned_images, listing, ids))
+        planned = _planned(kept)
+        changed = _changed_files(planned, listing, ids) if planned is not None else _other_set(kept.manifest, manifest)
+        require_same(str(out), kept.manifest, manifest, changed)
         with RunWriter.opened(out) as writer:  # the files are the same, but may have moved
+            if planned is None:
+                writer.restore_plan(_table(listing, ids, kept.manifest))
             writer.relocate(manifest.source, manifest.model.weights)
-        return kept
+        return open_run(out)
     RunWriter.create(out, manifest, _table(listing, ids, manifest))
     return open_run(out)
+
+
+def _planned(run: Run) -> "pd.DataFrame | None":
+    """The plan of a run; None where it is damaged."""
+    try:
+        return run.planned_images
+    except RunError:
+        return None
+
+
+def _other_set(kept: Manifest, now: Manifest) -> str | None:
+    """That the images are not the run's, where its damaged plan cannot say which they were."""
+    return None if kept.fingerprint == now.fingerprint else "its plan is damaged, and these are not all of its images"
 
 
 def _as_in_run(request: Request, kept: Options) -> Request:

@@ -20,13 +20,14 @@ SAMPLE: Final = 1500
 """Images, at most, that trust is judged on."""
 NEIGHBOURS: Final = 10
 _SEED: Final = 0
-_PERPLEXITY: Final = 30
 _DIMENSIONS: Final = 50
 """t-SNE starts from as many principal components: the rest is noise that costs time."""
 _MANY: Final = 1000
 """With more images t-SNE stops after half of its usual 1000 steps: trust is the same to 0.1 %, the time half."""
 _TSNE_MINIMUM: Final = 4
-"""With fewer points t-SNE has no neighbourhood to keep; PCA is used."""
+"""With fewer different points t-SNE has no neighbourhood to keep; PCA is used."""
+_SAME: Final = 1e-6
+"""Points nearer than this part of the largest number are the same: what differs is rounding."""
 
 
 class Layout(NamedTuple):
@@ -97,13 +98,13 @@ def principal(vectors: Float[np.ndarray, "image feature"], number: int) -> Float
 
 def _tsne(vectors: Float[np.ndarray, "image feature"]) -> Float[np.ndarray, "image 2"]:
     start = principal(vectors, min(_DIMENSIONS, max(2, vectors.shape[1])))
-    if len(vectors) < _TSNE_MINIMUM or not start.any():  # all in one place: nothing to unfold
+    size = np.abs(vectors).max(initial=0.0)
+    apart = len(np.unique(np.round(start / (size * _SAME), 0), axis=0)) if size > 0 else 1
+    if apart < _TSNE_MINIMUM:  # all in a few places, copies of one image say: nothing to unfold
         return start[:, :2]
-    from sklearn.manifold import TSNE
+    from vitscope.report import tsne
 
-    perplexity, steps = min(_PERPLEXITY, (len(vectors) - 1) / 3), 1000 if len(vectors) <= _MANY else 500
-    with _one_thread():
-        return TSNE(2, perplexity=perplexity, init="pca", max_iter=steps, random_state=_SEED).fit_transform(start)
+    return tsne.places(start, 1000 if len(vectors) <= _MANY else 500)
 
 
 def _one_thread() -> AbstractContextManager[object]:

@@ -12,6 +12,7 @@ import webbrowser
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
+from urllib.parse import quote
 
 from fastapi import FastAPI
 from starlette.middleware.gzip import GZipMiddleware
@@ -52,8 +53,14 @@ def api() -> FastAPI:
     return app
 
 
-def create_app(run_path: str | Path, live: Live | None = None, *, static: Path = assets.STATIC) -> FastAPI:
+def create_app(
+    run_path: str | Path, live: Live | None = None, *, static: Path = assets.STATIC, token: str | None = None
+) -> FastAPI:
     """The application for one run folder, complete or still growing.
+
+    Parameters
+    ----------
+    token: what every request must show, in the address, a cookie or a header; None asks for none.
 
     Raises
     ------
@@ -65,7 +72,8 @@ def create_app(run_path: str | Path, live: Live | None = None, *, static: Path =
     app.state.served = served
     assets.install(app, static)
     app.add_middleware(GZipMiddleware, minimum_size=1024, compresslevel=5)
-    app.add_middleware(LocalOnly)
+    app.add_middleware(LocalOnly, token=token)
+    app.state.token = token
     return app
 
 
@@ -111,7 +119,8 @@ def serve(
     import uvicorn
 
     with listen(port) as bound:
-        address = f"http://{HOST}:{bound.getsockname()[1]}/"
+        token = getattr(app.state, "token", None)
+        address = f"http://{HOST}:{bound.getsockname()[1]}/" + (f"?token={quote(token)}" if token else "")
         if on_ready is not None:
             on_ready(address)
         if open_browser:  # the socket listens already: a request that comes early waits, it is not refused

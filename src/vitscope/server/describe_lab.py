@@ -6,6 +6,7 @@ Knows nothing about: HTTP, models.
 import math
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from pydantic import ValidationError
@@ -146,8 +147,13 @@ def kept_run(runs: LabRuns, lab: str) -> LabRun:
     ------
     NotAvailable: there is none of this id. RunError: it is damaged.
     """
+    return parsed(lab, runs.read(lab))
+
+
+def parsed(lab: str, document: Mapping[str, Any]) -> LabRun:
+    """A document that was kept; RunError where it does not fit."""
     try:
-        return LabRun.model_validate(runs.read(lab))
+        return LabRun.model_validate(document)
     except ValidationError as error:
         raise RunError(
             f"cannot read the Lab run {lab}: {error.error_count()} of its fields do not fit",

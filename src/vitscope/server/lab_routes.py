@@ -125,9 +125,11 @@ def kept(served: TheRun, lab: Kept, response: Response) -> LabRun:
 @router.put("/runs/{lab}/name")
 def rename(served: TheRun, lab: Kept, given: LabName) -> LabInfo:
     """Name a run."""
-    runs = _runs(served)
-    renamed = describe_lab.kept_run(runs, lab).model_copy(update={"name": " ".join(given.name.split()) or "run"})
-    runs.save(lab, renamed.model_dump(by_alias=True))
+    name = " ".join(given.name.split()) or "run"
+    _runs(served).change(
+        lab,
+        lambda document: describe_lab.parsed(lab, document).model_copy(update={"name": name}).model_dump(by_alias=True),
+    )
     return _info(served)
 
 

@@ -5,16 +5,17 @@ Knows nothing about: how the numbers are computed; torch. zarr is imported when 
 
 import hashlib
 import itertools
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from vitscope.errors import RunError
 from vitscope.quantities import AXES
-from vitscope.store.durable import flush
+from vitscope.store.durable import flush, partial_name, read_json, require_regular, write_json
 from vitscope.store.manifest import Manifest, unit_of
 
 if TYPE_CHECKING:
@@ -41,6 +42,11 @@ DEPTH_COUNT: Final = f"{DEPTH}/n"
 DIVERSITY: Final = "heads/diversity"
 OUTPUTS: Final = "heads/outputs"
 """Heads against each other: diversity of whole matrices by image; outputs at sampled tokens by shard."""
+_METADATA: Final = "zarr.json"
+_GROUP: Final = {"attributes": {}, "zarr_format": 3, "node_type": "group"}
+_DTYPES: Final = frozenset({"float16", "float32", "float64"})
+_CODECS: Final = frozenset({"bytes", "zstd"})
+"""What arrays are made of. Nothing else is decoded: a codec of a foreign run may execute what it is given."""
 _CHUNK_BYTES: Final = 4 * 2**20
 """A chunk of CLS rows stays near this, so that one image is cheap to read from a large model's run."""
 
@@ -201,14 +207,22 @@ def matrix_arrays(manifest: Manifest, n_featured: int) -> dict[str, ArraySpec]:
     return specs
 
 
+def metadata_file(path: str) -> str:
+    """Where the metadata of an array or a group is, as a path below the run."""
+    return "/".join(part for part in (FOLDER, path, _METADATA) if part)
+
+
+def groups(manifest: Manifest) -> list[str]:
+    """The groups that hold a run's arrays, the root first: any zarr reader opens `RUN/arrays` as one tree."""
+    return ["", *sorted({path.partition("/")[0] for path in planned_arrays(manifest)} | {"attention"})]
+
+
 def create_groups(run: Path, manifest: Manifest) -> None:
-    """Create the groups that hold the arrays where they are missing: any zarr reader opens `RUN/arrays` as one tree."""
+    """Create the groups of a new run."""
     import zarr
 
-    groups = {path.partition("/")[0] for path in planned_arrays(manifest)}
-    for group in ("", *sorted(groups | {"attention"})):
-        if not (run / FOLDER / group / "zarr.json").is_file():
-            zarr.create_group(str(run / FOLDER / group), overwrite=False)
+    for group in groups(manifest):
+        zarr.create_group(str(run / FOLDER / group), overwrite=False, zarr_format=3)
 
 
 def create_array(run: Path, path: str, spec: ArraySpec) -> None:
@@ -217,6 +231,7 @@ def create_array(run: Path, path: str, spec: ArraySpec) -> None:
 
     zarr.create_array(
         str(run / FOLDER / path),
+        zarr_format=3,
         shape=spec.shape,
         chunks=spec.chunks,
         dtype=spec.dtype,
@@ -228,46 +243,131 @@ def create_array(run: Path, path: str, spec: ArraySpec) -> None:
     )
 
 
-def open_array(run: Path, path: str, *, writable: bool = False) -> "zarr.Array":
-    """Open an array; RunError when it is missing or its metadata is damaged."""
+def open_array(run: Path, path: str, spec: ArraySpec | None = None, *, writable: bool = False) -> "zarr.Array":
+    """Open an array, once its metadata says what vitscope writes: nothing is decoded before.
+
+    Parameters
+    ----------
+    spec: what the array must be like, where it is known beforehand.
+
+    Raises
+    ------
+    RunError: it is missing, damaged, or not an array of a run.
+    """
     import zarr
 
     try:
-        return zarr.open_array(str(run / FOLDER / path), mode="r+" if writable else "r")
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        metadata = read_json(run / metadata_file(path))
+        fault = _foreign(metadata) or (spec and _differs(metadata, spec))
+        if fault:
+            raise ValueError(fault)
+        return zarr.open_array(str(run / FOLDER / path), mode="r+" if writable else "r", zarr_format=3)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        reason = f"{error}" if type(error) is ValueError else type(error).__name__
         raise RunError(
-            f"cannot read the array {path} of {run}: {type(error).__name__}",
+            f"cannot read the array {path} of {run}: its metadata is missing or damaged ({reason:.200})",
             "Run the analysis again with --resume to repair it, or analyse into another folder.",
         ) from error
 
 
-def repair_arrays(run: Path, manifest: Manifest) -> None:
-    """Create anew, empty, what is missing or cannot be opened: the checksums then say which units lost their numbers.
+def _foreign(metadata: Any) -> str:  # noqa: ANN401 - JSON is any of its types
+    """What about the metadata is not as vitscope writes it; nothing where all is."""
+    codecs = [codec["name"] for codec in metadata["codecs"]]
+    shape, chunks = metadata["shape"], metadata["chunk_grid"]["configuration"]["chunk_shape"]
+    said = {
+        "zarr_format": metadata["zarr_format"] == 3 and metadata["node_type"] == "array",
+        "data_type": metadata["data_type"] in _DTYPES,
+        "codecs": set(codecs) <= _CODECS and codecs[:1] == ["bytes"],
+        "chunk_grid": metadata["chunk_grid"]["name"] == "regular" and _sizes(chunks) and len(chunks) == len(shape),
+        "chunk_key_encoding": metadata["chunk_key_encoding"]
+        == {"name": "default", "configuration": {"separator": "."}},
+        "shape": _sizes(shape),
+        "fill_value": metadata["fill_value"] == "NaN",
+        "storage_transformers": not metadata.get("storage_transformers"),
+    }
+    return ", ".join(f"{name} is not as vitscope writes it" for name, fits in said.items() if not fits)
+
+
+def _sizes(values: Any) -> bool:  # noqa: ANN401 - JSON is any of its types
+    return isinstance(values, list) and all(type(value) is int and value >= 0 for value in values)
+
+
+def _differs(metadata: Any, spec: ArraySpec) -> str:  # noqa: ANN401 - JSON is any of its types
+    """How the metadata differ from what the run says its array is like; nothing where they agree."""
+    found = {
+        "shape": tuple(metadata["shape"]) == spec.shape,
+        "chunks": tuple(metadata["chunk_grid"]["configuration"]["chunk_shape"]) == spec.chunks,
+        "dtype": metadata["data_type"] == spec.dtype,
+        "axes": tuple(metadata["dimension_names"]) == spec.dims,
+    }
+    return ", ".join(f"its {name} differ from what run.json says" for name, agrees in found.items() if not agrees)
+
+
+def repair_arrays(run: Path, manifest: Manifest, paths: Iterable[str] | None = None) -> None:
+    """Write the metadata of arrays and groups anew; their chunks stay, and the checksums say whether those are sound.
+
+    Parameters
+    ----------
+    paths: of those that are damaged; by default what is missing or cannot be opened.
 
     Raises
     ------
     RunError: an array is there, but may not be read.
     """
-    create_groups(run, manifest)
-    for path, spec in planned_arrays(manifest).items():
-        try:
-            open_array(run, path)
-        except RunError as error:
-            if isinstance(error.__cause__, PermissionError):
-                raise
-            create_array(run, path, spec)
+    specs = planned_arrays(manifest)
+    given = None if paths is None else set(paths)
+    for path in groups(manifest):
+        if path in given if given is not None else _group_is_damaged(run, path):
+            write_json(run / metadata_file(path), _GROUP, indent=2)
+    for path, spec in specs.items():
+        if path in given if given is not None else _array_is_damaged(run, path, spec):
+            beside = f"{path}/{partial_name('zarr')}"
+            create_array(run, beside, spec)
+            (run / metadata_file(beside)).replace(run / metadata_file(path))
+            (run / FOLDER / beside).rmdir()
+            flush([run / FOLDER / path])
 
 
-def read_region(run: Path, path: str, region: Region | tuple[()] = ()) -> np.ndarray:
-    """Read part of an array (all of it by default); RunError when a chunk is damaged."""
-    array = open_array(run, path)
+def _group_is_damaged(run: Path, path: str) -> bool:
     try:
+        return read_json(run / metadata_file(path)) != _GROUP
+    except (OSError, ValueError):
+        return True
+
+
+def _array_is_damaged(run: Path, path: str, spec: ArraySpec) -> bool:
+    try:
+        open_array(run, path, spec)
+    except RunError as error:
+        if isinstance(error.__cause__, PermissionError):
+            raise
+        return True
+    return False
+
+
+def read_region(run: Path, path: str, region: Region | tuple[()] = (), spec: ArraySpec | None = None) -> np.ndarray:
+    """Read part of an array (all of it by default); RunError when a chunk is damaged or no file of the run's own."""
+    array = open_array(run, path, spec)
+    whole = tuple(slice(0, size) for size in array.shape)
+    bounds = tuple(slice(*given.indices(axis.stop)[:2]) for given, axis in zip(region, whole, strict=False))
+    try:
+        for file in _chunk_files(run, path, (*bounds, *whole[len(bounds) :]), array.chunks):
+            _require_chunk(file)
         return np.asarray(array[region or ...])
     except (OSError, ValueError, RuntimeError) as error:
+        reason = f"{error}" if type(error) is ValueError else type(error).__name__
         raise RunError(
-            f"cannot read the array {path} of {run}: a chunk is damaged ({type(error).__name__})",
+            f"cannot read the array {path} of {run}: a chunk is damaged ({reason:.200})",
             "Run the analysis again with --resume: it computes damaged shards anew.",
         ) from error
+
+
+def _require_chunk(file: Path) -> None:
+    """Refuse what is no regular file; a chunk that is not there is NaN throughout, or its checksum tells."""
+    try:
+        require_regular(file)
+    except FileNotFoundError:
+        return
 
 
 def write_region(run: Path, path: str, region: Region, values: np.ndarray) -> str:
@@ -288,7 +388,7 @@ def write_region(run: Path, path: str, region: Region, values: np.ndarray) -> st
 
 def _chunk_files(run: Path, path: str, region: Region, chunks: tuple[int, ...]) -> Iterator[Path]:
     """The chunk files a region is made of; a chunk that is NaN throughout has none."""
-    spans = [range(part.start // size, -(-part.stop // size)) for part, size in zip(region, chunks, strict=True)]
+    spans = [range(part.start // size, math.ceil(part.stop / size)) for part, size in zip(region, chunks, strict=True)]
     for index in itertools.product(*spans):
         yield run / FOLDER / path / ".".join(["c", *map(str, index)])
 

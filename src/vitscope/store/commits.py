@@ -4,14 +4,13 @@ Knows nothing about: what a unit computes. A unit is a shard of images x a group
 matrices, the fit of the patterns.
 """
 
+import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple, cast
 
-from vitscope.errors import RunError
-from vitscope.store.arrays import digest, read_region
-from vitscope.store.durable import file_sha256, read_json, write_json
+from vitscope.store.durable import read_sealed, write_sealed
 
 FOLDER: Final = "commits"
 Group = Literal["head", "featured", "partial", "matrices", "patterns"]
@@ -19,6 +18,8 @@ GROUPS: Final[tuple[Group, ...]] = ("head", "featured", "partial", "matrices", "
 """In the order in which they are computed."""
 WHOLE: Final[tuple[Group, ...]] = ("featured", "patterns")
 """Groups that are one unit, of the whole run."""
+_UNIT_NAME: Final = re.compile(r"(\d{6,9})-(head|partial|matrices)")
+_SHA256: Final = re.compile(r"[0-9a-f]{64}")
 
 
 class Unit(NamedTuple):
@@ -65,45 +66,71 @@ def commit_file(run: Path, unit: Unit) -> Path:
 
 def write_commit(run: Path, commit: Commit) -> None:
     """Rename the commit into place: from now on the unit is done."""
-    write_json(run / FOLDER / f"{commit.unit}.json", asdict(commit))
+    write_sealed(run / FOLDER / f"{commit.unit}.json", asdict(commit))
 
 
 def read_commit(run: Path, unit: Unit) -> Commit | None:
     """The commit of a unit; None when there is none or when it is damaged (the unit is then computed anew)."""
     try:
-        document = read_json(commit_file(run, unit))
-        regions = tuple(
-            RegionSum(path, tuple((int(start), int(stop)) for start, stop in bounds), checksum)
-            for path, bounds, checksum in document["regions"]
-        )
-        rows = tuple(int(row) for row in document["rows"])
-        files = dict(document["files"])
-        return Commit(document["unit"], regions, files, rows, int(document["counted"]), document["sum_sha256"])
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return parse_commit(run, unit)
+    except (OSError, ValueError):
         return None
 
 
+def parse_commit(run: Path, unit: Unit) -> Commit:
+    """The commit of a unit.
+
+    Raises
+    ------
+    ValueError: it is damaged, or not what vitscope writes. OSError: it is not there or cannot be read.
+    """
+    # Those of older formats have no seal; a seal whose name is damaged leaves a key that no commit has.
+    document = read_sealed(commit_file(run, unit), sealed=lambda document: False)
+    if document.keys() != {field.name for field in fields(Commit)} or document["unit"] != unit.name:
+        raise ValueError("it is not the commit of its unit")
+    try:
+        regions = tuple(_region(*region) for region in document["regions"])
+        files = {_inside(name): _checksum(value) for name, value in document["files"].items()}
+        sum_sha256 = document["sum_sha256"]
+        rows = tuple(_count(row) for row in document["rows"])
+        counted = _count(document["counted"])
+    except (TypeError, AttributeError) as error:
+        raise ValueError(f"it has parts of the wrong kind ({error})") from None
+    return Commit(unit.name, regions, files, rows, counted, None if sum_sha256 is None else _checksum(sum_sha256))
+
+
 def committed(run: Path) -> set[Unit]:
-    """The units whose commit file is there; reading it and its checksums is `is_sound`'s."""
+    """The units whose commit file is there; whether it and what it names are sound is `soundness`'s question."""
     units: set[Unit] = set()
     for file in (run / FOLDER).glob("*.json"):
-        shard, _, group = file.stem.partition("-")
-        if shard in WHOLE and not group:
-            units.add(Unit(shard, 0))
-        elif shard.isdigit() and group in GROUPS:
-            units.add(Unit(group, int(shard)))
+        named = _UNIT_NAME.fullmatch(file.stem)
+        unit = Unit(cast(Group, named[2]), int(named[1])) if named else None
+        if unit is not None and unit.name == file.stem:
+            units.add(unit)
+        elif file.stem in WHOLE:
+            units.add(Unit(cast(Group, file.stem), 0))
     return units
 
 
-def is_sound(run: Path, unit: Unit) -> bool:
-    """Whether everything a unit wrote is still there with the same bytes."""
-    commit = read_commit(run, unit)
-    if commit is None:
-        return False
-    try:
-        return all(file_sha256(run / name) == checksum for name, checksum in commit.files.items()) and all(
-            digest(read_region(run, path, tuple(slice(*bound) for bound in bounds))) == checksum
-            for path, bounds, checksum in commit.regions
-        )
-    except (OSError, RunError, TypeError, IndexError):
-        return False
+def _region(path: object, bounds: object, checksum: object) -> RegionSum:
+    pairs = tuple((_count(start), _count(stop)) for start, stop in bounds)  # pyright: ignore[reportGeneralTypeIssues] - TypeError is caught
+    return RegionSum(_inside(path), pairs, _checksum(checksum))
+
+
+def _inside(name: object) -> str:
+    """A path below the run, as vitscope writes it."""
+    if not isinstance(name, str) or not name or any(part in ("", ".", "..") for part in name.split("/")):
+        raise ValueError(f"{name!r:.80} is not a path inside the run")
+    return name
+
+
+def _checksum(value: object) -> str:
+    if not isinstance(value, str) or not _SHA256.fullmatch(value):
+        raise ValueError(f"{value!r:.80} is not a checksum")
+    return value
+
+
+def _count(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise ValueError(f"{value!r:.80} is not a number of something")
+    return value

@@ -12,8 +12,7 @@ from jaxtyping import Float16
 
 from vitscope.errors import InvalidArgument, NotAvailable
 from vitscope.store import similarity as alike
-from vitscope.store.arrays import DEPTH, DEPTH_COUNT, DIVERSITY, OUTPUTS, planned_arrays, read_region
-from vitscope.store.commits import committed
+from vitscope.store.arrays import DEPTH, DEPTH_COUNT, DIVERSITY, OUTPUTS, planned_arrays
 from vitscope.store.seriation import Tree, mean_similarity, tree
 from vitscope.tokens import HEAD, HeadRef
 
@@ -122,8 +121,8 @@ class Heads:
         NotAvailable: the run keeps none, or not yet.
         """
         self.require_way("output")
-        shards = sorted(unit.shard for unit in committed(self._run.path) if unit.group == "head")
-        samples = read_region(self._run.path, OUTPUTS)[shards]
+        shards = sorted(unit.shard for unit in self._run.done_units() if unit.group == "head")
+        samples = self._run.read(OUTPUTS)[shards]
         samples = samples.reshape(-1, *samples.shape[2:])
         samples = samples[~np.isnan(samples).all((1, 2, 3))]
         if not len(samples):
@@ -225,12 +224,12 @@ def read_repair(run: "Run") -> "xr.Dataset":
     run.heads.require_depth()
     modes = manifest.options.modes
     specs = planned_arrays(manifest)
-    counted = read_region(run.path, DEPTH_COUNT)
+    counted = run.read(DEPTH_COUNT)
     metrics = manifest.quantities["depth"]
-    sums = {name: read_region(run.path, f"{DEPTH}/{name}") for name in metrics}
+    sums = {name: run.read(f"{DEPTH}/{name}") for name in metrics}
     means = {name: np.full(specs[f"{DEPTH}/{name}"].shape[1:], np.nan) for name in metrics}
     n = np.zeros(len(modes), np.int64)
-    done = committed(run.path)
+    done = run.done_units()
     for place, mode in enumerate(modes):
         group = "head" if mode == HEAD else "partial"
         shards = sorted(unit.shard for unit in done if unit.group == group)

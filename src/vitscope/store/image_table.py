@@ -3,7 +3,7 @@
 Knows nothing about: arrays, commits.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -26,35 +26,47 @@ def shard_table(run: Path, shard: int) -> Path:
     return run / _SHARDS / f"{shard:06d}.parquet"
 
 
-def read_image_table(
-    run: Path, manifest: Manifest, planned: "Callable[[], pd.DataFrame]", shards: Sequence[int]
-) -> "pd.DataFrame":
-    """One row an image, with the column `done`.
-
-    Parameters
-    ----------
-    planned: gives a copy of the planned columns, asked for while the run grows.
-    shards: whose head unit is committed.
+def read_image_table(run: Path, manifest: Manifest) -> "pd.DataFrame":
+    """One row an image of a complete run, with the column `done`.
 
     Raises
     ------
-    RunError: the table does not have the number of rows that the manifest says.
+    RunError: it cannot be read, or does not have the number of rows that the manifest says.
     """
-    if manifest.state == "complete":
-        frame = read_tables([run / IMAGE_TABLE], {**PLANNED, **COMPUTED})
-        frame["done"] = True
-    else:
-        frame = without_results(planned())
-        frame["done"] = False
-        if shards:
-            results = read_tables([shard_table(run, shard) for shard in shards], COMPUTED)
-            results.index = np.concatenate([np.array(manifest.shard_rows(shard)) for shard in shards])
-            frame.loc[results.index, list(COMPUTED)] = results
-            frame.loc[results.index, "done"] = True
+    frame = read_tables([run / IMAGE_TABLE], {**PLANNED, **COMPUTED})
+    frame["done"] = True
+    return _checked(run, manifest, frame)
+
+
+def merge_image_table(run: Path, manifest: Manifest, planned: "pd.DataFrame", shards: Sequence[int]) -> "pd.DataFrame":
+    """One row an image, of the plan and of the shards whose head unit is committed; the column `done` says which.
+
+    Raises
+    ------
+    RunError: as `read_image_table`.
+    """
+    frame = without_results(planned)
+    frame["done"] = False
+    if shards:
+        results = read_tables([shard_table(run, shard) for shard in shards], COMPUTED)
+        rows = np.concatenate([np.array(manifest.shard_rows(shard)) for shard in shards])
+        if len(results) != len(rows):
+            raise _rows_differ(run, f"the tables of its {len(shards)} shards", len(results), len(rows))
+        results.index = rows
+        frame.loc[results.index, list(COMPUTED)] = results
+        frame.loc[results.index, "done"] = True
+    return _checked(run, manifest, frame)
+
+
+def _checked(run: Path, manifest: Manifest, frame: "pd.DataFrame") -> "pd.DataFrame":
     if len(frame) != manifest.n_images:
-        raise RunError(
-            f"cannot open {run}: its image table has {len(frame)} rows, {FILE} says {manifest.n_images}",
-            "The folder is damaged: restore it from a copy, or analyse again into another folder.",
-        )
+        raise _rows_differ(run, "its image table", len(frame), manifest.n_images)
     frame.index.name = "image"
     return frame
+
+
+def _rows_differ(run: Path, table: str, found: int, expected: int) -> RunError:
+    return RunError(
+        f"cannot open {run}: {table} has {found} rows, {FILE} says {expected}",
+        "The folder is damaged: restore it from a copy, or analyse again into another folder.",
+    )

@@ -3,17 +3,19 @@
 Knows nothing about: what is in a document, beside its id.
 """
 
+import contextlib
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from vitscope.errors import NotAvailable, RunError
-from vitscope.store.durable import read_json, storage_errors, write_json
+from vitscope.store.durable import in_turn, read_sealed, storage_errors, write_sealed
 
 FOLDER: Final = "lab"
+_LOCK: Final = ".lock"
 _ID: Final = re.compile(r"[0-9a-f]{12}")
 
 Document = Mapping[str, Any]
@@ -33,8 +35,12 @@ class LabRuns:
 
     def ids(self) -> list[str]:
         """Of what is kept, the latest first."""
-        files = [file for file in self._folder.glob("*.json") if _ID.fullmatch(file.stem)]
-        return [file.stem for file in sorted(files, key=lambda file: (-file.stat().st_mtime_ns, file.stem))]
+        found = []
+        for file in self._folder.glob("*.json"):
+            if _ID.fullmatch(file.stem):
+                with contextlib.suppress(OSError):  # another page may have deleted it meanwhile
+                    found.append((-file.lstat().st_mtime_ns, file.stem))
+        return [lab for _, lab in sorted(found)]
 
     def read(self, lab: str) -> dict[str, Any]:
         """One document.
@@ -44,14 +50,12 @@ class LabRuns:
         NotAvailable: there is none of this id. RunError: it is damaged.
         """
         try:
-            document = read_json(self._path(lab))
+            return read_sealed(self._path(lab), sealed=lambda document: False)  # older ones have no seal
         except FileNotFoundError:
             raise NotAvailable(f"there is no Lab run {lab}", "It may have been deleted; ask again.") from None
         except (OSError, ValueError) as error:
-            raise _damaged(self._path(lab), type(error).__name__) from error
-        if not isinstance(document, dict):
-            raise _damaged(self._path(lab), "no object")
-        return document
+            reason = f"{error}" if type(error) is ValueError else type(error).__name__
+            raise _damaged(self._path(lab), reason) from error
 
     def save(self, lab: str, document: Document) -> None:
         """Write one, whole or not at all.
@@ -60,8 +64,19 @@ class LabRuns:
         ------
         StorageError: the folder cannot be written, or the disk is full.
         """
-        with storage_errors(self._folder):
-            write_json(self._path(lab), document)
+        with storage_errors(self._folder), in_turn(self._folder / _LOCK):
+            write_sealed(self._path(lab), dict(document))
+
+    def change(self, lab: str, change: Callable[[dict[str, Any]], Document]) -> None:
+        """Write one anew as `change` makes it of what is there, which nobody else changes or deletes meanwhile.
+
+        Raises
+        ------
+        NotAvailable, RunError: as `read`. StorageError: as `save`.
+        """
+        path = self._path(lab)
+        with storage_errors(self._folder), in_turn(self._folder / _LOCK):
+            write_sealed(path, dict(change(self.read(lab))))
 
     def delete(self, lab: str) -> None:
         """Forget one.
@@ -71,7 +86,7 @@ class LabRuns:
         NotAvailable: there is none of this id. StorageError: the folder cannot be written.
         """
         path = self._path(lab)
-        with storage_errors(self._folder):
+        with storage_errors(self._folder), in_turn(self._folder / _LOCK):
             try:
                 path.unlink()
             except FileNotFoundError:

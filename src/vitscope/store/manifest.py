@@ -10,15 +10,17 @@ from typing import Any, Final, Literal, Union, get_args, get_origin, get_type_hi
 
 from vitscope.errors import InvalidArgument, RunError, VitscopeError
 from vitscope.quantities import RECORDING_FORMAT, quantity, recorded
-from vitscope.store.durable import read_json, write_json
+from vitscope.store.durable import read_json, read_sealed, write_json, write_sealed
 from vitscope.tokens import HEAD, TokenLayout
 
 SCHEMA_VERSION: Final = 5
 """Format of the runs written now; older ones are read, and resumed as what they are.
 
-2 added `features/pooled`, 3 added patterns, 4 added effects over depth and heads against each other, 5
-lists the quantities of the run, so that the table of quantities may grow.
+2 added `features/pooled`, 3 added patterns, 4 added effects over depth and heads against each other, 5 lists the
+quantities of the run, so that the table of quantities may grow, and has a checksum of every file.
 """
+SEALED_FROM: Final = 5
+"""Format from which on every document of a run carries its own checksum."""
 FILE: Final = "run.json"
 _KEPT_WITH: Final = {"pattern": "patterns", "depth": "outputs", "diversity": "outputs"}
 """Kinds of quantities that a run keeps only beside something else."""
@@ -169,7 +171,9 @@ def write_manifest(run: Path, manifest: Manifest) -> None:
     document = asdict(manifest)
     if manifest.schema_version < RECORDING_FORMAT:
         document["metrics"] = document.pop("quantities")["metric"]
-    write_json(run / FILE, document, indent=1)
+        write_json(run / FILE, document, indent=1)
+    else:
+        write_sealed(run / FILE, document, indent=1)
 
 
 def read_manifest(run: Path) -> Manifest:
@@ -200,6 +204,7 @@ def read_manifest(run: Path) -> Manifest:
     if not isinstance(version, int) or isinstance(version, bool) or version < 1:
         raise _damaged(run, f"schema_version is {version!r}, expected 1 to {SCHEMA_VERSION}")
     try:
+        document = read_sealed(run / FILE, indent=1, sealed=lambda document: version >= SEALED_FROM)
         return _decode(Manifest, _upgraded(document, version), "run")
     except (ValueError, VitscopeError) as error:
         raise _damaged(run, str(error)) from error

@@ -5,11 +5,12 @@ Knows nothing about: arrays, points, how patterns are learned.
 
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from vitscope.errors import InvalidArgument, NotAvailable, RunError
-from vitscope.store.durable import read_json
+from vitscope.store.commits import Unit
+from vitscope.store.durable import in_turn, read_json, read_sealed, storage_errors, write_sealed
+from vitscope.store.manifest import SEALED_FROM
 
 if TYPE_CHECKING:
     from vitscope.store.run import Run
@@ -18,6 +19,9 @@ FOLDER: Final = "patterns"
 POINTS_TABLE: Final = f"{FOLDER}/points.parquet"
 CLUSTERS: Final = f"{FOLDER}/clusters.json"
 NAMES: Final = f"{FOLDER}/names.json"
+FIT: Final = Unit("patterns", 0)
+"""The unit that writes the points and the clusters."""
+_LOCK: Final = f"{FOLDER}/.names.lock"
 _LONGEST_NAME: Final = 60
 
 
@@ -36,32 +40,53 @@ def require_patterns(run: "Run") -> None:
         raise NotAvailable("cannot read patterns: they are not learned yet", running)
 
 
-def read_document(run: Path) -> Mapping[str, Any]:
+def read_document(run: "Run") -> Mapping[str, Any]:
     """What `clusters.json` says; RunError where it is damaged."""
     try:
-        document = read_json(run / CLUSTERS)
+        document = read_json(run.file(CLUSTERS, FIT))
         if set(document) >= {"chosen", "verdict", "patterns", "spaces"}:
             return document
         reason = "keys are missing"
     except (OSError, ValueError, TypeError) as error:
         reason = type(error).__name__
     raise RunError(
-        f"cannot read the patterns of {run}: {CLUSTERS} is damaged ({reason})",
+        f"cannot read the patterns of {run.path}: {CLUSTERS} is damaged ({reason})",
         "Run the analysis again with --resume to repair it.",
     )
 
 
-def read_names(run: Path) -> dict[str, dict[str, str]]:
+def read_names(run: "Run") -> dict[str, dict[str, str]]:
     """The user's names by space, then by cluster; RunError where the file is damaged."""
+    sealed = run.manifest.schema_version >= SEALED_FROM
     try:
-        return read_json(run / NAMES)
+        names = read_sealed(run.path / NAMES, indent=1, sealed=lambda document: sealed)
+        for space, given in names.items():
+            for cluster, name in given.items():
+                if not (cluster.isdigit() and isinstance(name, str) and checked_name(int(cluster), name) == name):
+                    raise ValueError(f"{space}, {cluster}: not the name of a pattern")
+        return names
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, AttributeError) as error:
         raise RunError(
-            f"cannot read the names of the patterns of {run}: {NAMES} is damaged ({type(error).__name__})",
+            f"cannot read the names of the patterns of {run.path}: {NAMES} is damaged ({type(error).__name__})",
             "Delete the file: the patterns have their automatic names again.",
         ) from error
+
+
+def write_name(run: "Run", space: str, cluster: int, name: str | None) -> None:
+    """Keep a user's name of a cluster, or forget it (None); writers at the same time take turns.
+
+    Raises
+    ------
+    InvalidArgument: as `checked_name`. RunError: the names that are there are damaged. StorageError: not writable.
+    """
+    given = None if name is None else checked_name(cluster, name)
+    with in_turn(run.path / _LOCK), storage_errors(run.path):
+        names = read_names(run)
+        others = {key: kept for key, kept in names.get(space, {}).items() if key != str(cluster)}
+        changed = others if given is None else {**others, str(cluster): given}
+        write_sealed(run.path / NAMES, names | {space: changed}, indent=1)
 
 
 def checked_name(cluster: int, name: str) -> str:

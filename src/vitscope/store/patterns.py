@@ -13,9 +13,8 @@ import numpy as np
 from jaxtyping import Float, Float16, Float64, Int
 
 from vitscope.errors import InvalidArgument, NotAvailable
-from vitscope.store.arrays import CODES, DEVIATION, ENERGY, MATRICES, MEDOIDS, PROTOTYPES, read_region
-from vitscope.store.durable import storage_errors, write_json
-from vitscope.store.pattern_files import NAMES, POINTS_TABLE, checked_name, read_document, read_names, require_patterns
+from vitscope.store.arrays import CODES, DEVIATION, ENERGY, MATRICES, MEDOIDS, PROTOTYPES
+from vitscope.store.pattern_files import FIT, POINTS_TABLE, read_document, read_names, require_patterns, write_name
 from vitscope.store.tables import POINTS, read_tables
 
 if TYPE_CHECKING:
@@ -67,7 +66,7 @@ class Patterns:
         require_patterns(run)
         self._run = run
         self._grouping = grouping
-        self._document = read_document(run.path)
+        self._document = read_document(run)
         self.chosen: str = self._document["chosen"]
         self.verdict: str = self._document["verdict"]
         """Which space is the better one and why, in one sentence."""
@@ -244,7 +243,7 @@ class Patterns:
     def matrix(self, number: int) -> Float16[np.ndarray, "query key"]:
         """A sampled matrix at the common size: CLS, the other prefix tokens together, then cells of patches."""
         row = self._number(number)
-        return read_region(self._run.path, MATRICES, (slice(row, row + 1),))[0]
+        return self._run.read(MATRICES, (slice(row, row + 1),))[0]
 
     def nearest(self, number: int, n: int = 8) -> "pd.DataFrame":
         """The `n` matrices most like one, nearest first: matrix, image, layer, head, distance (Euclidean, of codes).
@@ -275,7 +274,7 @@ class Patterns:
     def medoids(self) -> Float16[np.ndarray, "cluster query key"]:
         """The most central matrix of each cluster."""
         if self.space == self.chosen and not self.is_regrouped:
-            return read_region(self._run.path, MEDOIDS)
+            return self._run.read(MEDOIDS)
         return np.stack([self.matrix(cluster["medoid"]) for cluster in self._described["clusters"]])
 
     @property
@@ -293,14 +292,14 @@ class Patterns:
                 f"cannot read prototypes of the space {self.space}: the run keeps those of {self.chosen}",
                 "`run.patterns.prototypes` are of the chosen space.",
             )
-        return self._means(self._grouping) if self._grouping else read_region(self._run.path, PROTOTYPES)
+        return self._means(self._grouping) if self._grouping else self._run.read(PROTOTYPES)
 
     @property
     def given_names(self) -> dict[int, str]:
         """The user's names of this space's clusters, by cluster."""
         if self._grouping:
             return dict(self._grouping.given_names)
-        return {int(cluster): name for cluster, name in read_names(self._run.path).get(self.space, {}).items()}
+        return {int(cluster): name for cluster, name in read_names(self._run).get(self.space, {}).items()}
 
     def rename(self, cluster: int, name: str | None) -> None:
         """Give a cluster a name of one's own, kept in the run; None goes back to the automatic one.
@@ -315,12 +314,7 @@ class Patterns:
             raise NotAvailable(f"cannot rename pattern {cluster}: names are kept for the run's own clusters")
         if not 0 <= cluster < self.n_clusters:
             raise InvalidArgument(f"cannot rename pattern {cluster}: the run has {self.n_clusters}, counted from 0")
-        names = read_names(self._run.path)
-        given = {key: kept for key, kept in names.get(self.space, {}).items() if key != str(cluster)}
-        if name is not None:
-            given[str(cluster)] = checked_name(cluster, name)
-        with storage_errors(self._run.path):
-            write_json(self._run.path / NAMES, names | {self.space: given}, indent=1)
+        write_name(self._run, self.space, cluster, name)
 
     def importance(self, metric: str, mode: str = "head") -> "pd.DataFrame":
         """What pruning does where a head holds a pattern: one row a cluster, over its sampled matrices with a value.
@@ -377,14 +371,14 @@ class Patterns:
 
     @cached_property
     def _points(self) -> "pd.DataFrame":
-        frame = read_tables([self._run.path / POINTS_TABLE], POINTS)
+        frame = read_tables([self._run.file(POINTS_TABLE, FIT)], POINTS)
         frame.index.name = "matrix"
         return frame
 
     @cached_property
     def codes(self) -> Float[np.ndarray, "matrix channel"]:
         """What the chosen space sees of each sampled matrix: clusters and distances are of these."""
-        return read_region(self._run.path, CODES).astype(np.float32)
+        return self._run.read(CODES).astype(np.float32)
 
     @property
     def _described(self) -> Mapping[str, Any]:
@@ -395,7 +389,7 @@ class Patterns:
         """Mean matrix of each cluster, a part of the sample at a time."""
         sums = np.zeros((len(grouping.described), *self.matrix(0).shape))
         for start in range(0, len(grouping.cluster), _AT_ONCE):
-            part = read_region(self._run.path, MATRICES, (slice(start, start + _AT_ONCE),))
+            part = self._run.read(MATRICES, (slice(start, start + _AT_ONCE),))
             of = grouping.cluster[start : start + _AT_ONCE]
             for number in np.unique(of):
                 sums[number] += part[of == number].sum(0, dtype=np.float32)

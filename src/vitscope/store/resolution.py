@@ -13,12 +13,13 @@ from typing import Any, Final
 import numpy as np
 
 from vitscope.errors import RunError
-from vitscope.store.durable import file_sha256, read_json, write_atomically, write_json
+from vitscope.store.durable import file_sha256, read_json, read_sealed, require_regular, write_atomically, write_sealed
 
 FOLDER: Final = "resolution"
 DOCUMENT: Final = f"{FOLDER}/resolution.json"
 ARRAYS: Final = f"{FOLDER}/arrays.npz"
-FORMAT: Final = 1
+FORMAT: Final = 2
+"""1 has no checksum of the document itself."""
 COLUMNS: Final = ("probability", "correct", "distance", "entropy")
 """Arrays float32 over [size, image] or [size, image, layer, head]; NaN = unknown, or no such head."""
 _AGAIN: Final = "Compute it again: `vitscope resolution MODEL IMAGES --sizes ... --run RUN`."
@@ -76,7 +77,7 @@ def write_resolution(run: Path, found: Resolution) -> None:
 
     write_atomically(run / ARRAYS, save)
     checksum = file_sha256(run / ARRAYS)
-    write_json(run / DOCUMENT, {"format": FORMAT, "sha256": checksum, **_document(found)}, indent=1)
+    write_sealed(run / DOCUMENT, {"format": FORMAT, "arrays": checksum, **_document(found)}, indent=1)
 
 
 def _document(found: Resolution) -> dict[str, Any]:
@@ -106,12 +107,17 @@ def read_resolution(run: Path) -> Resolution | None:
         return None
     try:
         document = read_json(run / DOCUMENT)
+        checksum = document.get("sha256")
         if document["format"] > FORMAT:
             raise RunError(
                 f"cannot read {run / DOCUMENT}: it is of format {document['format']}, this version knows {FORMAT}",
                 "Install a newer vitscope: pip install --upgrade vitscope.",
             )
-        if file_sha256(run / ARRAYS) != document["sha256"]:
+        if document["format"] > 1:
+            document = read_sealed(run / DOCUMENT, indent=1)
+            checksum = document["arrays"]
+        require_regular(run / ARRAYS)
+        if file_sha256(run / ARRAYS) != checksum:
             raise RunError(f"cannot read {run / ARRAYS}: its checksum is not the one that was written", _AGAIN)
         with np.load(run / ARRAYS, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
@@ -128,5 +134,5 @@ def read_resolution(run: Path) -> Resolution | None:
             shown=int(document["shown"]),
             arrays=arrays,
         )
-    except (OSError, ValueError, KeyError, TypeError, IndexError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, zipfile.BadZipFile) as error:
         raise RunError(f"cannot read {run / DOCUMENT}: it is damaged ({type(error).__name__})", _AGAIN) from error

@@ -4,6 +4,7 @@ Knows nothing about: models, torch; who writes the run.
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,14 +12,16 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from vitscope.errors import InvalidArgument, NotAvailable
+from vitscope.errors import InvalidArgument, NotAvailable, RunError
 from vitscope.quantities import ROWS
-from vitscope.store.arrays import DEVIATION, DIVERSITY, ENERGY, POOLED, ArraySpec, planned_arrays, read_region
-from vitscope.store.commits import GROUPS, Unit, committed, read_commit
+from vitscope.store.arrays import DEVIATION, DIVERSITY, ENERGY, POOLED, ArraySpec, Region, matrix_arrays, planned_arrays
+from vitscope.store.checksums import fault, read_checksums
+from vitscope.store.commits import GROUPS, WHOLE, Unit, committed
 from vitscope.store.heads import Heads, read_repair
-from vitscope.store.image_table import PLAN_TABLE, read_image_table
-from vitscope.store.manifest import FILE, Manifest, State, read_manifest
+from vitscope.store.image_table import IMAGE_TABLE, PLAN_TABLE, merge_image_table, read_image_table, shard_table
+from vitscope.store.manifest import FILE, SEALED_FROM, Manifest, State, read_manifest
 from vitscope.store.patterns import Patterns
+from vitscope.store.soundness import REPAIR, Soundness
 from vitscope.store.tables import PLANNED, read_tables
 from vitscope.tokens import HEAD, TokenLayout
 
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 PREVIEWS: Final = "previews"
+SUMS: Final = "sums"
 
 
 @dataclass(frozen=True)
@@ -49,13 +53,26 @@ class Run:
         self._images: tuple[int, pd.DataFrame] | None = None
         self._patterns: tuple[int, Patterns] | None = None
         self._heads: tuple[int, Heads] | None = None
+        self._soundness = Soundness(path)
+        self._known_specs: tuple[tuple[int, int], dict[str, ArraySpec]] = ((0, 0), {})
 
     @property
     def manifest(self) -> Manifest:
-        """`run.json`; only its `state` changes during a run."""
+        """`run.json`; its `state` changes during a run, and where its files are.
+
+        Raises
+        ------
+        RunError: another run is in its place now, whose numbers must not be mixed with what was read before.
+        """
         stamp = self._manifest_stamp()
         if stamp != self._manifest[0]:
-            self._manifest = (stamp, read_manifest(self.path))
+            manifest = read_manifest(self.path)
+            if manifest.run_id != self._manifest[1].run_id:
+                raise RunError(
+                    f"cannot read on in {self.path}: another run is in its place since it was opened",
+                    "Open it again; a server: stop it and start it again.",
+                )
+            self._manifest = (stamp, manifest)
         return self._manifest[1]
 
     @property
@@ -127,14 +144,41 @@ class Run:
     @property
     def has_patterns(self) -> bool:
         """Whether `patterns` is there."""
-        return Unit("patterns", 0) in committed(self.path)
+        return Unit("patterns", 0) in self.done_units()
 
     @property
     def sampled(self) -> tuple[int, ...]:
         """Rows of the images whose matrices patterns are learned from; all of them once the matrices are done."""
-        shards = sorted(unit.shard for unit in committed(self.path) if unit.group == "matrices")
-        commits = (read_commit(self.path, Unit("matrices", shard)) for shard in shards)
-        return tuple(row for commit in commits if commit for row in commit.rows)
+        shards = sorted(unit.shard for unit in self.done_units() if unit.group == "matrices")
+        return tuple(row for shard in shards for row in self._soundness.commit(Unit("matrices", shard)).rows)
+
+    def read(self, path: str, region: Region | tuple[()] = ()) -> np.ndarray:
+        """Part of an array under `arrays/` (all of it by default), held against the checksums of what wrote it.
+
+        Raises
+        ------
+        RunError: it is damaged, or not what vitscope writes.
+        """
+        return self._soundness.read(path, self.done_units(), region, self._spec(path))
+
+    def file(self, name: str, unit: Unit) -> Path:
+        """A file that a unit wrote, held against its checksum; RunError where it is missing or damaged."""
+        return self._soundness.require_file(name, unit)
+
+    def all_units(self) -> set[Unit]:
+        """The units that the run has when it is complete."""
+        manifest = self.manifest
+        shards = range(manifest.n_shards)
+        units = {Unit("head", shard) for shard in shards} | {Unit("featured", 0)}
+        units |= {Unit("partial", shard) for shard in self.partial_shards}
+        if manifest.patterns is not None:
+            units |= {Unit("matrices", shard) for shard in shards} | {Unit("patterns", 0)}
+        return units
+
+    def done_units(self) -> set[Unit]:
+        """The units that are committed, of those that the run has."""
+        shards = self.manifest.n_shards
+        return {unit for unit in committed(self.path) if unit.group in WHOLE or unit.shard < shards}
 
     def effect(self, metric: str, mode: str) -> np.ndarray:
         """One metric of one mode: float32 [image, layer, head]; NaN = not computed (yet).
@@ -194,36 +238,36 @@ class Run:
         for rows in self._committed_rows("head"):
             for start in range(rows.start, rows.stop, images):
                 block = slice(start, min(start + images, rows.stop))
-                yield block, read_region(self.path, "attention/cls_rows", (block,))
+                yield block, self.read("attention/cls_rows", (block,))
 
     def cls_rows(self, image: int) -> np.ndarray | None:
         """The CLS->patch rows of one image, float16 [layer, head, patch]; None without CLS or when not done."""
         row = self._row(image)
         unit = Unit("head", row // self.manifest.options.shard_size)
-        if self.tokens.cls is None or unit not in committed(self.path):
+        if self.tokens.cls is None or unit not in self.done_units():
             return None
-        values = read_region(self.path, "attention/cls_rows", (slice(row, row + 1),))[0]
+        values = self.read("attention/cls_rows", (slice(row, row + 1),))[0]
         return None if np.isnan(values).all() else values
 
     @property
     def has_mean_attention(self) -> bool:
         """Whether the mean attention is there: it is kept, and all heads are done."""
-        return self.manifest.options.mean_attention and Unit("featured", 0) in committed(self.path)
+        return self.manifest.options.mean_attention and Unit("featured", 0) in self.done_units()
 
     def layer_mean_attention(self, layer: int) -> np.ndarray:
         """Mean over the images of one layer, float32 [head, query, key]; only where `has_mean_attention`."""
-        return read_region(self.path, "attention/mean", (slice(layer, layer + 1),))[0]
+        return self.read("attention/mean", (slice(layer, layer + 1),))[0]
 
     @property
     def mean_attention(self) -> np.ndarray | None:
         """Mean over the images, float32 [layer, head, query, key]; None until all heads are done, or not kept."""
-        return read_region(self.path, "attention/mean") if self.has_mean_attention else None
+        return self.read("attention/mean") if self.has_mean_attention else None
 
     @property
     def featured(self) -> tuple[int, ...]:
         """Rows of the images whose whole attention is kept; empty until all heads are done."""
-        commit = read_commit(self.path, Unit("featured", 0))
-        return commit.rows if commit else ()
+        unit = Unit("featured", 0)
+        return self._soundness.commit(unit).rows if unit in self.done_units() else ()
 
     def featured_attention(self, image: int, layer: int | None = None) -> np.ndarray:
         """Whole attention of a featured image, float16 [layer, head, query, key]; of one layer [head, query, key].
@@ -240,24 +284,32 @@ class Run:
             )
         place = featured.index(image)
         layers = slice(0, self.manifest.model.n_layers) if layer is None else slice(layer, layer + 1)
-        matrices = read_region(self.path, "attention/featured", (slice(place, place + 1), layers))[0]
+        matrices = self.read("attention/featured", (slice(place, place + 1), layers))[0]
         return matrices if layer is None else matrices[0]
 
     def preview(self, image: int) -> Path | None:
-        """The picture the model saw, as a PNG or WebP file; None when the image is not done or was skipped."""
+        """The picture the model saw, as a PNG or WebP file; None when the image is not done or was skipped.
+
+        Raises
+        ------
+        RunError: the file is missing or damaged.
+        """
         row = self._row(image)
-        files = (self.path / PREVIEWS / f"{row}.{ending}" for ending in ("png", "webp"))
-        return next((file for file in files if file.is_file()), None)
+        unit = Unit("head", row // self.manifest.options.shard_size)
+        if unit not in self.done_units():
+            return None
+        names = self._soundness.commit(unit).files
+        written = (name for ending in ("png", "webp") if (name := f"{PREVIEWS}/{row}.{ending}") in names)
+        return next((self.file(name, unit) for name in written), None)
 
     def previews(self, rows: range) -> dict[int, Path]:
-        """The pictures of those of some rows that are done and have one, by row; one look at the folder for all."""
-        there = {file.name: file for file in (self.path / PREVIEWS).glob("*")}
-        done = {row for part in self._committed_rows("head") for row in range(part.start, part.stop)}
+        """The pictures of those of some rows that are done, have one, and whose file is sound, by row."""
         found = {}
         for row in rows:
-            file = there.get(f"{row}.webp") or there.get(f"{row}.png")
-            if file is not None and row in done:
-                found[row] = file
+            with suppress(RunError):
+                file = self.preview(row)
+                if file is not None:
+                    found[row] = file
         return found
 
     def original(self, image: int) -> Path:
@@ -266,7 +318,7 @@ class Run:
 
     def progress(self) -> Progress:
         """How far the run is, from the commit files alone."""
-        manifest, done = self.manifest, committed(self.path)
+        manifest, done = self.manifest, self.done_units()
         patterns = manifest.patterns is not None
         totals = {
             "head": manifest.n_shards,
@@ -296,6 +348,7 @@ class Run:
     @cached_property
     def planned_images(self) -> "pd.DataFrame":
         """The columns of `images` that are known before anything is computed: id, path, label, class_name, partial."""
+        self._require_sealed(PLAN_TABLE)
         return read_tables([self.path / PLAN_TABLE], PLANNED)
 
     def _manifest_stamp(self) -> tuple[int, int]:
@@ -321,8 +374,34 @@ class Run:
         return int(image)
 
     def _read_images(self) -> "pd.DataFrame":
-        shards = sorted(unit.shard for unit in committed(self.path) if unit.group == "head")
-        return read_image_table(self.path, self.manifest, lambda: self.planned_images.copy(), shards)
+        manifest = self.manifest
+        if manifest.state == "complete" and manifest.schema_version >= SEALED_FROM:
+            self._require_sealed(IMAGE_TABLE)
+            return read_image_table(self.path, manifest)
+        shards = sorted(unit.shard for unit in self.done_units() if unit.group == "head")
+        for shard in shards:
+            self.file(shard_table(self.path, shard).relative_to(self.path).as_posix(), Unit("head", shard))
+        return merge_image_table(self.path, manifest, self.planned_images.copy(), shards)
+
+    def _spec(self, path: str) -> ArraySpec | None:
+        """What an array of this run is like; None where only its commit says it."""
+        stamp, manifest = self._manifest_stamp(), self.manifest
+        if self._known_specs[0] != stamp:
+            self._known_specs = (stamp, planned_arrays(manifest))
+        if path in ("attention/mean", "attention/featured"):
+            return matrix_arrays(manifest, len(self.featured)).get(path)
+        return self._known_specs[1].get(path)
+
+    def _require_sealed(self, name: str) -> None:
+        """Raise RunError unless a table is as it was written; before format 5 nothing says how it was."""
+        if self.manifest.schema_version < SEALED_FROM:
+            return
+        try:
+            reason = fault(self.path, name, read_checksums(self.path))
+        except (OSError, ValueError) as error:
+            reason = f"the checksums cannot be read: {error}"
+        if reason:
+            raise RunError(f"cannot use {name} of {self.path}: {reason}", REPAIR)
 
     def _dataset(self, folder: str, coordinates: dict[str, list[str]]) -> "xr.Dataset":
         import xarray as xr
@@ -349,12 +428,12 @@ class Run:
             shape, inner = (shape[0], modes.stop - modes.start, *shape[2:]), (modes,)
         values = np.full(shape, np.nan, dtype=spec.dtype)
         for rows in self._committed_rows(group) if values.size else ():
-            values[rows] = read_region(self.path, path, (rows, *inner))
+            values[rows] = self.read(path, (rows, *inner))
         return values
 
     def _committed_rows(self, group: str) -> list[slice]:
         """Rows of the shards whose unit of a group is committed, consecutive ones together."""
-        shards = sorted(unit.shard for unit in committed(self.path) if unit.group == group)
+        shards = sorted(unit.shard for unit in self.done_units() if unit.group == group)
         rows = self.manifest.shard_rows
         return [slice(rows(first).start, rows(last).stop) for first, last in _stretches(shards)]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from vitscope.errors import RunError
-from vitscope.store.durable import write_atomically
+from vitscope.store.durable import require_regular, write_atomically
 
 if TYPE_CHECKING:
     import numpy as np
@@ -92,17 +92,27 @@ def read_tables(paths: Sequence[Path], schema: Mapping[str, str]) -> "pd.DataFra
     """
     import duckdb
 
+    for path in paths:
+        try:
+            require_regular(path)
+        except (OSError, ValueError) as error:
+            reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+            raise _unreadable(paths, f"{path.name}: {reason}") from error
     names = ", ".join(f'"{name}"' for name in schema)
     files = ", ".join(f"'{_literal(path)}'" for path in paths)
     try:
         with duckdb.connect() as connection:
             frame = connection.execute(f"SELECT {names} FROM read_parquet([{files}])").df()
     except duckdb.Error as error:
-        raise RunError(
-            f"cannot read {_title(paths)}: {str(error).splitlines()[0]}",
-            "Run the analysis again with --resume to repair it, or analyse into another folder.",
-        ) from error
+        raise _unreadable(paths, str(error).splitlines()[0]) from error
     return _typed(frame, schema)
+
+
+def _unreadable(paths: Sequence[Path], reason: str) -> RunError:
+    return RunError(
+        f"cannot read {_title(paths)}: {reason}",
+        "Run the analysis again with --resume to repair it, or analyse into another folder.",
+    )
 
 
 def without_results(frame: "pd.DataFrame") -> "pd.DataFrame":

@@ -4,11 +4,12 @@ Knows nothing about: models, torch; how a unit is computed or scheduled.
 """
 
 import dataclasses
+import errno
 import hashlib
-import os
+import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -34,39 +35,46 @@ from vitscope.store.arrays import (
     create_array,
     create_groups,
     fit_arrays,
+    groups,
     matrix_arrays,
+    metadata_file,
     planned_arrays,
     repair_arrays,
     write_region,
 )
+from vitscope.store.arrays import FOLDER as ARRAYS
+from vitscope.store.checksums import fault, read_checksums, write_checksums
 from vitscope.store.commits import (
+    GROUPS,
     Commit,
     RegionSum,
     Unit,
     commit_file,
     committed,
-    is_sound,
     read_commit,
     write_commit,
 )
 from vitscope.store.durable import (
-    PARTIAL_SUFFIX,
     exclusive,
     file_sha256,
     flush,
+    is_partial,
+    partial_name,
     storage_errors,
     write_atomically,
     write_json,
 )
 from vitscope.store.image_table import IMAGE_TABLE, PLAN_TABLE, shard_table
-from vitscope.store.manifest import FILE, Manifest, Source, State, write_manifest
+from vitscope.store.manifest import FILE, SEALED_FROM, Manifest, Source, State, write_manifest
 from vitscope.store.pattern_files import CLUSTERS, POINTS_TABLE
-from vitscope.store.run import PREVIEWS, Run
+from vitscope.store.run import PREVIEWS, SUMS, Run
+from vitscope.store.soundness import is_sound
 from vitscope.store.tables import COMPUTED, PLANNED, POINTS, read_tables, write_table
 from vitscope.store.units import HeadUnit, MatricesUnit, PartialUnit, PatternsUnit
 
 _LOCK: Final = ".lock"
-_SUMS: Final = "sums"
+_ZARR_PARTIAL: Final = re.compile(r"(c|zarr)\..*\.?[0-9a-f]{32}\.partial|zarr\.[0-9a-f]{32}\.partial")
+"""What zarr leaves when it is killed while it writes a chunk or metadata."""
 
 
 class RunWriter:
@@ -87,15 +95,18 @@ class RunWriter:
         with storage_errors(path.parent):
             require_free(path)
             path.parent.mkdir(parents=True, exist_ok=True)
-            beside = path.with_name(f".{path.name}-{os.getpid()}{PARTIAL_SUFFIX}")
-            shutil.rmtree(beside, ignore_errors=True)
+            _remove_abandoned(path.parent)
+            beside = path.with_name(partial_name(path.name))
+            beside.mkdir()
             try:
-                write_table(beside / PLAN_TABLE, plan, PLANNED)
-                create_groups(beside, manifest)
-                for name, spec in planned_arrays(manifest).items():
-                    create_array(beside, name, spec)
-                write_manifest(beside, manifest)
-                beside.replace(path)
+                with exclusive(beside / _LOCK, _other_start(path)):  # a later start sees by it that this one lives
+                    write_table(beside / PLAN_TABLE, plan, PLANNED)
+                    create_groups(beside, manifest)
+                    for name, spec in planned_arrays(manifest).items():
+                        create_array(beside, name, spec)
+                    write_checksums(beside, [PLAN_TABLE, *_metadata_files(manifest).values()])
+                    write_manifest(beside, manifest)
+                    _rename(beside, path)
             except BaseException:
                 shutil.rmtree(beside, ignore_errors=True)
                 raise
@@ -136,16 +147,10 @@ class RunWriter:
 
     def pending(self) -> list[Unit]:
         """Units still to be computed, in order: those without a commit, and those whose bytes disagree with theirs."""
-        manifest = self.run.manifest
         with storage_errors(self.path):
-            repair_arrays(self.path, manifest)
-        units = [Unit("head", shard) for shard in range(manifest.n_shards)]
-        units.append(Unit("featured", 0))
-        units += [Unit("partial", shard) for shard in self.run.partial_shards]
-        if manifest.patterns is not None:
-            units += [Unit("matrices", shard) for shard in range(manifest.n_shards)]
-            units.append(Unit("patterns", 0))
-        sound = {unit for unit in committed(self.path) if is_sound(self.path, unit)}
+            self._repair_arrays()
+        units = sorted(self.run.all_units(), key=lambda unit: (GROUPS.index(unit.group), unit.shard))
+        sound = {unit for unit in self.run.done_units() if is_sound(self.path, unit)}
         if Unit("featured", 0) not in sound and not self._sum_is_sound():
             # The chain of sums is broken, and only adding up from the first shard gives the same bits again.
             sound = {unit for unit in sound if unit.group not in ("head", "featured")}
@@ -214,7 +219,8 @@ class RunWriter:
                 regions.append(self._write_block("attention/mean", (), self._mean_attention()))
             for place, values in enumerate(matrices):
                 regions.append(self._write_block("attention/featured", (slice(place, place + 1),), values[None]))
-            write_commit(self.path, Commit("featured", tuple(regions), {}, rows=tuple(rows)))
+            files = self._checksums(metadata_file(name) for name in specs)
+            write_commit(self.path, Commit("featured", tuple(regions), files, rows=tuple(rows)))
             self._sum_file(self.run.manifest.n_shards - 1).unlink(missing_ok=True)
 
     def write_matrices(self, shard: int, results: MatricesUnit) -> None:
@@ -241,7 +247,7 @@ class RunWriter:
             regions = [self._write_block(name, (), values) for name, values in arrays.items()]
             write_table(self.path / POINTS_TABLE, results.columns, POINTS)
             write_json(self.path / CLUSTERS, results.document, indent=1)
-            files = {name: file_sha256(self.path / name) for name in (POINTS_TABLE, CLUSTERS)}
+            files = self._checksums((POINTS_TABLE, CLUSTERS, *map(metadata_file, arrays)))
             write_commit(self.path, Commit("patterns", tuple(regions), files))
 
     def finish(self) -> None:
@@ -253,6 +259,8 @@ class RunWriter:
             columns = {name: plan[name].tolist() for name in PLANNED}
             columns |= {name: results[name].tolist() for name in COMPUTED}
             write_table(self.path / IMAGE_TABLE, columns, {**PLANNED, **COMPUTED})
+            if self.run.manifest.schema_version >= SEALED_FROM:
+                write_checksums(self.path, [IMAGE_TABLE], kept=self._known_checksums())
             self.set_state("complete")
 
     def _kept(self, kind: Kind, found: Mapping[str, np.ndarray]) -> list[tuple[str, np.ndarray]]:
@@ -288,8 +296,37 @@ class RunWriter:
             for file, content in files.items()
         }
 
+    def _checksums(self, names: Iterable[str]) -> dict[str, str]:
+        return {name: file_sha256(self.path / name) for name in names}
+
+    def restore_plan(self, plan: Mapping[str, Sequence[object]]) -> None:
+        """Write the plan anew where it, or what is known of it, is damaged; the caller knows that it is the same."""
+        with storage_errors(self.path):
+            write_table(self.path / PLAN_TABLE, plan, PLANNED)
+            if self.run.manifest.schema_version >= SEALED_FROM:
+                write_checksums(self.path, [PLAN_TABLE], kept=self._known_checksums())
+
+    def _known_checksums(self) -> dict[str, str]:
+        """Those that are noted; none where the note itself is damaged: what they are of is then written anew."""
+        try:
+            return read_checksums(self.path)
+        except (OSError, ValueError):
+            return {}
+
+    def _repair_arrays(self) -> None:
+        """Make the metadata of arrays what they were; whether the chunks are sound is for the commits to say."""
+        manifest = self.run.manifest
+        if manifest.schema_version < SEALED_FROM:
+            repair_arrays(self.path, manifest)
+            return
+        known, names = self._known_checksums(), _metadata_files(manifest)
+        damaged = [path for path, name in names.items() if fault(self.path, name, known)]
+        if damaged:
+            repair_arrays(self.path, manifest, damaged)
+            write_checksums(self.path, [names[path] for path in damaged], kept=known)
+
     def _sum_file(self, shard: int) -> Path:
-        return self.path / _SUMS / f"{shard:06d}.npy"
+        return self.path / SUMS / f"{shard:06d}.npy"
 
     def _last_head(self) -> int:
         """The last shard with a head commit, -1 before the first: the running sum is the one after it."""
@@ -330,12 +367,44 @@ class RunWriter:
 
     def _remove_rubbish(self) -> None:
         """Files that a killed writer left half written, and sums that a later one has replaced."""
-        for file in self.path.rglob(f"*{PARTIAL_SUFFIX}"):
-            file.unlink(missing_ok=True)
+        for file in self.path.rglob("*.partial"):
+            in_arrays = file.is_relative_to(self.path / ARRAYS) and _ZARR_PARTIAL.fullmatch(file.name)
+            if (is_partial(file) or in_arrays) and not file.is_dir():
+                file.unlink(missing_ok=True)
         last = self._sum_file(self._last_head())
-        for file in (self.path / _SUMS).glob("*.npy"):
+        for file in (self.path / SUMS).glob("*.npy"):
             if file != last:
                 file.unlink(missing_ok=True)
+
+
+def _metadata_files(manifest: Manifest) -> dict[str, str]:
+    """Where the metadata are of the groups and arrays that a run has from its start, by their path."""
+    return {path: metadata_file(path) for path in (*groups(manifest), *planned_arrays(manifest))}
+
+
+def _other_start(path: Path) -> StorageError:
+    return StorageError(
+        f"cannot start a run in {path}: another vitscope has just made one there",
+        "Wait for it, or choose another folder.",
+    )
+
+
+def _rename(beside: Path, path: Path) -> None:
+    """Put the new run in its place, which is free or an empty folder."""
+    try:
+        beside.replace(path)
+    except OSError as error:
+        if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
+            raise _other_start(path) from error
+        raise
+
+
+def _remove_abandoned(folder: Path) -> None:
+    """Remove what starts that were killed left in a folder: known by its name, and by nobody holding its lock."""
+    for left in folder.glob(".vitscope-*"):
+        if left.is_dir() and not left.is_symlink() and is_partial(left) and (left / _LOCK).is_file():
+            with suppress(StorageError), exclusive(left / _LOCK, _other_start(left)):
+                shutil.rmtree(left, ignore_errors=True)
 
 
 def require_free(path: Path) -> None:

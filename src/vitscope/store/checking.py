@@ -1,0 +1,145 @@
+"""Everything that a run keeps, held against its checksums: what is damaged, and what to do about it.
+
+Knows nothing about: models, torch; how damage is repaired.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from vitscope.errors import VitscopeError
+from vitscope.store.arrays import groups, metadata_file, open_array, planned_arrays
+from vitscope.store.checksums import FILE as CHECKSUMS
+from vitscope.store.checksums import fault, read_checksums
+from vitscope.store.commits import FOLDER as COMMITS
+from vitscope.store.commits import Unit, parse_commit
+from vitscope.store.durable import file_sha256, read_sealed
+from vitscope.store.image_table import IMAGE_TABLE, PLAN_TABLE
+from vitscope.store.lab import FOLDER as LAB
+from vitscope.store.lab import LabRuns
+from vitscope.store.manifest import SEALED_FROM
+from vitscope.store.pattern_files import NAMES, read_names
+from vitscope.store.resolution import DOCUMENT, read_resolution
+from vitscope.store.run import SUMS, Run
+from vitscope.store.soundness import faults
+
+RESUME: Final = "`vitscope analyze ... --resume` makes it anew"
+
+
+@dataclass(frozen=True)
+class Damage:
+    """Something that is not as it was written: where, what, what to do; the unit of work that computes it anew."""
+
+    where: str
+    what: str
+    remedy: str
+    unit: Unit | None = None
+
+
+@dataclass(frozen=True)
+class Checked:
+    """How a run was found."""
+
+    damages: tuple[Damage, ...]
+    units: int
+    """Units of work whose every file and number was read."""
+    uncovered: tuple[str, ...]
+    """What no checksum covers: documents and tables of formats before 5."""
+
+
+def check(run: Run) -> Checked:
+    """Read everything that a run keeps and hold it against its checksums.
+
+    Raises
+    ------
+    RunError: `run.json` itself is missing or damaged.
+    """
+    done = run.done_units()
+    tables = list(_tables(run))
+    if any(damage.where == PLAN_TABLE for damage in tables):  # which units there are is not known then
+        return Checked(tuple(tables), 0, ())
+    found = [*tables, *_units(run, done), *_odd_commits(run), *_sum(run, done), *_documents(run)]
+    old = run.manifest.schema_version < SEALED_FROM
+    return Checked(tuple(found), len(done), ("run.json", PLAN_TABLE, COMMITS, NAMES, LAB) if old else ())
+
+
+def _tables(run: Run) -> Iterator[Damage]:
+    """The plan, the image table, the metadata of arrays."""
+    manifest = run.manifest
+    specs, complete = planned_arrays(manifest), manifest.state == "complete"
+    if manifest.schema_version < SEALED_FROM:
+        for path, spec in specs.items():
+            try:
+                open_array(run.path, path, spec)
+            except VitscopeError as error:
+                yield Damage(metadata_file(path), error.message, RESUME)
+    else:
+        try:
+            known = read_checksums(run.path)
+        except (OSError, ValueError) as error:
+            yield Damage(CHECKSUMS, f"it is missing or damaged ({error})", RESUME)
+            known = {}
+        names = [PLAN_TABLE, *map(metadata_file, (*groups(manifest), *specs)), *([IMAGE_TABLE] if complete else [])]
+        for name in names if known else ():
+            reason = fault(run.path, name, known)
+            if reason:
+                yield Damage(name, reason, RESUME)
+    try:
+        _ = run.planned_images
+    except VitscopeError as error:
+        yield Damage(PLAN_TABLE, error.message, RESUME)
+        return
+    try:
+        _ = run.images
+    except VitscopeError as error:
+        yield Damage(IMAGE_TABLE, error.message, RESUME)
+
+
+def _units(run: Run, done: set[Unit]) -> Iterator[Damage]:
+    for unit in sorted(done):
+        for what in faults(run.path, unit):
+            yield Damage(f"unit {unit.name}", what, RESUME, unit)
+    if run.manifest.state == "complete":
+        for unit in sorted(run.all_units() - done):
+            yield Damage(f"unit {unit.name}", "its commit is missing though the run is complete", RESUME, unit)
+
+
+def _odd_commits(run: Run) -> Iterator[Damage]:
+    known = {f"{unit.name}.json" for unit in run.all_units()}
+    for file in sorted((run.path / COMMITS).glob("*")):
+        if file.name not in known and not file.name.startswith("."):
+            yield Damage(f"{COMMITS}/{file.name!r}", "it is not the commit of a unit of this run", "delete it")
+
+
+def _sum(run: Run, done: set[Unit]) -> Iterator[Damage]:
+    """The running sum of attention, which is there until whole matrices are done."""
+    shards = [unit.shard for unit in done if unit.group == "head"]
+    if not shards or not run.manifest.options.mean_attention or Unit("featured", 0) in done:
+        return
+    last = max(shards)
+    name = f"{SUMS}/{last:06d}.npy"
+    try:
+        if file_sha256(run.path / name) != parse_commit(run.path, Unit("head", last)).sum_sha256:
+            yield Damage(name, "it has changed since it was written", f"{RESUME}, from the first shard")
+    except (OSError, ValueError) as error:
+        yield Damage(name, f"it is missing or damaged ({error})", f"{RESUME}, from the first shard")
+
+
+def _documents(run: Run) -> Iterator[Damage]:
+    """What users and the Lab have written, which no unit computes."""
+    try:
+        read_names(run)
+    except VitscopeError as error:
+        yield Damage(NAMES, error.message, "delete it: the patterns have their automatic names again")
+    sealed = run.manifest.schema_version >= SEALED_FROM
+    for lab in LabRuns(run.path).ids():
+        file = Path(LAB) / f"{lab}.json"
+        try:
+            read_sealed(run.path / file, sealed=lambda document: sealed)
+        except (OSError, ValueError) as error:
+            yield Damage(file.as_posix(), f"it is damaged ({error})", "delete it and ask the Lab again")
+    try:
+        read_resolution(run.path)
+    except VitscopeError as error:
+        yield Damage(DOCUMENT, error.message, "`vitscope resolution ... --run RUN` makes it anew")
