@@ -72,8 +72,8 @@ def write(sources: Sources, folder: Path) -> Page:
     )
     greedy = float(found["named"][-1, at])
     page.text(
-        f"Greedy search keeps {percent(greedy)} at {FEW} heads: a ranking adds up single effects, and heads stand in"
-        f" for each other. Its first {FEW}: {', '.join(str(head) for head in found['greedy'][:FEW])}; the ranking's:"
+        f"Greedy search keeps {percent(greedy)} at {FEW} heads: a ranking adds up single effects, and heads back each"
+        f" other up. Its first {FEW}: {', '.join(str(head) for head in found['greedy'][:FEW])}; the ranking's:"
         f" {', '.join(str(head) for head in found['least'][:FEW])}. One set of photos and one model: a difference of"
         f" {three(100 / n)} points is one photo."
     )

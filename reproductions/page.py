@@ -121,4 +121,4 @@ def three(value: float) -> str:
 
 def percent(share: float) -> str:
     """A share in percent."""
-    return f"{100 * share:.0f} %" if share >= 0.1 or share == 0 else f"{100 * share:.1f} %"
+    return f"{100 * share:.0f} %" if abs(share) >= 0.1 or share == 0 else f"{100 * share:.1f} %"

@@ -78,6 +78,7 @@ def explain(
         raise InvalidArgument(f"cannot make the map {names[-1]}: no class is given", "Give one class an image.")
     check_legrad(how)
     found: dict[str, Tensor] = {}
+    weights = None
     if {"gradient_rollout", "relevance"} & set(names):
         assert targets is not None  # noqa: S101 - checked above
         by_output = layer_gradients(model, pixels, targets, score="output")
@@ -85,16 +86,14 @@ def explain(
         gradients = padded([layer.gradient for layer in by_output])
         found["gradient_rollout"] = _read(model, gradient_rollout(weights, gradients))
         found["relevance"] = _read(model, relevance(weights, gradients))
-    else:
-        weights = attention(model, pixels)
     if "legrad" in names:
         assert targets is not None  # noqa: S101 - checked above
         start = first_of_last(how.layers, model.n_layers)
         by_layer = layer_gradients(model, pixels, targets, score=SCORES[how.reading], start=start)
         found["legrad"] = legrad(padded([layer.gradient for layer in by_layer]), model.tokens, None)
-    if "raw" in names:
+    if set(PLAIN) & set(names):
+        weights = attention(model, pixels) if weights is None else weights
         found["raw"] = _read(model, weights[:, -1].nanmean(1))
-    if "rollout" in names:
         found["rollout"] = _read(model, rollout(weights))
     return {name: found[name] for name in names}
 
