@@ -16,6 +16,8 @@ from reproductions.judged_maps import better_than_the_centre
 from reproductions.look import thirds
 from reproductions.page import Claim, Page, Was
 
+from vitscope.pipeline.judging import Verdict
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -150,7 +152,7 @@ def test_heat_maps_are_cut_at_their_mass_and_judged_by_the_boxes():
 
 def test_maps_must_beat_the_centre_beyond_intervals():
     def pointing(*rows):
-        return {name: dict(zip(("mean", "low", "high"), row, strict=True)) for name, row in rows}
+        return {name: Verdict(name, "pointing", *row, n=300) for name, row in rows}
 
     centre = ("centre", (0.897, 0.86, 0.93))
     near, far, above = ("legrad", (0.917, 0.88, 0.95)), ("raw", (0.44, 0.38, 0.5)), ("rollout", (0.97, 0.95, 0.99))

@@ -3,7 +3,7 @@
 Knows nothing about: how the verdict is printed.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -151,7 +151,7 @@ def judge(
         steps=len(measures.step_sizes(model.tokens.n_patches, steps)) - 1,
         unreadable=len(listing) - len(paths),
         legrad=legrad,
-        verdicts=_verdicts(names, values),
+        verdicts=verdicts_of(names, values),
         values=_dataset(model, names, values, paths, steps),
     )
 
@@ -284,9 +284,10 @@ def _seed_of(seed: int, row: int) -> int:
     return seed * 1_000_003 + row + 1
 
 
-def _verdicts(names: Sequence[str], values: dict[str, np.ndarray]) -> tuple[Verdict, ...]:
+def verdicts_of(names: Sequence[str], values: Mapping[str, np.ndarray]) -> tuple[Verdict, ...]:
+    """Means and intervals from values [map, image] of some of `MEASURES`."""
     verdicts: list[Verdict] = []
-    for measure in MEASURES:
+    for measure in (name for name in MEASURES if name in values):
         per_image = values[measure].T.astype(np.float64)
         interval = mean_interval(per_image)
         for place, name in enumerate(names):
