@@ -105,7 +105,7 @@ def test_half_precision_is_measured_in_float32(dtype):
     for name, value in measures.summarise(attention, TOKENS).spread.items():
         assert value.dtype == torch.float32
         assert_close(value, measures.summarise(attention.float(), TOKENS).spread[name], what=name)
-        if name != "coverage":  # a count of patches may move by one
+        if name not in ("coverage", "few_keys"):  # a count of keys may move by one
             assert_close(value, measures.summarise(exact, TOKENS).spread[name], rtol=2e-2, atol=2e-3, what=name)
     measures.rollout(attention[None])
     with pytest.raises(NotAttention):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from attention_cases import random_attention
 from closeness import assert_close
 from vitscope import measures
-from vitscope.quantities import names
+from vitscope.quantities import names, quantity
 from vitscope.tokens import TokenLayout
 
 PREFIXES = [(), ("cls",), ("cls", "dist"), ("reg1", "cls"), ("cls", "reg1", "reg2", "reg3", "reg4")]
@@ -58,11 +58,23 @@ def test_values_stay_in_their_range(tokens, seed, sharpness, dtype):
         "patches_to_patches": (0, tokens.n_patches),
         "to_cls": (0, 1),
         "to_other": (0, 1),
+        "distance_rescaled": (0, measures.image_diagonal(tokens)),
+        "distance_no_sinks": (0, measures.image_diagonal(tokens)),
+        "few_keys": (1, (tokens.n_tokens + 1) // 2),
+        "corners": (0, 1),
+        "border": (0, 1),
+        "step_down": (-2, 2),
+        "step_right": (-2, 2),
+        "neighbour": (0, 1),
     }
     assert set(bounds) == set(names("spread"))
     for name, (low, high) in bounds.items():
         value = summary.spread[name][~summary.spread[name].isnan()]
         assert ((value >= low - slack) & (value <= high + slack)).all(), (name, value)
+        assert quantity(name).low <= low and high <= quantity(name).high, name
+    assert (summary.spread["corners"] <= summary.spread["border"] + slack).all()
+    if summary.mass.shape[-1] > 1:
+        assert (summary.spread["neighbour"] <= summary.mass[..., 1] + slack).all()
     for value in (summary.mass, summary.density):
         assert ((value >= 0) & (value <= 1 + slack)).all()
     diversity = measures.head_diversity(attention, tokens, variant="full")

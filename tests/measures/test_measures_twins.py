@@ -24,6 +24,17 @@ MATRIX_MEASURES = {
         lambda a, t: measures.mean_distance(a, t, variant="renormalise"),
         lambda a, t: twin.mean_distance(a, t, "renormalise"),
     ),
+    "mean_distance, no sinks": (
+        lambda a, t: measures.mean_distance(a, t, variant="no-sinks"),
+        lambda a, t: twin.mean_distance(a, t, "no-sinks"),
+    ),
+    "key_shares": (measures.key_shares, twin.key_shares),
+    "sink_keys": (lambda a, t: measures.sink_keys(a, t).to(a.dtype), twin.sink_keys),
+    "few_keys": (measures.few_keys, twin.few_keys),
+    "corners": (measures.corners, twin.corners),
+    "border": (measures.border, twin.border),
+    "step": (lambda a, t: torch.stack(measures.step(a, t), -1), twin.step),
+    "neighbour": (measures.neighbour, twin.neighbour),
     "entropy": (lambda a, t: measures.entropy(a), lambda a, t: twin.entropy(a)),
     "cls_entropy": (measures.cls_entropy, twin.cls_entropy),
     "focus": (measures.focus, twin.focus),
@@ -77,6 +88,14 @@ def test_summary_equals_the_measures_one_by_one(layout):
         **measures.region_sums(attention, tokens)._asdict(),
         "to_cls": measures.mass_to_cls(attention, tokens),
         "to_other": measures.mass_to_others(attention, tokens),
+        "distance_rescaled": measures.mean_distance(attention, tokens, variant="renormalise"),
+        "distance_no_sinks": measures.mean_distance(attention, tokens, variant="no-sinks"),
+        "few_keys": measures.few_keys(attention, tokens),
+        "corners": measures.corners(attention, tokens),
+        "border": measures.border(attention, tokens),
+        "step_down": measures.step(attention, tokens).down,
+        "step_right": measures.step(attention, tokens).right,
+        "neighbour": measures.neighbour(attention, tokens),
     }
     assert tuple(summary.spread) == tuple(expected) == names("spread")
     for name, value in expected.items():

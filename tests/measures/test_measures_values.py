@@ -1,5 +1,6 @@
 """Exact values and limits, independent of any twin: what a measure must give where the answer is known on paper."""
 
+import itertools
 import math
 
 import pytest
@@ -186,6 +187,81 @@ def test_sinks():
     assert striped.token.item() == 7
     assert_close(striped.concentration, (197 / 2 + 0.5) / 0.5, rtol=1e-12)
     assert measures.sink(looking_at(VIT, 7)).concentration.item() == math.inf
+
+
+def rolled(tokens, down, right):
+    """Every patch attends to the one at an offset; where there is none, to itself. Prefix tokens to themselves."""
+    attention = torch.eye(tokens.n_tokens, dtype=torch.float64)
+    for row, col in itertools.product(range(tokens.rows), range(tokens.cols)):
+        to = (row + down, col + right)
+        if 0 <= to[0] < tokens.rows and 0 <= to[1] < tokens.cols:
+            query = tokens.n_prefix + row * tokens.cols + col
+            attention[query] = 0
+            attention[query, tokens.n_prefix + to[0] * tokens.cols + to[1]] = 1
+    return attention
+
+
+@pytest.mark.parametrize(("down", "right"), [(0, -1), (0, 1), (-1, 0), (1, 0), (1, -1), (-1, -1)])
+def test_a_shift_by_one_patch_has_its_direction(down, right):
+    tokens = TokenLayout(("cls",), 5, 7, (16, 16))
+    attention = rolled(tokens, down, right)
+    there = (5 - abs(down)) * (7 - abs(right)) / 35  # the others have no such neighbour
+    assert_close(measures.neighbour(attention, tokens), there)
+    assert_close(torch.stack(measures.step(attention, tokens)), [down * there, right * there])
+    even = (attention + rolled(tokens, -down, -right)) / 2  # as much to the other side
+    assert_close(torch.stack(measures.step(even, tokens)), [0.0, 0.0], atol=1e-12)
+
+
+def test_attention_beyond_two_hops_has_no_step():
+    tokens = TokenLayout((), 1, 7, (16, 16))
+    far = torch.eye(7, dtype=torch.float64)[[4, 5, 6, 0, 0, 1, 2]]
+    assert all(value.isnan() for value in measures.step(far, tokens))
+    assert_close(measures.neighbour(far, tokens), 0.0)
+
+
+def test_keys_of_uniform_attention():
+    tokens = TokenLayout(("cls",), 14, 14, (16, 16))
+    attention = uniform(tokens)
+    assert_close(measures.few_keys(attention, tokens), 99.0)  # of 197, an odd number
+    assert_close(measures.corners(attention, tokens), 4 / 197)
+    assert_close(measures.border(attention, tokens), 52 / 197)
+    assert not measures.sink_keys(attention, tokens).any()
+    assert_close(measures.mean_distance(attention, tokens, variant="no-sinks"), 116.492, rtol=1e-5)
+
+
+@pytest.mark.parametrize(("grid", "n_corners", "n_border"), [((3, 4), 4, 10), ((1, 5), 2, 5), ((1, 1), 1, 1)])
+def test_corners_and_border_of_small_grids(grid, n_corners, n_border):
+    tokens = TokenLayout((), *grid, (16, 16))
+    attention = uniform(tokens)
+    assert_close(measures.corners(attention, tokens), n_corners / tokens.n_patches)
+    assert_close(measures.border(attention, tokens), n_border / tokens.n_patches)
+
+
+def test_four_corners_that_draw_the_patches_are_sinks_and_do_not_make_a_head_global():
+    """79 % on the corners, the rest on each patch itself: 4 keys, far in pixels, and local without them."""
+    tokens = TokenLayout(("cls",), 14, 14, (16, 16))
+    attention = 0.21 * torch.eye(197, dtype=torch.float64)
+    at_corners = [1, 14, 183, 196]
+    attention[:, at_corners] += 0.79 / 4
+    assert_close(measures.corners(attention, tokens), 0.79 + 0.21 * 4 / 196)
+    assert measures.sink_keys(attention, tokens).nonzero().squeeze(-1).tolist() == at_corners
+    assert measures.few_keys(attention, tokens) == 3
+    assert measures.mean_distance(attention, tokens, variant="renormalise") > 110
+    assert_close(measures.mean_distance(attention, tokens, variant="no-sinks"), 0.0)
+
+
+@pytest.mark.parametrize(("share", "is_sink"), [(0.16, True), (0.05, True), (0.049, False)])
+def test_a_key_is_a_sink_from_its_share(share, is_sink):
+    tokens = TokenLayout(("cls",), 14, 14, (16, 16))
+    attention = torch.full((197, 197), (1 - share) / 196, dtype=torch.float64)
+    attention[:, 57] = share
+    assert bool(measures.sink_keys(attention, tokens)[57]) is is_sink
+    assert measures.sink_keys(attention, tokens).sum() == is_sink
+
+
+def test_where_all_keys_are_sinks_no_distance_is_left():
+    tokens = TokenLayout((), 3, 5, (16, 16))
+    assert measures.mean_distance(looking_at(tokens, 7), tokens, variant="no-sinks").isnan()
 
 
 def test_spread_levels_are_quartiles_of_the_set():

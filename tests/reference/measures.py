@@ -83,15 +83,66 @@ def region_sums(matrix, layout):
 def mean_distance(matrix, layout, variant="drop"):
     patches = grid(layout)
     height, width = layout.patch
+    sinks = sink_keys(matrix, layout) if variant == "no-sinks" else [False] * len(matrix)
+    keys = [key for key in patches if not sinks[key[0]]]
     per_query = []
     for i, row, col in patches:
-        mass = sum(matrix[i, j] for j, _, _ in patches)
-        total = sum(matrix[i, j] * math.hypot((row - r) * height, (col - c) * width) for j, r, c in patches)
+        mass = sum(matrix[i, j] for j, _, _ in keys)
+        total = sum(matrix[i, j] * math.hypot((row - r) * height, (col - c) * width) for j, r, c in keys)
         if variant == "drop":
             per_query.append(total)
         elif mass > 0:
             per_query.append(total / mass)
     return sum(per_query) / len(per_query) if per_query else math.nan
+
+
+def key_shares(matrix, layout):
+    patches = patch_tokens(layout)
+    return [sum(matrix[i, j] for i in patches) / len(patches) for j in range(len(matrix))]
+
+
+def few_keys(matrix, layout):
+    held = 0.0
+    for count, share in enumerate(sorted(key_shares(matrix, layout), reverse=True), start=1):
+        held += share
+        if held >= 0.5 - 1e-6:
+            return count
+    return len(matrix)
+
+
+def corners(matrix, layout):
+    shares, ends = key_shares(matrix, layout), ((0, layout.rows - 1), (0, layout.cols - 1))
+    return sum(shares[token] for token, row, col in grid(layout) if row in ends[0] and col in ends[1])
+
+
+def border(matrix, layout):
+    shares, ends = key_shares(matrix, layout), ((0, layout.rows - 1), (0, layout.cols - 1))
+    return sum(shares[token] for token, row, col in grid(layout) if row in ends[0] or col in ends[1])
+
+
+def sink_keys(matrix, layout):
+    return [share >= 0.05 and share >= 4 / len(matrix) for share in key_shares(matrix, layout)]
+
+
+def step(matrix, layout):
+    down = right = near = 0.0
+    for query in grid(layout):
+        for key in grid(layout):
+            if chebyshev(query, key) <= 2:
+                near += matrix[query[0], key[0]]
+                down += matrix[query[0], key[0]] * (key[1] - query[1])
+                right += matrix[query[0], key[0]] * (key[2] - query[2])
+    return [down / near, right / near] if near > 0 else [math.nan, math.nan]
+
+
+def neighbour(matrix, layout):
+    best = 0.0
+    for a, b in itertools.product((-1, 0, 1), (-1, 0, 1)):
+        if (a, b) != (0, 0):
+            pairs = itertools.product(grid(layout), grid(layout))
+            there = [matrix[i, j] for (i, r, c), (j, y, x) in pairs if (y - r, x - c) == (a, b)]
+            best = max(best, sum(there) / (layout.rows * layout.cols))
+    return best
 
 
 def shannon(weights):

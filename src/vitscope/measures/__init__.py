@@ -16,24 +16,30 @@ from vitscope.measures.faithfulness import (
 )
 from vitscope.measures.geometry import image_diagonal
 from vitscope.measures.gradient_maps import gradient_rollout, legrad, relevance
+from vitscope.measures.keys import border, corners, few_keys, key_shares, sink_keys
 from vitscope.measures.maps import cls_map, fuse, rollout
 from vitscope.measures.matrices import check_attention
 from vitscope.measures.similarity import head_diversity, head_similarity, linear_cka
 from vitscope.measures.spread import cls_entropy, entropy, mean_distance, nmi, sink
+from vitscope.measures.step import Step, neighbour, step
 from vitscope.measures.strength import mass_to_cls, mass_to_others, region_sums, ring_density, ring_mass
 from vitscope.measures.summary import Summary, summarise
 
 __all__ = [
+    "Step",
     "Summary",
+    "border",
     "centre_map",
     "check_attention",
     "cls_cos",
     "cls_entropy",
     "cls_map",
+    "corners",
     "cosine_distance",
     "coverage",
     "curve_area",
     "entropy",
+    "few_keys",
     "flip",
     "focus",
     "fuse",
@@ -42,6 +48,7 @@ __all__ = [
     "head_similarity",
     "image_diagonal",
     "jsd",
+    "key_shares",
     "legrad",
     "linear_cka",
     "logit_drop",
@@ -50,6 +57,7 @@ __all__ = [
     "mass_to_cls",
     "mass_to_others",
     "mean_distance",
+    "neighbour",
     "nmi",
     "patch_cos",
     "patch_order",
@@ -63,7 +71,9 @@ __all__ = [
     "rollout",
     "share_above_uniform",
     "sink",
+    "sink_keys",
     "spread_level",
+    "step",
     "step_sizes",
     "summarise",
 ]

@@ -15,6 +15,10 @@ from torch import Tensor
 
 from vitscope.tokens import TokenLayout
 
+NEIGHBOURS = ((-1, -1), (-1, 0), (-1, 1), (0, -1), (0, 1), (1, -1), (1, 0), (1, 1))
+"""Offsets (down, right) of the 8 patches around a patch."""
+STEP_HOPS = 2
+"""Signed offsets are taken within so many hops."""
 _WEIGHT_BUDGET = 2**24
 """Most weights held at once, 64 MiB in float32: grids beyond about 22 x 22 are summed in several parts."""
 
@@ -41,6 +45,18 @@ def hops(tokens: TokenLayout) -> Int[Tensor, "patch patch"]:
     return torch.maximum((row[:, None] - row).abs(), (col[:, None] - col).abs())
 
 
+def offsets(tokens: TokenLayout) -> Int[Tensor, "axis patch patch"]:
+    """Signed offsets in patches from query to key patch: down, and to the right."""
+    row, col = _positions(tokens)
+    return torch.stack([row - row[:, None], col - col[:, None]])
+
+
+def _neighbours(tokens: TokenLayout) -> Float[Tensor, "offset patch patch"]:
+    """1 where the key patch is the query patch's neighbour at an offset of `NEIGHBOURS`, else 0."""
+    down, right = offsets(tokens)
+    return torch.stack([((down == a) & (right == b)).double() for a, b in NEIGHBOURS])
+
+
 def ring_sizes(tokens: TokenLayout) -> Int[Tensor, "patch hop"]:
     """Number of patches that exist in each ring of each patch; the border has fewer, some rings are empty."""
     sizes = torch.zeros(tokens.n_patches, n_hops(tokens), dtype=torch.int64)
@@ -62,7 +78,9 @@ class LinearSums:
 
     Reading the attention once for all of them is what makes them cheap: the product is bound by memory.
     Rows, in order: `mass` (one a hop), `density` (one a hop), `distance`, the four regions cc, cp, pc, pp (0 without
-    CLS, except pp), `others` (patches to prefix tokens that are not CLS, mean over the patches).
+    CLS, except pp), `others` (patches to prefix tokens that are not CLS, mean over the patches), `neighbours` (one for
+    each of the 8 offsets, mean over the patches, 0 where a patch has none), `steps` (down and right, signed offsets
+    within 2 hops, in patches, mean over the patches).
     """
 
     def __init__(self, tokens: TokenLayout) -> None:
@@ -70,7 +88,9 @@ class LinearSums:
         self.tokens = tokens
         self.mass, self.density = slice(0, n), slice(n, 2 * n)
         self.distance, self.cc, self.cp, self.pc, self.pp, self.others = range(2 * n, 2 * n + 6)
-        self.n_rows = 2 * n + 6
+        first = 2 * n + 6
+        self.neighbours, self.steps = slice(first, first + len(NEIGHBOURS)), slice(first + len(NEIGHBOURS), first + 10)
+        self.n_rows = first + 10
 
     def __call__(self, attention: Float[Tensor, "*batch query key"]) -> Float[Tensor, "*batch sum"]:
         """All sums of each matrix; the last axis is indexed by this object's attributes."""
@@ -105,6 +125,9 @@ def _linear_weights(
         distances = pixel_distances(tokens, torch.float64, torch.device("cpu"))
         weights[(sums.distance, *where)] = distances[patch] / tokens.n_patches
         weights[(sums.pp, *where)] = 1
+        weights[sums.neighbours, row, first:] = _neighbours(tokens)[:, patch] / tokens.n_patches
+        near = (hop <= STEP_HOPS).double() / tokens.n_patches
+        weights[sums.steps, row, first:] = torch.stack([offset[patch] * near for offset in offsets(tokens)])
         if cls is not None:
             weights[sums.pc, row, cls] = 1
         for other in tokens.others:

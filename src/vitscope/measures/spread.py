@@ -13,6 +13,7 @@ from torch import Tensor
 
 from vitscope.errors import InvalidArgument
 from vitscope.measures.geometry import LinearSums, pixel_distances
+from vitscope.measures.keys import patch_shares, stand_out
 from vitscope.measures.matrices import check_attention, has_mass, in_blocks, undefined, widen
 from vitscope.tokens import TokenLayout
 
@@ -28,7 +29,7 @@ class Sink(NamedTuple):
 def mean_distance(
     attention: Float[Tensor, "*batch query key"],
     tokens: TokenLayout,
-    variant: Literal["drop", "renormalise"] = "drop",
+    variant: Literal["drop", "renormalise", "no-sinks"] = "drop",
 ) -> Float[Tensor, "*batch"]:
     """Mean attention distance: mean over query patches i of sum_j A_ij |centre_i - centre_j| over key patches j.
 
@@ -36,11 +37,13 @@ def mean_distance(
     ----------
     variant: `drop` leaves the columns of prefix tokens out and does not rescale, so weight on CLS counts as distance 0;
         `renormalise` rescales the patch part of each row to sum to 1; queries without patch mass are left out.
+        `no-sinks` does so without the keys that are sinks (`sink_keys`), so that one distant key that draws all
+        patches does not make a head look far-reaching.
 
     Returns
     -------
-    Input pixels, [0, `image_diagonal`]; divided by `image_diagonal(tokens)` a share. NaN where `renormalise` has no
-    query left.
+    Input pixels, [0, `image_diagonal`]; divided by `image_diagonal(tokens)` a share. NaN where `renormalise`
+    or `no-sinks` has no query left.
 
     Raises
     ------
@@ -67,9 +70,10 @@ def mean_distance(
     if variant == "drop":
         sums = LinearSums(tokens)
         return sums(attention)[..., sums.distance]
-    if variant == "renormalise":
-        return in_blocks(lambda block: _rescaled_distance(block, tokens), attention, core=2)
-    raise InvalidArgument(f"cannot measure distance with variant {variant!r}", "Variants: drop, renormalise.")
+    if variant in ("renormalise", "no-sinks"):
+        sinks = variant == "renormalise"
+        return in_blocks(lambda block: _rescaled_distance(block, tokens, sinks=sinks), attention, core=2)
+    raise InvalidArgument(f"cannot measure distance with variant {variant!r}", "Variants: drop, renormalise, no-sinks.")
 
 
 def entropy(attention: Float[Tensor, "*batch query key"]) -> Float[Tensor, "*batch query"]:
@@ -244,8 +248,16 @@ def concentration(column_sums: Tensor) -> Tensor:
     return ordered[..., -1] / ((ordered[..., (n - 1) // 2] + ordered[..., n // 2]) / 2)
 
 
-def _rescaled_distance(attention: Tensor, tokens: TokenLayout) -> Tensor:
-    patches = attention[..., tokens.patches, tokens.patches]
-    mass = patches.sum(-1)
-    distances = pixel_distances(tokens, attention.dtype, attention.device)
-    return torch.where(has_mass(mass), (patches * distances).sum(-1) / mass, math.nan).nanmean(-1)
+def rescaled_distances(patches: Tensor, keep: Tensor, tokens: TokenLayout) -> Tensor:
+    """Mean distance [block, set] of patch->patch weights, rows rescaled over sets of keys: `keep` [.., key, set]."""
+    keep = keep.to(patches.dtype)
+    distances = pixel_distances(tokens, patches.dtype, patches.device)
+    mass, far = patches @ keep, (patches * distances) @ keep
+    return torch.where(has_mass(mass), far / mass, math.nan).nanmean(-2)
+
+
+def _rescaled_distance(attention: Tensor, tokens: TokenLayout, *, sinks: bool = True) -> Tensor:
+    kept = torch.ones_like(attention[..., 0, tokens.patches], dtype=torch.bool)
+    if not sinks:
+        kept = ~stand_out(patch_shares(attention, tokens))[..., tokens.patches]
+    return rescaled_distances(attention[..., tokens.patches, tokens.patches], kept[..., None], tokens)[..., 0]

@@ -6,6 +6,7 @@
 
 import json
 import sys
+from collections.abc import Mapping
 from math import isfinite
 from pathlib import Path
 
@@ -59,7 +60,7 @@ def quantities_text() -> str:
     return f"{_HEAD}{''.join(types)}\nexport const QUANTITIES: readonly Quantity[] = [\n{rows}];\n"
 
 
-def _plain(row: Quantity) -> dict[str, object]:
+def _plain(row: Quantity) -> Mapping[str, object]:
     """A row for JSON; bounds that are not finite are null."""
     bounds = {name: value if isfinite(value) else None for name, value in (("low", row.low), ("high", row.high))}
     return vars(row) | bounds | {"axes": row.axes}

@@ -5390,7 +5390,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                measure: "distance" | "entropy" | "cls_entropy" | "focus" | "coverage" | "nmi" | "sink" | "cls_self" | "cls_to_patches" | "patches_to_cls" | "patches_to_patches" | "to_cls" | "to_other";
+                measure: "distance" | "entropy" | "cls_entropy" | "focus" | "coverage" | "nmi" | "sink" | "cls_self" | "cls_to_patches" | "patches_to_cls" | "patches_to_patches" | "to_cls" | "to_other" | "distance_rescaled" | "distance_no_sinks" | "few_keys" | "corners" | "border" | "step_down" | "step_right" | "neighbour";
             };
             cookie?: never;
         };

@@ -1,0 +1,164 @@
+"""Keys: which tokens the patches attend to, whatever the patch: few keys, corners, border, sinks.
+
+All of it is read from the patches' mean row: the share of the patches' attention on each key.
+Knows nothing about: models, images.
+"""
+
+from functools import lru_cache
+from typing import Final
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from vitscope.measures.matrices import check_attention, widen
+from vitscope.tokens import TokenLayout
+
+SINK_SHARE: Final = 0.05
+SINK_TIMES: Final = 4.0
+"""A key is a sink from this share of the patches' attention, and from this many times uniform."""
+HALF: Final = 0.5
+"""The share of the patches' attention that `few_keys` counts up to."""
+_TOLERANCE: Final = 1e-6
+
+
+def key_shares(attention: Float[Tensor, "*batch query key"], tokens: TokenLayout) -> Float[Tensor, "*batch key"]:
+    """Share of the patches' attention on each key: mean over query patches i of A_ij, for every key token j.
+
+    Says where all patches attend together, not how one patch differs from another (see `nmi`).
+
+    Returns
+    -------
+    Shares of a row, [0, 1]; they sum to 1. Prefix tokens are keys, not queries.
+
+    Raises
+    ------
+    NotAttention: a row does not sum to 1, or the matrix does not fit the token layout.
+
+    Example
+    -------
+    >>> tokens = TokenLayout(prefix=("cls",), rows=1, cols=2, patch=(16, 16))
+    >>> key_shares(torch.tensor([[1.0, 0.0, 0.0], [0.5, 0.5, 0.0], [0.0, 0.5, 0.5]]), tokens)
+    tensor([0.2500, 0.5000, 0.2500])
+    """
+    check_attention(attention, tokens)
+    return patch_shares(widen(attention), tokens)
+
+
+def few_keys(attention: Float[Tensor, "*batch query key"], tokens: TokenLayout) -> Float[Tensor, "*batch"]:
+    """Smallest number of keys that holds half of the patches' attention, of all tokens.
+
+    Returns
+    -------
+    A whole number, [1, tokens]; a share of 0.5 - 1e-6 counts as half.
+
+    Raises
+    ------
+    NotAttention: a row does not sum to 1, or the matrix does not fit the token layout.
+
+    Invariants
+    ----------
+    Uniform attention over n tokens gives ceil(n / 2); all patches at one key give 1.
+
+    Example
+    -------
+    >>> tokens = TokenLayout(prefix=(), rows=1, cols=3, patch=(16, 16))
+    >>> few_keys(torch.tensor([[0.6, 0.2, 0.2], [0.6, 0.2, 0.2], [0.0, 0.5, 0.5]]), tokens)
+    tensor(2.)
+    """
+    return count_to_half(key_shares(attention, tokens))
+
+
+def corners(attention: Float[Tensor, "*batch query key"], tokens: TokenLayout) -> Float[Tensor, "*batch"]:
+    """Share of the patches' attention on the corner patches: four of a grid, two of a single row or column.
+
+    Returns
+    -------
+    Share of a row, [0, 1]; uniform attention gives their number over the number of tokens.
+
+    Raises
+    ------
+    NotAttention: a row does not sum to 1, or the matrix does not fit the token layout.
+
+    Example
+    -------
+    >>> tokens = TokenLayout(prefix=(), rows=1, cols=3, patch=(16, 16))
+    >>> corners(torch.tensor([[0.5, 0.5, 0.0], [0.5, 0.25, 0.25], [0.0, 0.0, 1.0]]), tokens)
+    tensor(0.7500)
+    """
+    return on_places(key_shares(attention, tokens), "corners", tokens)
+
+
+def border(attention: Float[Tensor, "*batch query key"], tokens: TokenLayout) -> Float[Tensor, "*batch"]:
+    """Share of the patches' attention on the patches at the border of the grid, the corners among them.
+
+    Returns
+    -------
+    Share of a row, [0, 1]; at least `corners`.
+
+    Raises
+    ------
+    NotAttention: a row does not sum to 1, or the matrix does not fit the token layout.
+
+    Example
+    -------
+    >>> tokens = TokenLayout(prefix=(), rows=3, cols=3, patch=(16, 16))
+    >>> border(torch.full((9, 9), 1 / 9), tokens)
+    tensor(0.8889)
+    """
+    return on_places(key_shares(attention, tokens), "border", tokens)
+
+
+def sink_keys(attention: Float[Tensor, "*batch query key"], tokens: TokenLayout) -> Bool[Tensor, "*batch key"]:
+    """Which keys are sinks: they get at least 5 % of the patches' attention and 4 times what uniform would give.
+
+    One key with 16 % of the attention of 197 tokens is one; four keys with 20 % each are four.
+
+    Raises
+    ------
+    NotAttention: a row does not sum to 1, or the matrix does not fit the token layout.
+
+    Source
+    ------
+    The phenomenon: darcet2024, xiao2024. The bounds are ours, set on a trained model's photos (docs/definitions.md).
+
+    Example
+    -------
+    >>> tokens = TokenLayout(prefix=(), rows=1, cols=9, patch=(16, 16))
+    >>> sink_keys(torch.eye(9)[[0] * 9], tokens).nonzero().tolist()
+    [[0]]
+    """
+    return stand_out(key_shares(attention, tokens))
+
+
+# Unchecked cores ------------------------------------------------------------------------------------------------------
+
+
+def patch_shares(attention: Tensor, tokens: TokenLayout) -> Tensor:
+    """`key_shares` [*batch, key]."""
+    return attention[..., tokens.patches, :].mean(-2)
+
+
+def count_to_half(shares: Tensor) -> Tensor:
+    """`few_keys` [*batch] from key shares [*batch, key]."""
+    held = shares.sort(dim=-1, descending=True).values.cumsum(-1)
+    return (held < HALF - _TOLERANCE).sum(-1).clamp_max(shares.shape[-1] - 1).to(shares.dtype) + 1
+
+
+def stand_out(shares: Tensor) -> Tensor:
+    """`sink_keys` [*batch, key] from key shares."""
+    return shares >= max(SINK_SHARE, SINK_TIMES / shares.shape[-1])
+
+
+def on_places(shares: Tensor, where: str, tokens: TokenLayout) -> Tensor:
+    """Share on the `corners` or on the `border` [*batch] from key shares."""
+    return shares[..., _places(tokens, where, shares.device)].sum(-1)
+
+
+@lru_cache(maxsize=16)
+def _places(tokens: TokenLayout, where: str, device: torch.device) -> Tensor:
+    """Indices of the corner patches, or of all patches at the border, among the tokens."""
+    row, col = torch.arange(tokens.rows), torch.arange(tokens.cols)
+    down, across = (row == 0) | (row == tokens.rows - 1), (col == 0) | (col == tokens.cols - 1)
+    both = down[:, None] & across if where == "corners" else down[:, None] | across
+    return (both.flatten().nonzero().squeeze(-1) + tokens.n_prefix).to(device)
