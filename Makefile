@@ -90,7 +90,7 @@ bench-ui: setup ## the goals of the web app, measured in a real Chromium on 5,00
 bench-patterns: setup ## time by stage and peak memory of learning patterns from 20,000 matrices
 	python benchmarks/patterns.py $(ARGS)
 
-reproductions: setup ## docs/reproductions anew, runs included (about an hour and a half on 2 cores; needs VITSCOPE_DATA)
+reproductions: setup ## docs/reproductions anew, runs included (under half an hour on 2 quiet cores; needs VITSCOPE_DATA)
 	python -m reproductions $(ARGS)
 
 clean: ## remove the environment, the assets and caches (runs are kept)

@@ -1,27 +1,32 @@
 """(b) CLS maps layer by layer, fused by mean, max and min, rollout, and the four spread levels by entropy."""
 
 from pathlib import Path
+from typing import Final
 
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
 
-from reproductions.look import attention_of, featured, map_grid, picture, rows_as_maps
+from reproductions.look import attention_of, featured, map_grid, picture, pictures_of, rows_as_maps
 from reproductions.page import Page, percent, three
 from reproductions.sources import Sources
 from vitscope.measures import rollout, spread_level
 from vitscope.report.levels import map_entropies
 
+NAME: Final = "b-layer-maps-spread"
+
 
 def write(sources: Sources, folder: Path) -> Page:
     """The page on layer-wise maps and spread levels."""
     run = sources.photos
-    page = Page(folder, "b-layer-maps-spread", "Layer maps, their fusion, and four levels of spread")
+    page = Page(folder, NAME, "Layer maps, their fusion, and four levels of spread")
     page.text(
         "How the CLS token's map changes from layer to layer, what fusing heads by mean, max or min does to it, what"
         " rollout"
         " adds, and how spread out the map of a photo is: quartiles, within the analysed photos, of the entropy of the"
-        " head-mean CLS map (level 1 = most focused, 4 = most spread)."
+        " head-mean CLS map (level 1 = most focused, 4 = most spread). The levels are an idea of"
+        " studies of small Vision"
+        " Transformers on the web; the papers that the other pages test do not have them."
     )
     image = featured(run, 2)[-1]
     whole = attention_of(run, image)
@@ -32,8 +37,7 @@ def write(sources: Sources, folder: Path) -> Page:
     page.heading("One photo, layer by layer")
     page.picture(
         map_grid(
-            run,
-            [image] * len(names),
+            pictures_of(run, [image] * len(names)),
             [f"L{layer}" for layer in range(whole.shape[1])],
             np.stack([rows_as_maps(row, run) for row in rows]),
             size=0.72,

@@ -30,6 +30,11 @@ def attention_of(run: vitscope.Run, image: int) -> Float[torch.Tensor, "1 layer 
     return whole / whole.sum(-1, keepdim=True)
 
 
+def pictures_of(run: vitscope.Run, images: Sequence[int]) -> list[np.ndarray]:
+    """`picture` of several images."""
+    return [picture(run, image) for image in images]
+
+
 def featured(run: vitscope.Run, number: int) -> list[int]:
     """Featured images that the model gets right, most confident first: clear cases to look at."""
     table = run.images.loc[list(run.featured)]
@@ -38,8 +43,7 @@ def featured(run: vitscope.Run, number: int) -> list[int]:
 
 
 def map_grid(
-    run: vitscope.Run,
-    images: Sequence[int],
+    pictures: Sequence[np.ndarray],
     columns: Sequence[str],
     maps: Float[np.ndarray, "image column row col"],
     *,
@@ -48,11 +52,11 @@ def map_grid(
 ) -> Figure:
     """One row an image: the picture, then its maps, each on a scale of its own (shapes compare, amounts do not)."""
     figure, axes = plt.subplots(
-        len(images), len(columns) + 1, figsize=(size * (len(columns) + 1), size * len(images) + 0.45), squeeze=False
+        len(pictures), len(columns) + 1, figsize=(size * (len(columns) + 1), size * len(pictures) + 0.45), squeeze=False
     )
     drawn = None
-    for row, image in enumerate(images):
-        axes[row, 0].imshow(picture(run, image))
+    for row, shown in enumerate(pictures):
+        axes[row, 0].imshow(shown)
         for column, title in enumerate(columns):
             drawn = axes[row, column + 1].imshow(maps[row, column] / maps[row, column].max(), vmin=0, vmax=1)
             if row == 0:

@@ -31,6 +31,17 @@ STYLE: Final = {
 mpl.rcParams.update(STYLE)
 
 
+VERDICTS: Final = {True: "holds", False: "does not hold", None: "holds in part"}
+
+
+@dataclass(frozen=True)
+class Was:
+    """The verdict of a rule that was given up, and why it was."""
+
+    holds: bool | None
+    why: str
+
+
 @dataclass(frozen=True)
 class Claim:
     """A source's statement, what we measured, and whether it holds by a rule that was written before the numbers."""
@@ -41,11 +52,21 @@ class Claim:
     measured: str
     holds: bool | None
     """None: it holds in part; `measured` says which."""
+    was: Was | None = None
 
     @property
     def verdict(self) -> str:
         """The one word of the table."""
-        return {True: "holds", False: "does not hold", None: "holds in part"}[self.holds]
+        return VERDICTS[self.holds]
+
+    @property
+    def change(self) -> str:
+        """What is different from the rule before, for the page; empty where there was none."""
+        if self.was is None:
+            return ""
+        before = VERDICTS[self.was.holds]
+        first = "The verdict is as before, the rule is not" if before == self.verdict else f"Before: {before}"
+        return f"{first}: {self.was.why}"
 
 
 class Page:
@@ -63,10 +84,6 @@ class Page:
     def text(self, text: str) -> None:
         """A paragraph."""
         self._parts.append(" ".join(text.split()))
-
-    def code(self, text: str) -> None:
-        """Lines of Python."""
-        self._parts.append(f"```python\n{text.strip()}\n```")
 
     def table(self, header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         """A table; the first column is words, the others are numbers."""
@@ -88,7 +105,7 @@ class Page:
         self.claims.append(claim)
         self._parts.append(
             f"> **{claim.statement}** ({claim.source})\n>\n> Rule: {claim.rule}\n>\n"
-            f"> Measured: {claim.measured} **It {claim.verdict}.**"
+            f"> Measured: {claim.measured} **It {claim.verdict}.**" + (f"\n>\n> {claim.change}" if claim.was else "")
         )
 
     def write(self) -> None:
@@ -104,4 +121,4 @@ def three(value: float) -> str:
 
 def percent(share: float) -> str:
     """A share in percent."""
-    return f"{100 * share:.0f} %" if share >= 0.1 or share == 0 else f"{100 * share:.1f} %"
+    return f"{100 * share:.0f} %" if abs(share) >= 0.1 or share == 0 else f"{100 * share:.1f} %"

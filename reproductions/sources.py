@@ -17,6 +17,9 @@ from vitscope.store.manifest import FILE
 
 NAME: Final = "timm:vit_tiny_patch16_224"
 WEIGHTS: Final = "weights/vit_tiny_patch16_224.augreg_in21k_ft_in1k/model.safetensors"
+SALIENCY: Final = "timm:vit_small_patch14_dinov2"
+SALIENCY_WEIGHTS: Final = "weights/vit_small_patch14_dinov2.saliency/model.safetensors"
+BOXES: Final = "imagenet_val_300_boxes.json"
 PARTIAL_IMAGES: Final = 100
 IMAGES: Final = DEMO / "images" / "labels.csv"
 """The bundled images."""
@@ -39,6 +42,11 @@ class Sources:
     def vit_tiny(self) -> vitscope.Model:
         """ViT-Tiny with its ImageNet weights."""
         return vitscope.load_model(NAME, str(self.data / WEIGHTS))
+
+    @cached_property
+    def dinov2(self) -> vitscope.Model:
+        """DINOv2 ViT-S/14 as fine-tuned for saliency, at 224 px; it has no classifier."""
+        return vitscope.load_model(SALIENCY, str(self.data / SALIENCY_WEIGHTS)).at_size(224, 224)
 
     @cached_property
     def demo(self) -> vitscope.Model:

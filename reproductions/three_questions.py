@@ -1,21 +1,25 @@
 """(d) The paper's three questions on ViT-Tiny: which heads, how strong over hops and layers, which patterns."""
 
 from pathlib import Path
+from typing import Final
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-from reproductions.diversity import diversity_by_layer
-from reproductions.fashion import most_diverse_in_the_middle
-from reproductions.page import Claim, Page, percent, three
+from reproductions.class_claims import permuted, same_importance, same_patterns, share_importance, share_patterns
+from reproductions.diversity import most_diverse_in_the_middle, sampled
+from reproductions.head_claims import all_to_themselves, itself_and_matters, one_key_and_matters, weak_on_output
+from reproductions.page import Page, percent, three
 from reproductions.sources import Sources
 from vitscope import Run
 from vitscope.report.answer import answer
 from vitscope.report.census import census
-from vitscope.report.findings import Ranking, hidden_heads, output_ranking, rank_heads
+from vitscope.report.findings import Ranking, output_ranking, rank_heads
 from vitscope.report.layout import importance_vectors
 from vitscope.report.statistics import spearman
+
+NAME: Final = "d-three-questions"
 
 
 def write(sources: Sources, folder: Path) -> Page:
@@ -23,7 +27,7 @@ def write(sources: Sources, folder: Path) -> Page:
     run = sources.photos
     ranking = output_ranking(run)
     assert ranking is not None
-    page = Page(folder, "d-three-questions", "Which heads matter, how strongly do they attend, which patterns?")
+    page = Page(folder, NAME, "Which heads matter, how strongly do they attend, which patterns?")
     page.text(
         f"The three questions of Li et al. 2023 for ViT-Tiny on {ranking.n} ImageNet photos, with our definitions"
         " (docs/definitions.md): the paper's code and thresholds are not public, so verdicts are about the"
@@ -33,7 +37,7 @@ def write(sources: Sources, folder: Path) -> Page:
     _which(run, ranking, page)
     _how_strong(run, ranking, page)
     _patterns(run, ranking, page)
-    page.claim(most_diverse_in_the_middle(diversity_by_layer(run, sources.vit_tiny), "ViT-Tiny"))
+    page.claim(most_diverse_in_the_middle(sampled(run, sources.vit_tiny)[0], "ViT-Tiny"))
     _classes(sources, page)
     page.write()
     return page
@@ -56,18 +60,12 @@ def _which(run: Run, ranking: Ranking, page: Page) -> None:
     found = answer(run).why
     assert found is not None
     page.text(f"Why the first one: {found.sentence}")
-    layers = [ranked for ranked in (rank_heads(run, name) for name in ("cls_cos", "patch_cos")) if ranked]
-    hidden = hidden_heads(ranking, layers)
-    words = ", ".join(
-        f"{one.head} (rank {one.output_rank} by output, {one.layer_rank} by {one.layer_metric})" for one in hidden
-    )
+    layers = {name: rank_heads(run, name) for name in ("cls_cos", "patch_cos")}
     page.claim(
-        Claim(
-            "A head may be weak on the output and strong on its layer",
-            "Li et al. 2023",
-            "at least one head is in the bottom half by output and in the top quarter by a layer measure",
-            f"{len(hidden)} of {len(ranking.heads)} heads: {words}.",
-            bool(hidden),
+        weak_on_output(
+            [str(head) for head in ranking.heads],
+            ranking.summary.mean,
+            {name: ranked.summary.mean for name, ranked in layers.items() if ranked is not None},
         )
     )
 
@@ -92,54 +90,14 @@ def _how_strong(run: Run, ranking: Ranking, page: Page) -> None:
         f"Attention of patches by hop, mean over n = {ranking.n} photos; the three most important heads in colour.",
     )
     uniform = 1 / run.tokens.n_tokens
-    itself = density[..., 0]
-    most = density.argmax(-1) == 0
-    page.claim(
-        Claim(
-            "All tokens attend strongly to themselves",
-            "Li et al. 2023",
-            "in at least 90 % of the heads a patch's weight on itself is at least twice uniform and no ring is denser"
-            " (in part: in at least half of the heads)",
-            f"at least twice uniform in {percent(float((itself >= 2 * uniform).mean()))} of {itself.size} heads,"
-            " densest at"
-            f" k = 0 in {percent(float(most.mean()))}; median {three(np.median(itself) / uniform)} times uniform, least"
-            f" {three(itself.min() / uniform)} times.",
-            _mostly(float(((itself >= 2 * uniform) & most).mean())),
-        )
-    )
-    page.claim(_one_key(run, ranking))
-
-
-def _mostly(share: float) -> bool | None:
-    if share >= 0.9:
-        return True
-    return None if share >= 0.5 else False
-
-
-def _one_key(run: Run, ranking: Ranking) -> Claim:
-    """An early head whose queries all look at one key, among the most important heads?"""
-    early = run.manifest.model.n_layers // 3
-    largest = np.stack([run.layer_mean_attention(layer).mean(1).max(-1) for layer in range(early)])
-    rank = {ranking.heads[i]: place + 1 for place, i in enumerate(ranking.order)}
-    table = run.patterns.table
-    part = table[table["layer"] < early]
-    stripes = (part["pattern"] == "one-key stripe").groupby([part["layer"], part["head"]]).mean()
-    layer, head = np.unravel_index(int(largest.argmax()), largest.shape)
-    place = next(value for key, value in rank.items() if (key.layer, key.head) == (layer, head))
-    matters = place <= len(rank) // 4
-    strong = float(stripes.max()) >= 0.5
-    key = int(run.layer_mean_attention(int(layer))[head].mean(0).argmax())
-    return Claim(
-        "An early head sends every patch to one key, and matters",
-        "Li et al. 2023",
-        "a head of the first third of the layers has the one-key stripe by rule in at least half of its matrices and"
-        " is in"
-        " the top quarter by output",
-        f"the stripe is the name by rule of at most {percent(float(stripes.max()))} of an early head's matrices; the"
-        f" largest mean weight of one key is {percent(float(largest.max()))} of all attention, on"
-        f" {run.tokens.name(key)} in L{layer}·H{head}, rank {place} of {len(rank)} by output.",
-        bool(strong and matters),
-    )
+    rank = np.full(mass.shape[:2], np.nan)
+    for place, i in enumerate(ranking.order, start=1):
+        rank[ranking.heads[i]] = place
+    page.claim(all_to_themselves(density, uniform))
+    page.claim(itself_and_matters(mass, density, rank, uniform))
+    early = [run.layer_mean_attention(layer).mean(1) for layer in range(len(mass) // 3)]  # [head, key]
+    keys = [[run.tokens.name(int(key)) for key in layer.argmax(-1)] for layer in early]
+    page.claim(one_key_and_matters(np.stack([layer.max(-1) for layer in early]), keys, rank))
 
 
 def _patterns(run: Run, ranking: Ranking, page: Page) -> None:
@@ -172,49 +130,20 @@ def _patterns(run: Run, ranking: Ranking, page: Page) -> None:
 
 
 def _classes(sources: Sources, page: Page) -> None:
-    """Do images of one class use the same heads? Pairs within classes against pairs across, labels permuted."""
     page.heading("Do images of one class share head patterns?")
-    verdicts, words = [], []
+    patterns, importance = {}, {}
     for name, run in (("ViT-Tiny, photos", sources.photos), ("demo model, Fashion-MNIST", sources.fashion)):
-        within, across, p, pairs = _class_similarity(run)
-        verdicts.append(within > across and p < 0.01)
-        words.append(f"{name}: {within:.3f} within classes ({pairs} pairs), {across:.3f} across, p {_p(p)}")
-    page.claim(
-        Claim(
-            "Images of one class share head patterns",
-            "Li et al. 2023",
-            "the cosine between two images' importance vectors (signed square roots, centred) is larger within"
-            " classes than"
-            " across, p < 0.01 by 2,000 permutations of the labels, in both runs (in part: in one)",
-            "; ".join(words) + ".",
-            all(verdicts) or (None if any(verdicts) else False),
-        )
-    )
-
-
-def _class_similarity(run: Run) -> tuple[float, float, float, int]:
-    vectors = importance_vectors(run.effect("jsd", "head")).astype(np.float64)
-    label = run.images["label"].to_numpy(dtype=float)
-    known = np.isfinite(label) & np.isfinite(vectors).all(1)
-    vectors, label = vectors[known] - vectors[known].mean(0), label[known].astype(int)
-    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-    similar = unit @ unit.T
-    upper = np.triu_indices(len(label), 1)
-    values = similar[upper]
-
-    def gap(order: np.ndarray) -> tuple[float, float]:
-        same = (order[:, None] == order)[upper]
-        return float(values[same].mean()), float(values[~same].mean())
-
-    within, across = gap(label)
-    random = np.random.default_rng(0)
-    drawn = [gap(random.permutation(label)) for _ in range(2000)]
-    p = (1 + sum(a - b >= within - across for a, b in drawn)) / 2001
-    return within, across, p, int((label[:, None] == label)[upper].sum())
-
-
-def _p(value: float) -> str:
-    return "< 0.001" if value < 0.001 else f"= {value:.3f}"
+        label = run.images["label"].fillna(-1).to_numpy(dtype=int)
+        table = run.patterns.table
+        chosen = table.assign(place=table["layer"] * max(run.manifest.model.n_heads) + table["head"])
+        cluster = chosen.pivot(index="image", columns="place", values="cluster")
+        labelled = cluster[label[cluster.index] >= 0]
+        patterns[name] = permuted(same_patterns(labelled.to_numpy()), label[labelled.index])
+        vectors = importance_vectors(run.effect("jsd", "head")).astype(np.float64)
+        known = (label >= 0) & np.isfinite(vectors).all(1)
+        importance[name] = permuted(same_importance(vectors[known]), label[known])
+    page.claim(share_patterns(patterns))
+    page.claim(share_importance(importance))
 
 
 def _matrix(values: np.ndarray, label: str) -> Figure:

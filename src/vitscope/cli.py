@@ -6,7 +6,7 @@ Exit codes: 0 done; 2 the user's mistake; 1 ours; 130 interrupted.
 import io
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -29,6 +29,7 @@ Weights = Annotated[
     typer.Option("--weights", metavar="FILE", help="Local .safetensors or .pth file; default: timm's pretrained ones."),
 ]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:1.")]
+LegradReading = Literal["mean", "classifier"]
 Dtype = Annotated[str, typer.Option("--dtype", help="float32, float64, bfloat16, float16.")]
 Labels = Annotated[
     Path | None,
@@ -288,6 +289,16 @@ def judge(
         str | None,
         typer.Option("--maps", help="Of raw, rollout, gradient_rollout, relevance, legrad; default: all."),
     ] = None,
+    legrad_layers: Annotated[
+        int, typer.Option("--legrad-layers", min=1, help="LeGrad takes the last so many layers, as its authors do.")
+    ] = 2,
+    legrad_reading: Annotated[
+        LegradReading,
+        typer.Option(
+            "--legrad-reading",
+            help="LeGrad reads a layer by the mean of all tokens, as its authors do, or as the classifier does.",
+        ),
+    ] = "mean",
     steps: Annotated[
         int, typer.Option("--steps", min=1, help="Groups in which patches go, the map's largest first.")
     ] = 14,
@@ -312,6 +323,8 @@ def judge(
         images,
         boxes,
         maps,
+        legrad_layers=legrad_layers,
+        legrad_reading=legrad_reading,
         steps=steps,
         limit=limit,
         seed=seed,

@@ -122,7 +122,7 @@ def test_a_map_of_a_class_is_asked_for_by_kind_and_class(open_page, serve, run):
         settled(page)
         assert "p=legrad" in address_of(page)
         target = int(run.images.at[4, "target"])
-        asked_for(page, live, (4, "legrad", target, 0, "from", 0.5, "mean", 0.0, 0))
+        asked_for(page, live, (4, "legrad", target, 0, "from", 0.5, "mean", 0.0, 0, 2, "mean"))
         picture = page.locator('[data-pane="One image"]')
         assert "LeGrad of" in picture.inner_text()
         assert "even 1/77" in picture.inner_text()
@@ -130,14 +130,13 @@ def test_a_map_of_a_class_is_asked_for_by_kind_and_class(open_page, serve, run):
         page.get_by_label("Class", exact=True).select_option(other)
         settled(page)
         assert f"mc={other}" in address_of(page)
-        asked_for(page, live, (4, "legrad", int(other) - 1, 0, "from", 0.5, "mean", 0.0, 0))
+        asked_for(page, live, (4, "legrad", int(other) - 1, 0, "from", 0.5, "mean", 0.0, 0, 2, "mean"))
         page.get_by_label("Map", exact=True).select_option("gradient_rollout")
         page.locator('select[aria-label="Heads"]').select_option("max")
         settled(page)
-        assert any(asked[1] == "gradient_rollout" and asked[6] == "max" for asked in live.asked if len(asked) == 9)
-        largest = live.class_map(4, "relevance", 0, 0, "from", residual=0.5, fusion="mean", discard=0.0, start=0)[
-            -1, 1:
-        ]
+        assert any(asked[1] == "gradient_rollout" and asked[6] == "max" for asked in live.asked if len(asked) == 11)
+        options = {"residual": 0.5, "fusion": "mean", "discard": 0.0, "start": 0, "layers": 2, "reading": "mean"}
+        largest = live.class_map(4, "relevance", 0, 0, "from", **options)[-1, 1:]
         expected = f"max {100 * largest.max() / largest.sum():.1f} %"
         wait_until(page, f"document.querySelector('[data-pane=\"One image\"]').innerText.includes('{expected}')")
         page.close()

@@ -41,10 +41,14 @@ def test_judge_prints_a_table_with_intervals_and_what_it_means(tmp_path, capsys)
     names = [line.split()[0] for line in lines[1:8]]
     assert names == ["raw", "rollout", "gradient_rollout", "relevance", "legrad", "centre", "random"]
     assert "n = 3 images, 3 steps" in out
+    assert "legrad: the last 2 layers, each read from the mean of all tokens." in out
+    code, out, _ = call(capsys, *words, "--maps", "legrad", "--legrad-layers", "1", "--legrad-reading", "classifier")
+    assert "legrad: the last layer, each read from the tokens that the classifier reads." in out
     code, out, _ = call(capsys, *words, "--maps", "legrad", "--limit", "2", "--json")
     found = json.loads(out)
     assert {verdict["map"] for verdict in found["verdicts"]} == {"legrad", "centre", "random"}
     assert {verdict["n"] for verdict in found["verdicts"]} == {2}
+    assert found["legrad"] == {"layers": 2, "reading": "mean"}
     assert set(found["units"]) == {"deletion", "insertion", "pointing", "mass"}
 
 
@@ -60,6 +64,7 @@ def test_judge_refuses_what_does_not_fit(tmp_path, capsys):
     code, _, err = call(capsys, "judge", "tiny", photos, "--maps", "heat")
     assert code == 2
     assert "raw, rollout, gradient_rollout, relevance, legrad" in err
+    assert call(capsys, "judge", "tiny", photos, "--legrad-layers", "0")[0] == 2
     assert call(capsys, "judge", "tiny", photos, "--boxes", tmp_path / "none.json")[0] == 2
     code, out, _ = call(capsys, "judge", "--help")
     assert code == 0

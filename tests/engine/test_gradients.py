@@ -7,7 +7,7 @@ import torch
 import vitscope
 from closeness import assert_close
 from reference import gradients as twin
-from vitscope.engine import MAPS, explain
+from vitscope.engine import MAPS, LeGrad, explain
 from vitscope.errors import InvalidArgument
 from vitscope.models import Model
 from zoo import ZOO, make, pixels
@@ -16,7 +16,7 @@ CLASSIFIERS = [name for name in ZOO if "no classifier" not in name]
 TARGETS = [4, 0]
 
 
-@pytest.mark.parametrize("score", ["output", "layer"])
+@pytest.mark.parametrize("score", ["output", "layer_mean", "layer"])
 @pytest.mark.parametrize("name", CLASSIFIERS)
 def test_gradients_are_those_of_the_librarys_own_attention(name, score):
     module, images = make(name), pixels(2)
@@ -66,7 +66,7 @@ def test_the_class_is_the_models_own_where_none_is_given():
 def test_a_layer_with_fewer_heads_or_none_has_nan_for_them():
     model = vitscope.without_heads(vitscope.wrap(make("plain")), [(0, 1), (1, 0), (1, 1), (1, 2)])
     images = pixels(2)
-    for score in ("output", "layer"):
+    for score in ("output", "layer_mean", "layer"):
         found = vitscope.attention_gradients(model, images, TARGETS, score=score)
         missing = found.isnan().flatten(3).all(-1)
         assert missing.tolist() == [[[False, False, True], [True] * 3, [False] * 3]] * 2
@@ -89,6 +89,10 @@ def test_classes_scores_and_models_that_do_not_fit_are_refused():
         explain(model, images, torch.tensor(TARGETS), ["raw", "saliency"])
     with pytest.raises(InvalidArgument, match="no class is given"):
         explain(model, images, None, ["raw", "legrad"])
+    with pytest.raises(InvalidArgument, match="last 0 layers"):
+        explain(model, images, torch.tensor(TARGETS), how=LeGrad(layers=0))
+    with pytest.raises(InvalidArgument, match="'cls'"):
+        explain(model, images, torch.tensor(TARGETS), how=LeGrad(reading="cls"))
 
 
 READ = {
@@ -105,7 +109,8 @@ def test_maps_read_the_rows_that_the_classifier_reads(name):
     layout = model.tokens
     maps = explain(model, images, torch.tensor(TARGETS), MAPS)
     attention, by_output = twin.gradients(module, images, TARGETS, score="output")
-    _, by_layer = twin.gradients(module, images, TARGETS, score="layer")
+    read_from = {"mean": "layer_mean", "classifier": "layer"}
+    by_layer = {way: twin.gradients(module, images, TARGETS, score=score)[1] for way, score in read_from.items()}
 
     def read(product):
         return product[READ[name]][:, layout.patches].mean(0).reshape(layout.rows, layout.cols)
@@ -114,7 +119,10 @@ def test_maps_read_the_rows_that_the_classifier_reads(name):
         assert_close(maps["raw"][i], read(attention[i, -1].mean(0)), rtol=1e-8)
         assert_close(maps["gradient_rollout"][i], read(twin.weighted(attention[i], by_output[i], 0.5)), rtol=1e-6)
         assert_close(maps["relevance"][i], read(twin.weighted(attention[i], by_output[i], None)), rtol=1e-6)
-        assert_close(maps["legrad"][i], twin.legrad(by_layer[i], layout), rtol=1e-6)
+        assert_close(maps["legrad"][i], twin.legrad(by_layer["mean"][i, -2:], layout), rtol=1e-6)
+    for reading, layers, first in (("mean", None, 0), ("mean", 1, -1), ("classifier", 2, -2), ("classifier", 9, 0)):
+        found = explain(model, images, torch.tensor(TARGETS), ["legrad"], LeGrad(layers, reading))["legrad"]
+        assert_close(found[1], twin.legrad(by_layer[reading][1, first:], layout), rtol=1e-6)
     alone = explain(model, images, None, ["rollout"])
     assert list(alone) == ["rollout"]
     assert_close(alone["rollout"], maps["rollout"], rtol=1e-9)

@@ -70,3 +70,23 @@ def test_one_early_head_matters_most_by_a_wide_margin(model, photos):
     first, second = np.sort(jsd.ravel())[::-1][:2]
     assert np.unravel_index(jsd.argmax(), jsd.shape) == (2, 0)
     assert first > 3 * second
+
+
+@pytest.mark.slow  # `make test-real` runs it
+def test_legrad_as_its_authors_make_it_points_at_the_object(model, data_dir):
+    images = data_dir / "images"
+
+    def pointing(**options):
+        found = vitscope.judge(
+            model,
+            images / "labels.csv",
+            images / "imagenet_val_300_boxes.json",
+            maps=["legrad"],
+            steps=1,
+            limit=40,
+            **options,
+        )
+        return next(one.mean for one in found.verdicts if (one.map, one.measure) == ("legrad", "pointing"))
+
+    assert pointing() >= 0.85  # 0.917 of all 300
+    assert pointing(legrad_layers=None, legrad_reading="classifier") <= 0.8  # 0.723 of all 300: CLS, all layers

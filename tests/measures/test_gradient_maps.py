@@ -34,8 +34,9 @@ def test_weighted_maps_equal_their_twins(layout):
             assert_close(rolled[i], twin.weighted(a, g, residual, start), rtol=1e-9, atol=1e-15)
         assert_close(measures.relevance(attention, gradients)[i], twin.weighted(a, g, None), rtol=1e-9, atol=1e-15)
         assert_close(measures.relevance(attention, gradients, 2)[i], twin.weighted(a, g, None, 2), rtol=1e-9)
-        assert_close(measures.legrad(gradients, tokens)[i], twin.legrad(g, tokens), rtol=1e-9)
-        assert_close(measures.legrad(gradients, tokens, 1)[i], twin.legrad(g[1:], tokens), rtol=1e-9)
+        assert_close(measures.legrad(gradients, tokens)[i], twin.legrad(g[-2:], tokens), rtol=1e-9)
+        for layers, part in ((1, g[-1:]), (3, g), (7, g), (None, g)):
+            assert_close(measures.legrad(gradients, tokens, layers)[i], twin.legrad(part, tokens), rtol=1e-9)
 
 
 def test_gradients_of_1_and_of_0():
@@ -64,7 +65,8 @@ def test_heads_that_a_layer_lacks_are_left_out():
     assert torch.equal(
         measures.relevance(attention, gradients), measures.relevance(attention[:, some], gradients[:, some])
     )
-    assert_close(measures.legrad(gradients, TOKENS), measures.legrad(gradients[:, some], TOKENS) * 2 / 3, rtol=1e-12)
+    whole, known = (measures.legrad(values, TOKENS, None) for values in (gradients, gradients[:, some]))
+    assert_close(whole, known * 2 / 3, rtol=1e-12)
 
 
 def test_what_is_no_attention_or_has_other_shapes_is_refused():
@@ -84,6 +86,8 @@ def test_what_is_no_attention_or_has_other_shapes_is_refused():
         measures.gradient_rollout(attention, gradients, discard=0.5)
     with pytest.raises(InvalidArgument, match="token layout has 15 tokens"):
         measures.legrad(gradients, LAYOUTS["no prefix, 3 x 5"])
+    with pytest.raises(InvalidArgument, match="last 0 layers"):
+        measures.legrad(gradients, TOKENS, 0)
 
 
 def test_order_is_by_value_and_seeded_among_equals():

@@ -40,8 +40,8 @@ def test_areas_are_those_of_pixels_changed_one_patch_after_the_other(photos):
     images = torch.stack([to_pixels(Image.open(file)) for file in files])
     top = model.module(images).argmax(-1)
     module = model.module
-    _, gradients = twin.gradients(module, images, top, score="layer")
-    maps = np.stack([twin.legrad(g, model.tokens) for g in gradients])
+    _, gradients = twin.gradients(module, images, top, score="layer_mean")
+    maps = np.stack([twin.legrad(g[-2:], model.tokens) for g in gradients])
     orders = patch_order(torch.from_numpy(maps).float(), seed=2)
     blurred = blur(images, (4, 6))
     sizes = [0, 4, 8, 11, 15]

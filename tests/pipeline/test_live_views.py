@@ -46,12 +46,18 @@ def test_class_maps_are_the_measures_after_each_layer(opened, direction):
             product = product - np.eye(20) if residual is None else product
             row = product[7] if direction == "from" else product[:, 7]
             assert_close(found[layer], row, rtol=1e-3, atol=1e-6 * np.abs(product).max())
-    found = live.class_map(1, "legrad", 4, 7, direction)
-    _, by_layer = gradients_of(model, run, 1, 4, "layer")
-    for layer in range(3):
-        assert np.isnan(found[layer, :5]).all()
-        expected = twin.legrad(by_layer[: layer + 1], model.tokens).ravel()
-        assert_close(found[layer, 5:], expected, rtol=1e-3, atol=1e-7)
+    for options, score, first in (
+        ({}, "layer_mean", 1),
+        ({"start": 2, "layers": 3}, "layer_mean", 0),  # its own option says which layers
+        ({"reading": "classifier", "layers": 1}, "layer", 2),
+    ):
+        found = live.class_map(1, "legrad", 4, 7, direction, **options)
+        _, by_layer = gradients_of(model, run, 1, 4, score)
+        assert np.isnan(found[:first]).all()
+        for layer in range(first, 3):
+            assert np.isnan(found[layer, :5]).all()
+            expected = twin.legrad(by_layer[first : layer + 1], model.tokens).ravel()
+            assert_close(found[layer, 5:], expected, rtol=1e-3, atol=1e-7)
 
 
 def test_the_class_may_be_the_models_own(opened):
@@ -62,7 +68,9 @@ def test_the_class_may_be_the_models_own(opened):
     with pytest.raises(InvalidArgument, match="classes of 0..6"):
         live.class_map(2, "relevance", 7, 0, "from")
     with pytest.raises(InvalidArgument, match=r"layers 0\.\.2"):
-        live.class_map(2, "legrad", 1, 0, "from", start=3)
+        live.class_map(2, "relevance", 1, 0, "from", start=3)
+    with pytest.raises(InvalidArgument, match="last 0 layers"):
+        live.class_map(2, "legrad", 1, 0, "from", layers=0)
 
 
 def test_an_image_at_a_size_is_what_the_comparison_says(opened):

@@ -11,7 +11,7 @@ from reference.hooked import unfused
 
 
 def gradients(module: nn.Module, pixels: torch.Tensor, targets, *, score: str) -> tuple[np.ndarray, np.ndarray]:
-    """(A, dA), both [image, layer, head, query, key]; `score` output or layer."""
+    """(A, dA), both [image, layer, head, query, key]; `score` output, layer_mean or layer."""
     weights, after = [], []
     handles = []
     for block in module.blocks:
@@ -23,6 +23,8 @@ def gradients(module: nn.Module, pixels: torch.Tensor, targets, *, score: str) -
             if score == "output":
                 found = torch.autograd.grad(_of(logits, targets), weights)
             else:
+                if score == "layer_mean":
+                    after = [_each_the_mean(x) for x in after]
                 found = [
                     torch.autograd.grad(_of(module.forward_head(module.norm(x)), targets), [a], retain_graph=True)[0]
                     for a, x in zip(weights, after, strict=True)
@@ -31,6 +33,12 @@ def gradients(module: nn.Module, pixels: torch.Tensor, targets, *, score: str) -
         for handle in handles:
             handle.remove()
     return torch.stack(weights, 1).detach().numpy(), torch.stack(list(found), 1).numpy()
+
+
+def _each_the_mean(x: torch.Tensor) -> torch.Tensor:
+    """All tokens replaced by their mean: whatever the module reads, it reads that."""
+    mean = sum(x[:, token] for token in range(x.shape[1])) / x.shape[1]
+    return torch.stack([mean] * x.shape[1], 1)
 
 
 def _follow(seen: list, a: torch.Tensor) -> torch.Tensor:
@@ -81,7 +89,7 @@ def weighted(attention, gradient, residual: float | None, start: int = 0) -> np.
 
 
 def legrad(gradient: np.ndarray, layout) -> np.ndarray:
-    """[layer, head, query, key] of one image -> [row, col]."""
+    """[layer, head, query, key] of one image, only the layers that take part -> [row, col]."""
     n_prefix = len(layout.prefix)
     result = np.zeros((layout.rows, layout.cols))
     n_layers, n_heads, n_queries, _ = gradient.shape

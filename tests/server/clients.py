@@ -54,8 +54,11 @@ class FakeLive:
         self.asked.append(image_row)
         return self.of(image_row)
 
-    def class_map(self, image_row, kind, target, token, direction, /, *, residual, fusion, discard, start):
-        self.asked.append((image_row, kind, target, token, direction, residual, fusion, discard, start))
+    def class_map(
+        self, image_row, kind, target, token, direction, /, *, residual, fusion, discard, start, layers, reading
+    ):
+        asked = (image_row, kind, target, token, direction, residual, fusion, discard, start, layers, reading)
+        self.asked.append(asked)
         return np.random.default_rng(image_row).uniform(size=(self.shape[0], self.shape[-1])).astype(np.float32)
 
     def at_size(self, image_row, size, /):

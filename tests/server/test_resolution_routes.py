@@ -132,12 +132,14 @@ def test_a_map_of_a_class_is_the_live_models(live_client, live, run):
     response = live_client.get("/api/class_map/legrad/4")
     assert response.headers["x-shape"] == "2,16"
     own = int(run.images.at[4, "target"])
-    assert live.asked == [(4, "legrad", own, 0, "from", 0.5, "mean", 0.0, 0)]
-    options = "target=2&query=5&direction=to&fusion=max&residual=0.25&discard=0.5&start=1"
+    assert live.asked == [(4, "legrad", own, 0, "from", 0.5, "mean", 0.0, 0, 2, "mean")]
+    options = "target=2&query=5&direction=to&fusion=max&residual=0.25&discard=0.5&start=1&layers=3&reading=classifier"
     live_client.get(f"/api/class_map/gradient_rollout/4?{options}")
-    assert live.asked[1] == (4, "gradient_rollout", 2, 5, "to", 0.25, "max", 0.5, 1)
+    assert live.asked[1] == (4, "gradient_rollout", 2, 5, "to", 0.25, "max", 0.5, 1, 3, "classifier")
     answers = [live_client.get(f"/api/class_map/relevance/4?{option}") for option in ["", *options.split("&")]]
     assert len({answer.headers["etag"] for answer in answers}) == len(answers)
+    for wrong in ("layers=0", "reading=cls"):
+        assert live_client.get(f"/api/class_map/legrad/4?{wrong}").status_code == 422
 
 
 def test_a_map_of_a_class_needs_model_and_classifier(client, bare_run, run):

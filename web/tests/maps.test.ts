@@ -25,7 +25,8 @@ describe('fusion', () => {
     const tokens = { prefix: [], rows: 1, cols: 2, patch: { height: 1, width: 1 }, cls: null };
     const values = f32(0.5, 0.5, NaN, NaN, 1, 0, 0, 1);
     const choice: MapChoice = {
-      map: 'layer', head: { layer: 0, head: 0 }, headFusion: 'max', layerFusion: 'min', residual: 0.5, discard: 0, startLayer: 0, className: 'tabby',
+      map: 'layer', head: { layer: 0, head: 0 }, headFusion: 'max', layerFusion: 'min', residual: 0.5, discard: 0, startLayer: 0,
+      legradLayers: 2, legradReading: 'mean', className: 'tabby',
     };
     const all = { values, layers: 2, heads: 2, tokens };
     close(fusedRow(all, [1, 2], choice), [0.5, 0.5]);
@@ -131,7 +132,8 @@ describe('scales', () => {
 describe('words', () => {
   const { tokens } = run();
   const choice: MapChoice = {
-    map: 'rollout', head: { layer: 2, head: 1 }, headFusion: 'mean', layerFusion: 'max', residual: 0.5, discard: 0, startLayer: 0, className: 'tabby',
+    map: 'rollout', head: { layer: 2, head: 1 }, headFusion: 'mean', layerFusion: 'max', residual: 0.5, discard: 0, startLayer: 0,
+      legradLayers: 2, legradReading: 'mean', className: 'tabby',
   };
   it('of a map name every parameter', () => {
     expect(mapCaption(choice, tokens, 0, 'from')).toBe('rollout from CLS, mean over heads, residual 0.5, discard 0, from layer 0');

@@ -12,6 +12,7 @@ from vitscope.commands.analysis import load
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from vitscope.engine.explaining import Reading
     from vitscope.pipeline.judging import Judgement
 
 COLUMNS = {
@@ -28,6 +29,8 @@ def judge(
     boxes: Path | None,
     maps: str | None,
     *,
+    legrad_layers: int,
+    legrad_reading: Reading,
     steps: int,
     limit: int | None,
     seed: int,
@@ -45,7 +48,17 @@ def judge(
     names = MAPS if maps is None else tuple(part.strip() for part in maps.split(",") if part.strip())
     with terminal.progress_bar("Judging maps", "images") as show:
         found = judge(
-            model, images, boxes, labels=labels, maps=names, steps=steps, limit=limit, seed=seed, progress=show
+            model,
+            images,
+            boxes,
+            labels=labels,
+            maps=names,
+            legrad_layers=legrad_layers,
+            legrad_reading=legrad_reading,
+            steps=steps,
+            limit=limit,
+            seed=seed,
+            progress=show,
         )
     if as_json:
         terminal.print_json(found.as_dict())
@@ -70,7 +83,17 @@ def _print(found: Judgement) -> None:
         "Areas are of the target's probability: deletion paints patches in the mean colour, insertion unblurs them.\n"
         "centre and random know nothing of the image: a map worth showing beats both."
     )
+    if "legrad" in names:
+        out.print(f"legrad: {legrad_words(found)}.")
     if "pointing" not in measures:
         out.print("Pointing and mass need boxes: --boxes FILE.")
     if found.unreadable:
         out.print(f"{found.unreadable} images were left out: they cannot be read.")
+
+
+def legrad_words(found: Judgement) -> str:
+    """How that map was made."""
+    layers, reading = found.legrad
+    which = "all layers" if layers is None else "the last layer" if layers == 1 else f"the last {layers} layers"
+    read = {"mean": "the mean of all tokens", "classifier": "the tokens that the classifier reads"}[reading]
+    return f"{which}, each read from {read}"

@@ -13,7 +13,7 @@ from vitscope.engine.curve import (
 )
 from vitscope.engine.depth import DepthSums
 from vitscope.engine.deviation import Comparison, MeanAttention, compare_with_mean, mean_common_attention
-from vitscope.engine.explaining import MAPS, explain
+from vitscope.engine.explaining import MAPS, LeGrad, explain
 from vitscope.engine.forward import attention, features_and_logits, output_channels
 from vitscope.engine.gradients import attention_gradients
 from vitscope.engine.importance import head_importance, targets
@@ -31,6 +31,7 @@ __all__ = [
     "Answer",
     "Comparison",
     "DepthSums",
+    "LeGrad",
     "MeanAttention",
     "MeanReferences",
     "PairedReferences",

@@ -4,16 +4,17 @@ Knows nothing about: files, how maps are judged or drawn.
 """
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, Literal, NamedTuple
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from vitscope.engine.forward import attention
-from vitscope.engine.gradients import layer_gradients
+from vitscope.engine.gradients import Score, layer_gradients
 from vitscope.errors import InvalidArgument
 from vitscope.measures import gradient_rollout, legrad, relevance, rollout
+from vitscope.measures.gradient_maps import LEGRAD_LAYERS, first_of_last
 from vitscope.models import Model
 
 PLAIN: Final = ("raw", "rollout")
@@ -21,6 +22,31 @@ PLAIN: Final = ("raw", "rollout")
 WEIGHTED: Final = ("gradient_rollout", "relevance", "legrad")
 """Maps of one class; they need a classifier."""
 MAPS: Final = (*PLAIN, *WEIGHTED)
+Reading = Literal["mean", "classifier"]
+SCORES: Final[dict[Reading, Score]] = {"mean": "layer_mean", "classifier": "layer"}
+"""What LeGrad takes the gradient of, by how a layer's tokens are read."""
+
+
+class LeGrad(NamedTuple):
+    """Options of LeGrad; the defaults are its authors'.
+
+    layers: the last so many take part; None: all. reading: a layer's score is read from the mean over all its tokens,
+    or from those that the classifier reads.
+    """
+
+    layers: int | None = LEGRAD_LAYERS
+    reading: Reading = "mean"
+
+
+AUTHORS: Final = LeGrad()
+"""LeGrad as its authors run it."""
+
+
+def check_legrad(how: LeGrad) -> None:
+    """Raise InvalidArgument for options that LeGrad does not have."""
+    first_of_last(how.layers, 1)
+    if how.reading not in SCORES:
+        raise InvalidArgument(f"cannot read a layer by {how.reading!r}", f"Readings: {', '.join(SCORES)}.")
 
 
 def explain(
@@ -28,6 +54,7 @@ def explain(
     pixels: Float[Tensor, "image color row col"],
     targets: Int[Tensor, " image"] | None,
     names: Sequence[str] = MAPS,
+    how: LeGrad = AUTHORS,
 ) -> dict[str, Float[Tensor, "image patch_row patch_col"]]:
     """Maps of a batch of images on the patch grid, on the CPU; 0 and above, not rescaled.
 
@@ -37,17 +64,21 @@ def explain(
     Parameters
     ----------
     targets: class per image, for the weighted maps; None where none of them is asked for.
+    how: of `legrad`: which layers take part, and how they are read.
 
     Raises
     ------
-    InvalidArgument: a name that is not of `MAPS`, or a weighted map without a class.
+    InvalidArgument: a name that is not of `MAPS`, a weighted map without a class, or an option that LeGrad
+        does not have.
     """
     unknown = [name for name in names if name not in MAPS]
     if unknown:
         raise InvalidArgument(f"cannot make the map {unknown[0]!r}", f"Maps: {', '.join(MAPS)}.")
     if targets is None and set(names) & set(WEIGHTED):
         raise InvalidArgument(f"cannot make the map {names[-1]}: no class is given", "Give one class an image.")
+    check_legrad(how)
     found: dict[str, Tensor] = {}
+    weights = None
     if {"gradient_rollout", "relevance"} & set(names):
         assert targets is not None  # noqa: S101 - checked above
         by_output = layer_gradients(model, pixels, targets, score="output")
@@ -55,15 +86,14 @@ def explain(
         gradients = padded([layer.gradient for layer in by_output])
         found["gradient_rollout"] = _read(model, gradient_rollout(weights, gradients))
         found["relevance"] = _read(model, relevance(weights, gradients))
-    else:
-        weights = attention(model, pixels)
     if "legrad" in names:
         assert targets is not None  # noqa: S101 - checked above
-        by_layer = layer_gradients(model, pixels, targets, score="layer")
-        found["legrad"] = legrad(padded([layer.gradient for layer in by_layer]), model.tokens)
-    if "raw" in names:
+        start = first_of_last(how.layers, model.n_layers)
+        by_layer = layer_gradients(model, pixels, targets, score=SCORES[how.reading], start=start)
+        found["legrad"] = legrad(padded([layer.gradient for layer in by_layer]), model.tokens, None)
+    if set(PLAIN) & set(names):
+        weights = attention(model, pixels) if weights is None else weights
         found["raw"] = _read(model, weights[:, -1].nanmean(1))
-    if "rollout" in names:
         found["rollout"] = _read(model, rollout(weights))
     return {name: found[name] for name in names}
 

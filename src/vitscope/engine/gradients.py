@@ -16,7 +16,7 @@ from vitscope.errors import InvalidArgument
 from vitscope.models import Evaluation, Model
 from vitscope.models.block import attention_weights, finish, head_outputs
 
-Score = Literal["output", "layer"]
+Score = Literal["output", "layer_mean", "layer"]
 BATCH: Final = 4
 """Images whose activations are kept at once; a backward pass holds those of every layer."""
 
@@ -40,8 +40,10 @@ def attention_gradients(
     Parameters
     ----------
     targets: class per image, -1 = the model's own top class; None: that for all images.
-    score: `output`, the class's logit before the softmax, through all later layers; or `layer`, for each layer that
-        logit as the classifier reads the tokens that leave this very layer (what LeGrad asks for).
+    score: `output`, the class's logit before the softmax, through all later layers; `layer_mean`, for each layer that
+        logit read from the mean over all tokens that leave this very layer, CLS and registers among them, passed
+        through the model's own norm and classifier (what LeGrad asks for); or `layer`, the same read from the tokens
+        that the classifier reads (CLS alone where it reads CLS).
 
     Returns
     -------
@@ -54,10 +56,10 @@ def attention_gradients(
 
     Source
     ------
-    chefer2021b (output) and bousselham2024 (layer).
+    chefer2021b (output) and bousselham2024 (layer_mean).
     """
     if score not in get_args(Score):
-        raise InvalidArgument(f"cannot take gradients of the score {score!r}", "Scores: output, layer.")
+        raise InvalidArgument(f"cannot take gradients of the score {score!r}", f"Scores: {', '.join(get_args(Score))}.")
     chosen = target_classes(model, pixels, targets)
     dtype = torch.float64 if model.dtype == torch.float64 else torch.float32
     n_tokens = model.tokens.n_tokens
@@ -92,14 +94,24 @@ def target_classes(
 
 
 def layer_gradients(
-    model: Model, pixels: Float[Tensor, "image color row col"], targets: Int[Tensor, " image"], *, score: Score
+    model: Model,
+    pixels: Float[Tensor, "image color row col"],
+    targets: Int[Tensor, " image"],
+    *,
+    score: Score,
+    start: int = 0,
 ) -> list[LayerGradient]:
-    """Attention and gradient of each layer, of as many heads as it has; keeps the activations of all layers at once."""
-    found = _by_output if score == "output" else _by_layer
+    """Attention and gradient of each layer from `start` on, of as many heads as it has.
+
+    With `output` the activations of all layers are kept at once, with the layers' own scores those of one.
+    """
     with Evaluation(model.module, gradients=True):
         with torch.no_grad():
             x = model.embed(model.place(pixels))
-        return found(model, x, targets.clone().to(x.device))  # a normal tensor, whatever mode it was made in
+        chosen = targets.clone().to(x.device)  # a normal tensor, whatever mode it was made in
+        if score == "output":
+            return _by_output(model, x, chosen)[start:]
+        return _by_layer(model, x, chosen, start, mean=score == "layer_mean")
 
 
 def _by_output(model: Model, x: Tensor, targets: Tensor) -> list[LayerGradient]:
@@ -109,22 +121,27 @@ def _by_output(model: Model, x: Tensor, targets: Tensor) -> list[LayerGradient]:
         weights.append(_followed(attention_weights(projections), first=not weights))
         x = finish(block, x, head_outputs(weights[-1], projections.v))
     gradients = torch.autograd.grad(
-        _score(model, x, targets), weights, allow_unused=True, materialize_grads=True
+        _score(model, x[:, model.architecture.reads], targets), weights, allow_unused=True, materialize_grads=True
     )  # a layer without heads has no path to the score
     return [LayerGradient(a.detach(), gradient) for a, gradient in zip(weights, gradients, strict=True)]
 
 
-def _by_layer(model: Model, x: Tensor, targets: Tensor) -> list[LayerGradient]:
+def _by_layer(model: Model, x: Tensor, targets: Tensor, start: int, *, mean: bool) -> list[LayerGradient]:
     found: list[LayerGradient] = []
-    for block in model.blocks:
+    for layer, block in enumerate(model.blocks):
         with torch.no_grad():
             projections = block.attend(x)
         weights = _followed(attention_weights(projections), first=True)
-        after = finish(block, x, head_outputs(weights, projections.v))
-        (gradient,) = torch.autograd.grad(
-            _score(model, after, targets), [weights], allow_unused=True, materialize_grads=True
-        )
-        found.append(LayerGradient(weights.detach(), gradient))
+        with torch.set_grad_enabled(layer >= start):
+            after = finish(block, x, head_outputs(weights, projections.v))
+        if layer >= start:
+            read = after[:, model.architecture.reads]
+            if mean:  # as many tokens as the classifier reads, each of them the mean
+                read = after.mean(1, keepdim=True).expand_as(read)
+            (gradient,) = torch.autograd.grad(
+                _score(model, read, targets), [weights], allow_unused=True, materialize_grads=True
+            )
+            found.append(LayerGradient(weights.detach(), gradient))
         x = after.detach()
     return found
 
@@ -134,8 +151,8 @@ def _followed(weights: Tensor, *, first: bool) -> Tensor:
     return weights.detach().requires_grad_() if first or not weights.requires_grad else weights
 
 
-def _score(model: Model, tokens: Tensor, targets: Tensor) -> Tensor:
-    """Sum over images of the class's logit: images do not see each other, so gradients stay each image's own."""
-    logits = model.logits(model.pool(tokens[:, model.architecture.reads]))
+def _score(model: Model, read: Tensor, targets: Tensor) -> Tensor:
+    """Sum over images of the class's logit from the tokens read: images do not see each other."""
+    logits = model.logits(model.pool(read))
     assert logits is not None  # noqa: S101 - asked only of a model with classes
     return logits.gather(1, targets[:, None]).sum()

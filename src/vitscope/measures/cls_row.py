@@ -131,7 +131,7 @@ def spread_level(entropies: Float[Tensor, "image *rest"]) -> Float[Tensor, "imag
 
     Source
     ------
-    After li2023.
+    Quartiles of the set are ours; levels of spread are of write-ups on small ViTs on the web, not of li2023.
 
     Example
     -------

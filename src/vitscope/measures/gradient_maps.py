@@ -4,6 +4,8 @@ Gradients come in as tensors (`vitscope.attention_gradients` makes them), layer 
 Knows nothing about: models, how a gradient is computed.
 """
 
+from typing import Final
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -12,6 +14,9 @@ from vitscope.errors import InvalidArgument
 from vitscope.measures.maps import Fusion, check_start, known_heads, roll_out, there
 from vitscope.measures.matrices import check_attention, widen
 from vitscope.tokens import TokenLayout
+
+LEGRAD_LAYERS: Final = 2
+"""Last layers that LeGrad takes, the default of its authors' program."""
 
 
 def gradient_rollout(
@@ -109,18 +114,18 @@ def relevance(
 
 
 def legrad(
-    gradients: Float[Tensor, "image layer head query key"], tokens: TokenLayout, start: int = 0
+    gradients: Float[Tensor, "image layer head query key"], tokens: TokenLayout, layers: int | None = LEGRAD_LAYERS
 ) -> Float[Tensor, "image row col"]:
-    """LeGrad: mean over layers of the mean over heads and queries of relu(dA), for each key that is a patch.
+    """LeGrad: mean over the last layers of the mean over heads and queries of relu(dA), for each key that is a patch.
 
-    Uses no attention weight, only how much more attention to a patch would raise the class's score as it reads at
+    Uses no attention weight, only how much more attention to a patch would raise the class's score as it is read at
     the end of the very layer. Needs no CLS token.
 
     Parameters
     ----------
-    gradients: dA of each layer's own score: the classifier on the tokens that leave this layer
-        (`vitscope.attention_gradients(..., score="layer")`).
-    start: first layer that takes part.
+    gradients: dA of each layer's own score, read from the mean over all tokens that leave this layer
+        (`vitscope.attention_gradients(..., score="layer_mean")`).
+    layers: the last so many take part, 1 or more; all where there are fewer. None: all.
 
     Returns
     -------
@@ -128,13 +133,12 @@ def legrad(
 
     Raises
     ------
-    InvalidArgument: gradients that do not fit the token layout, or a first layer that does not exist.
+    InvalidArgument: gradients that do not fit the token layout, or less than one layer.
 
     Source
     ------
-    bousselham2024, the map of a layer and its mean over layers. Departs from it in: no min-max normalisation (it would
-    make the mass inside a region depend on the least patch); the score of a layer reads its tokens as the model's own
-    pooling and final norm do.
+    bousselham2024, the map of a layer and its mean over layers; two layers is the default of the authors' program.
+    Departs from it in: no min-max normalisation (it would make the mass inside a region depend on the least patch).
 
     Example
     -------
@@ -148,12 +152,18 @@ def legrad(
             f"has {tokens.n_tokens} tokens",
             "Give the TokenLayout of the model that they come from (`model.tokens`).",
         )
-    check_start(start, gradients.shape[1])
     by_layer = []
-    for layer in range(start, gradients.shape[1]):
+    for layer in range(first_of_last(layers, gradients.shape[1]), gradients.shape[1]):
         heads = widen(there(gradients[:, layer]))[..., tokens.patches].clamp_min(0)
         by_layer.append(heads.mean((1, 2)) if heads.shape[1] else heads.new_zeros(len(heads), tokens.n_patches))
     return torch.stack(by_layer).mean(0).unflatten(-1, (tokens.rows, tokens.cols))
+
+
+def first_of_last(layers: int | None, n_layers: int) -> int:
+    """The first of the last so many layers; None: of all. Raises InvalidArgument: less than one layer."""
+    if layers is not None and layers < 1:
+        raise InvalidArgument(f"cannot map the last {layers} layers: LeGrad needs at least one", "Example: layers=2.")
+    return 0 if layers is None else max(0, n_layers - layers)
 
 
 def _weighted(attention: Tensor, gradients: Tensor, tokens: TokenLayout | None) -> Tensor:

@@ -48,7 +48,7 @@ def head_diversity(
 
     Source
     ------
-    After li2023; jensen-shannon: clark2019, endres2003.
+    cls: write-ups on small ViTs on the web, not li2023; jensen-shannon: clark2019, endres2003.
 
     Example
     -------

@@ -3,7 +3,7 @@
 Knows nothing about: how the verdict is printed.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -15,7 +15,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from vitscope import measures
-from vitscope.engine import MAPS, explain, features_and_logits
+from vitscope.engine import MAPS, LeGrad, explain, features_and_logits
+from vitscope.engine.explaining import AUTHORS, Reading, check_legrad
 from vitscope.engine.gradients import target_classes
 from vitscope.engine.schedule import keep_freed_memory, plan_micro_batch
 from vitscope.errors import InvalidArgument
@@ -58,11 +59,12 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Judgement:
-    """How maps did. `values` are per image; `unreadable` images were left out."""
+    """How maps did. `values` are per image; `unreadable` images were left out; `legrad` says how that map was made."""
 
     model: str
     steps: int
     unreadable: int
+    legrad: LeGrad
     verdicts: tuple[Verdict, ...]
     values: "xarray.Dataset"
 
@@ -73,6 +75,7 @@ class Judgement:
             "model": self.model,
             "steps": self.steps,
             "unreadable": self.unreadable,
+            "legrad": self.legrad._asdict(),
             "units": MEASURES,
             "verdicts": rows,
         }
@@ -85,6 +88,8 @@ def judge(
     *,
     labels: str | Path | None = None,
     maps: Sequence[str] = MAPS,
+    legrad_layers: int | None = AUTHORS.layers,
+    legrad_reading: Reading = AUTHORS.reading,
     steps: int = STEPS,
     limit: int | None = None,
     seed: int = 0,
@@ -100,6 +105,8 @@ def judge(
     ----------
     boxes: JSON file of boxes (`read_boxes`); images without boxes are then left out. None: no pointing, no mass.
     maps: of raw, rollout, gradient_rollout, relevance, legrad.
+    legrad_layers: the last so many that `legrad` takes; None: all.
+    legrad_reading: what it reads of a layer: `mean` of all tokens, or the tokens that the `classifier` reads.
     steps: nearly equal groups in which patches go.
     limit: a seeded sample of at most so many images.
 
@@ -113,7 +120,8 @@ def judge(
     InvalidArgument: no classifier, an unknown map, no step.
     BadInput: images, labels or boxes that do not fit together.
     """
-    _check(model, maps, steps)
+    legrad = LeGrad(legrad_layers, legrad_reading)
+    _check(model, maps, legrad, steps)
     listing = list_images(images, labels, ClassNames(model.n_classes, model.classes))
     places = None
     if boxes is not None:
@@ -129,7 +137,7 @@ def judge(
     done = 0
     for batch in in_batches(pictures(listing, model.input_size[0]), BATCH):
         on = None if places is None else [on_patches(model, item.image.size, places[item.row]) for item in batch]
-        found.append(_judged(model, batch, on, maps, steps, seed))
+        found.append(_judged(model, batch, on, maps, legrad, steps, seed))
         paths += [listing.paths[item.row] for item in batch]
         done = batch[-1].row + 1
         if progress is not None:
@@ -142,12 +150,13 @@ def judge(
         model=model.id,
         steps=len(measures.step_sizes(model.tokens.n_patches, steps)) - 1,
         unreadable=len(listing) - len(paths),
-        verdicts=_verdicts(names, values),
+        legrad=legrad,
+        verdicts=verdicts_of(names, values),
         values=_dataset(model, names, values, paths, steps),
     )
 
 
-def _check(model: Model, maps: Sequence[str], steps: int) -> None:
+def _check(model: Model, maps: Sequence[str], legrad: LeGrad, steps: int) -> None:
     if model.n_classes is None:
         raise InvalidArgument(
             f"cannot judge maps of {model.id}: it has no classifier, so no class to lose",
@@ -159,17 +168,24 @@ def _check(model: Model, maps: Sequence[str], steps: int) -> None:
             f"cannot judge the maps {', '.join(maps) or '(none)'}: expected some of {', '.join(MAPS)}, each once",
             "Example: --maps raw,rollout.",
         )
+    check_legrad(legrad)
     measures.step_sizes(model.tokens.n_patches, steps)
 
 
 def _judged(
-    model: Model, batch: Sequence[Listed], on: list[OnPatches] | None, maps: Sequence[str], steps: int, seed: int
+    model: Model,
+    batch: Sequence[Listed],
+    on: list[OnPatches] | None,
+    maps: Sequence[str],
+    legrad: LeGrad,
+    steps: int,
+    seed: int,
 ) -> dict[str, np.ndarray]:
     """Values [map, image] of each measure, and curves [map, image, step], of one batch."""
     pixels = torch.stack([model.preprocess(item.image) for item in batch])
     targets = target_classes(model, pixels, [item.label for item in batch])
     tokens = model.tokens
-    shown = explain(model, pixels, targets, maps)
+    shown = explain(model, pixels, targets, maps, legrad)
     shown["centre"] = measures.centre_map(tokens.rows, tokens.cols).expand(len(batch), -1, -1)
     shown["random"] = torch.ones(len(batch), tokens.rows, tokens.cols)  # its order is drawn, each image its own
     orders = {name: measures.patch_order(value, seed) for name, value in shown.items()}
@@ -268,9 +284,10 @@ def _seed_of(seed: int, row: int) -> int:
     return seed * 1_000_003 + row + 1
 
 
-def _verdicts(names: Sequence[str], values: dict[str, np.ndarray]) -> tuple[Verdict, ...]:
+def verdicts_of(names: Sequence[str], values: Mapping[str, np.ndarray]) -> tuple[Verdict, ...]:
+    """Means and intervals from values [map, image] of some of `MEASURES`."""
     verdicts: list[Verdict] = []
-    for measure in MEASURES:
+    for measure in (name for name in MEASURES if name in values):
         per_image = values[measure].T.astype(np.float64)
         interval = mean_interval(per_image)
         for place, name in enumerate(names):

@@ -19,6 +19,7 @@ from PIL import Image
 from torch import Tensor
 
 from vitscope.engine import attention, features_and_logits
+from vitscope.engine.explaining import AUTHORS, LeGrad, Reading
 from vitscope.errors import ImageUnreadable, InvalidArgument, NotAvailable
 from vitscope.measures.maps import Fusion
 from vitscope.models import Model, load_model
@@ -100,11 +101,16 @@ class LiveModel:
         fusion: Fusion = "mean",
         discard: float = 0.0,
         start: int = 0,
+        layers: int | None = AUTHORS.layers,
+        reading: Reading = AUTHORS.reading,
     ) -> Float32[np.ndarray, "layer key"]:
         """A gradient-weighted map of one class after each layer, for one token (`LiveMaps.class_map`)."""
         with self._lock:
             rolling = Rolling(residual, fusion, discard)
-            return self._maps.class_map(image_row, kind, target, token, direction, start=start, rolling=rolling)
+            how = LeGrad(layers, reading)
+            return self._maps.class_map(
+                image_row, kind, target, token, direction, start=start, rolling=rolling, how=how
+            )
 
     def at_size(self, image_row: int, size: Size, /) -> SizeLook:
         """An image of the run at another input size (`LiveSizes.look`)."""

@@ -12,10 +12,11 @@ import torch
 from jaxtyping import Float, Float32
 from torch import Tensor
 
-from vitscope.engine.explaining import padded
+from vitscope.engine.explaining import SCORES, LeGrad, padded
 from vitscope.engine.gradients import Score, layer_gradients, target_classes
 from vitscope.errors import InvalidArgument
 from vitscope.measures import gradient_rollout, legrad, relevance
+from vitscope.measures.gradient_maps import first_of_last
 from vitscope.measures.maps import Fusion
 from vitscope.models import Model
 
@@ -51,8 +52,9 @@ class LiveMaps:
         *,
         start: int,
         rolling: Rolling,
+        how: LeGrad,
     ) -> Float32[np.ndarray, "layer key"]:
-        """The map after each layer: one token's row (`from`) or column (`to`); NaN before `start`.
+        """The map after each layer: one token's row (`from`) or column (`to`); NaN before the first that takes part.
 
         `relevance` is shown without the 1 that every token starts with. `legrad` has no query: token and direction do
         not matter, and prefix tokens are NaN.
@@ -60,7 +62,9 @@ class LiveMaps:
         Parameters
         ----------
         target: class, -1 = the model's own top class.
+        start: first layer that takes part in `gradient_rollout` and `relevance`.
         rolling: options of `gradient_rollout`.
+        how: options of `legrad`.
 
         Raises
         ------
@@ -69,12 +73,16 @@ class LiveMaps:
         tokens, n_layers = self._model.tokens, self._model.n_layers
         if not 0 <= start < n_layers:
             raise InvalidArgument(f"cannot start at layer {start}: there are layers 0..{n_layers - 1}")
-        attention, gradients = self._gradients(image_row, target, "layer" if kind == "legrad" else "output")
+        if kind == "legrad":
+            start = first_of_last(how.layers, n_layers)
+        score = SCORES[how.reading] if kind == "legrad" else "output"
+        attention, gradients = self._gradients(image_row, target, score)
         result = np.full((n_layers, tokens.n_tokens), np.nan, np.float32)
         for layer in range(start, n_layers):
             upto = (slice(None), slice(layer + 1))
             if kind == "legrad":
-                result[layer, tokens.patches] = legrad(gradients[upto], tokens, start)[0].flatten().numpy()
+                part = gradients[:, start : layer + 1]
+                result[layer, tokens.patches] = legrad(part, tokens, None)[0].flatten().numpy()
                 continue
             if kind == "relevance":
                 product = relevance(attention[upto], gradients[upto], start)[0] - torch.eye(tokens.n_tokens)

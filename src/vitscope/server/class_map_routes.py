@@ -16,6 +16,7 @@ from vitscope.server.matrices import Direction, Fusion
 from vitscope.server.served import Served
 
 Kind = Literal["gradient_rollout", "relevance", "legrad"]
+Reading = Literal["mean", "classifier"]
 
 router = APIRouter(prefix="/api", responses=FAILURES)
 
@@ -32,12 +33,16 @@ def class_map(
     fusion: Fusion = "mean",
     residual: Annotated[float, Query(description="Of gradient_rollout: share of the residual stream, 0 to 1.")] = 0.5,
     discard: Annotated[float, Query(description="Of gradient_rollout: share of the smallest weights left out.")] = 0.0,
-    start: Annotated[int, Query(ge=0, description="First layer that takes part.")] = 0,
+    start: Annotated[int, Query(ge=0, description="First layer that takes part; not of legrad.")] = 0,
+    layers: Annotated[int, Query(ge=1, description="Of legrad: the last so many layers take part.")] = 2,
+    reading: Annotated[
+        Reading, Query(description="Of legrad: mean of a layer's tokens, or what is classified.")
+    ] = "mean",
 ) -> Response:
-    """A map of one class after each layer, for one token: float32 [layer, key], little-endian; NaN before `start`.
+    """A map of one class after each layer, for one token: float32 [layer, key], little-endian.
 
-    As the measures of the same name; `relevance` without the 1 that each token starts with; `legrad` has no query and
-    is NaN at prefix tokens.
+    NaN before the first layer that takes part. As the measures of the same name; `relevance` without the 1 that each
+    token starts with; `legrad` has no query and is NaN at prefix tokens.
     """
     manifest, live = served.run.manifest, served.live
     if not manifest.model.n_classes:
@@ -46,7 +51,7 @@ def class_map(
         raise NotAvailable("maps of a class are not stored: they need the model", f"Start: {served.live_command}")
     token = known_token(manifest, query)
     chosen = _target(served, image, target)
-    asked = (kind, _content(served, image), chosen, token, direction, fusion, residual, discard, start)
+    asked = (kind, _content(served, image), chosen, token, direction, fusion, residual, discard, start, layers, reading)
     tag = etag(manifest.run_id, "class_map", *asked)
     if unchanged(request, tag):
         return not_modified(tag)
@@ -54,7 +59,17 @@ def class_map(
         if from_thread.run(request.is_disconnected):  # the page has moved on while this waited for its turn
             return Response(status_code=503)
         values = live.class_map(
-            image, kind, chosen, token, direction, fusion=fusion, residual=residual, discard=discard, start=start
+            image,
+            kind,
+            chosen,
+            token,
+            direction,
+            fusion=fusion,
+            residual=residual,
+            discard=discard,
+            start=start,
+            layers=layers,
+            reading=reading,
         )
         return column(values, tag)
 

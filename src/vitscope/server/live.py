@@ -121,6 +121,8 @@ class Live(Protocol):
         fusion: Literal["mean", "max", "min"],
         discard: float,
         start: int,
+        layers: int,
+        reading: Literal["mean", "classifier"],
     ) -> NDArray[np.float32]:
         """A map of one class (-1 = the model's top one) after each layer: float32 [layer, key].
 

@@ -2,7 +2,7 @@
 import type { Summary } from '../core/kernels';
 import type { ClassMapKind } from '../core/class_maps';
 import type { Direction, HeadRef } from '../core/state';
-import type { DataSource, DepthCurves, Layout, MeanMatrices, PatternPoints, RolloutChoice, SizeColumn } from '../io/source';
+import type { ClassMapChoice, DataSource, DepthCurves, Layout, MeanMatrices, PatternPoints, RolloutChoice, SizeColumn } from '../io/source';
 import type { PatternColumn, StrengthName } from '../io/quantities.gen';
 import type { HeadsInfo, HeadTree, NearMatrix, PatternsInfo, ProgressInfo, ResolutionInfo, TypicalImages } from '../io/wire';
 import { Cache, WAITING, type Loaded } from './cache.svelte';
@@ -118,7 +118,7 @@ export class Data {
   }
 
   /** A map of one class after each layer; -1 = the model's own top class. */
-  classMap(image: number, kind: ClassMapKind, target: number, choice: RolloutChoice): Loaded<Float32Array> {
+  classMap(image: number, kind: ClassMapKind, target: number, choice: ClassMapChoice): Loaded<Float32Array> {
     const key = `${kind}/${image}/${target}/${Object.values(choice).join('/')}`;
     this.#rollouts.only(key);
     return this.#rollouts.read(key, FOR_EVER, (signal) => this.source.classMap(image, kind, target, choice, signal));

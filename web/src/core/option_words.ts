@@ -34,6 +34,8 @@ const NAMES: Record<OptionKey, string> = {
   residual: 'Rollout, residual',
   discard: 'Rollout, discard',
   startLayer: 'Rollout from layer',
+  legradLayers: 'LeGrad, last layers',
+  legradReading: 'LeGrad, score read from',
   tileOrder: 'Tiles by',
   spreadMeasure: 'Spread by layer',
   diversity: 'Diversity by',
@@ -77,6 +79,7 @@ const VALUES: Partial<Record<OptionKey, Readonly<Record<string, string>>>> = {
   depthOf: { cls: 'CLS' },
   depthScale: { distance: 'cosine distance', ratio: 'parts of the first' },
   labCurve: { moved: 'change of the output' },
+  legradReading: { mean: 'mean of all tokens', classifier: 'what is classified' },
   map: { head: 'focus head', layer: 'heads of the layer fused', layers: 'all layers fused', gradient_rollout: 'gradient rollout', relevance: 'generic relevance', legrad: 'LeGrad' },
 };
 

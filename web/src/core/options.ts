@@ -80,6 +80,9 @@ export const OPTIONS = {
   residual: range('rr', 0.5, 0, 1),
   discard: range('rd', 0, 0, 0.99),
   startLayer: range('rs', 0, 0, 1023, true),
+  /** LeGrad as its authors run it: the last two layers, each read from the mean of its tokens; or otherwise. */
+  legradLayers: range('gl', 2, 1, 1024, true),
+  legradReading: choice('gr', ['mean', 'classifier']),
   tileOrder: choice('to', ['index', 'importance']),
   spreadMeasure: choice('sm', ['entropy', 'focus', 'coverage']),
 

@@ -17,6 +17,9 @@ export interface MapChoice {
   readonly residual: number;
   readonly discard: number;
   readonly startLayer: number;
+  /** Of LeGrad: the last so many layers take part, and what a layer's score is read from. */
+  readonly legradLayers: number;
+  readonly legradReading: Options['legradReading'];
   /** Of a map of one class: its name. */
   readonly className: string;
 }
@@ -61,11 +64,17 @@ export function mapCaption(choice: MapChoice, tokens: TokenInfo, query: number, 
   if (isClassMap(choice.map)) {
     // LeGrad has no query; all three are shown as shares of the map, for their own units say little.
     const of = `${mapName(choice)} of ${choice.className}, share of the map`;
-    if (choice.map === 'legrad') return `${of}, from layer ${startLayer}`;
+    if (choice.map === 'legrad') return `${of}, ${legradWords(choice)}`;
     return choice.map === 'relevance' ? `${of}, ${token}, from layer ${startLayer}` : `${of}, ${token}, ${rolled}`;
   }
   const way = direction === 'from' ? `${token} to each patch` : `${token} from each patch`;
   return choice.map === 'head' ? `${mapName(choice)} attends ${way}` : `${mapName(choice)}: attention ${way}`;
+}
+
+/** `last 2 layers, score read from the mean of all tokens`. */
+function legradWords({ legradLayers, legradReading }: MapChoice): string {
+  const layers = legradLayers === 1 ? 'last layer' : `last ${legradLayers} layers`;
+  return `${layers}, score read from ${legradReading === 'mean' ? 'the mean of all tokens' : 'the tokens that are classified'}`;
 }
 
 const plain = (value: number): string => String(Math.round(value * 1000) / 1000);

@@ -4,7 +4,7 @@ import type { ClassMapKind } from '../core/class_maps';
 import type { Direction, HeadRef } from '../core/state';
 import { fromFloat16 } from './float16';
 import { fromLog8 } from './log8';
-import { Failure, type DataSource, type DepthCurves, type Layout, type MeanMatrices, type PatternPoints, type RolloutChoice, type SizeColumn } from './source';
+import { Failure, type ClassMapChoice, type DataSource, type DepthCurves, type Layout, type MeanMatrices, type PatternPoints, type RolloutChoice, type SizeColumn } from './source';
 import type { PatternColumn, StrengthName } from './quantities.gen';
 import type { DroppedImage, ErrorBody, Headline, HeadsInfo, HeadTree, ImageTable, NearMatrix, PatternsInfo, ProgressInfo, ResolutionInfo, RunInfo, SizedImage, TypicalImages } from './wire';
 
@@ -84,7 +84,7 @@ export class LiveSource implements DataSource {
     return new Float32Array(await this.#bytes(`rollout/${image}?${asked}`, signal));
   }
 
-  async classMap(image: number, kind: ClassMapKind, target: number, choice: RolloutChoice, signal: AbortSignal): Promise<Float32Array> {
+  async classMap(image: number, kind: ClassMapKind, target: number, choice: ClassMapChoice, signal: AbortSignal): Promise<Float32Array> {
     const asked = new URLSearchParams(Object.entries({ target, ...choice }).map(([key, value]) => [key, String(value)]));
     return new Float32Array(await this.#bytes(`class_map/${kind}/${image}?${asked}`, signal));
   }

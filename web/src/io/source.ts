@@ -14,6 +14,12 @@ export interface RolloutChoice {
   readonly start: number;
 }
 
+/** The same for a map of one class; the last two are LeGrad's. */
+export interface ClassMapChoice extends RolloutChoice {
+  readonly layers: number;
+  readonly reading: 'mean' | 'classifier';
+}
+
 export type SizeColumn = 'probability' | 'correct' | 'distance' | 'entropy';
 
 /** Positions of the images on a map [image, 2], and how far the neighbourhoods on it can be trusted, each in 0..1. */
@@ -74,7 +80,7 @@ export interface DataSource {
   /** Float32 [layer, key]: rollout up to each layer; NaN before the first. */
   rollout(image: number, choice: RolloutChoice, signal: AbortSignal): Promise<Float32Array>;
   /** Float32 [layer, key]: a map of one class up to each layer; NaN before the first. Needs the model. */
-  classMap(image: number, kind: ClassMapKind, target: number, choice: RolloutChoice, signal: AbortSignal): Promise<Float32Array>;
+  classMap(image: number, kind: ClassMapKind, target: number, choice: ClassMapChoice, signal: AbortSignal): Promise<Float32Array>;
   /** In `k` clusters; 0 = in those that the run chose. */
   patterns(k: number, signal: AbortSignal): Promise<PatternsInfo>;
   patternPoints(k: number, signal: AbortSignal): Promise<PatternPoints>;

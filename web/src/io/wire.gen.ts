@@ -33,10 +33,10 @@ export interface paths {
         };
         /**
          * Class Map
-         * @description A map of one class after each layer, for one token: float32 [layer, key], little-endian; NaN before `start`.
+         * @description A map of one class after each layer, for one token: float32 [layer, key], little-endian.
          *
-         *     As the measures of the same name; `relevance` without the 1 that each token starts with; `legrad` has no query and
-         *     is NaN at prefix tokens.
+         *     NaN before the first layer that takes part. As the measures of the same name; `relevance` without the 1 that each
+         *     token starts with; `legrad` has no query and is NaN at prefix tokens.
          */
         get: operations["class_map_api_class_map__kind___image__get"];
         put?: never;
@@ -2465,8 +2465,12 @@ export interface operations {
                 residual?: number;
                 /** @description Of gradient_rollout: share of the smallest weights left out. */
                 discard?: number;
-                /** @description First layer that takes part. */
+                /** @description First layer that takes part; not of legrad. */
                 start?: number;
+                /** @description Of legrad: the last so many layers take part. */
+                layers?: number;
+                /** @description Of legrad: mean of a layer's tokens, or what is classified. */
+                reading?: "mean" | "classifier";
             };
             header?: never;
             path: {

@@ -20,12 +20,13 @@ export class ShownMap {
     return image === null ? -1 : classOf(run, images, image, options.mapClass);
   });
   readonly choice: MapChoice = $derived.by(() => {
-    const { map, headFusion, layerFusion, residual, discard, startLayer } = this.session.options;
+    const { map, headFusion, layerFusion, residual, discard, startLayer, legradReading } = this.session.options;
     const last = this.session.run.model.nLayers - 1;
     const start = Math.min(startLayer, last);
+    const legradLayers = Math.min(this.session.options.legradLayers, last + 1);
     const { target } = this;
     const className = target < 0 ? 'the predicted class' : shortName(this.session.images, target);
-    return { map, head: this.session.head, headFusion, layerFusion, residual, discard, startLayer: start, className };
+    return { map, head: this.session.head, headFusion, layerFusion, residual, discard, startLayer: start, legradLayers, legradReading, className };
   });
   readonly name: string = $derived(mapName(this.choice));
   readonly caption: string = $derived(
@@ -51,9 +52,10 @@ export class ShownMap {
   readonly #stacked = $derived.by(() => {
     const { image, query, direction } = this.session;
     if (!this.isStacked || image === null || this.answer.kind === 'no') return null;
-    const { map, headFusion, residual, discard, startLayer } = this.choice;
+    const { map, headFusion, residual, discard, startLayer, legradLayers, legradReading } = this.choice;
     const rolled = { query, direction, fusion: headFusion, residual, discard, start: startLayer };
-    return isClassMap(map) ? this.session.data.classMap(image, map, this.target, rolled) : this.session.data.rollout(image, rolled);
+    if (!isClassMap(map)) return this.session.data.rollout(image, rolled);
+    return this.session.data.classMap(image, map, this.target, { ...rolled, layers: legradLayers, reading: legradReading });
   });
   readonly failure = $derived(this.#stacked?.failure ?? null);
   readonly loading: boolean = $derived(this.#stacked !== null && !this.#stacked.value && !this.failure);
