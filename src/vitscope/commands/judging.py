@@ -32,6 +32,8 @@ def judge(
     limit: int | None,
     seed: int,
     labels: Path | None,
+    classes: str | None,
+    picture_range: str | None,
     weights: Path | None,
     device: str,
     dtype: str,
@@ -45,7 +47,17 @@ def judge(
     names = MAPS if maps is None else tuple(part.strip() for part in maps.split(",") if part.strip())
     with terminal.progress_bar("Judging maps", "images") as show:
         found = judge(
-            model, images, boxes, labels=labels, maps=names, steps=steps, limit=limit, seed=seed, progress=show
+            model,
+            images,
+            boxes,
+            labels=labels,
+            classes=classes,
+            picture_range=picture_range,
+            maps=names,
+            steps=steps,
+            limit=limit,
+            seed=seed,
+            progress=show,
         )
     if as_json:
         terminal.print_json(found.as_dict())
@@ -72,5 +84,7 @@ def _print(found: Judgement) -> None:
     )
     if "pointing" not in measures:
         out.print("Pointing and mass need boxes: --boxes FILE.")
+    if found.note:
+        out.print(escape(f"Note: {found.note}"))
     if found.unreadable:
         out.print(f"{found.unreadable} images were left out: they cannot be read.")

@@ -20,8 +20,9 @@ from vitscope.engine.gradients import target_classes
 from vitscope.engine.schedule import keep_freed_memory, plan_micro_batch
 from vitscope.errors import InvalidArgument
 from vitscope.models import Model
+from vitscope.models.levels import parse_range
 from vitscope.pipeline.boxes import OnPatches, boxed, on_patches, read_boxes
-from vitscope.pipeline.labels import ClassNames
+from vitscope.pipeline.labels import Given, classes_of
 from vitscope.pipeline.listing import Images, list_images
 from vitscope.pipeline.pictures import Listed, in_batches, pictures
 from vitscope.report.statistics import mean_interval
@@ -58,11 +59,12 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Judgement:
-    """How maps did. `values` are per image; `unreadable` images were left out."""
+    """How maps did. `values` are per image; `unreadable` images were left out; `note` says how labels were read."""
 
     model: str
     steps: int
     unreadable: int
+    note: str | None
     verdicts: tuple[Verdict, ...]
     values: "xarray.Dataset"
 
@@ -73,6 +75,7 @@ class Judgement:
             "model": self.model,
             "steps": self.steps,
             "unreadable": self.unreadable,
+            "note": self.note,
             "units": MEASURES,
             "verdicts": rows,
         }
@@ -84,6 +87,8 @@ def judge(
     boxes: str | Path | None = None,
     *,
     labels: str | Path | None = None,
+    classes: Given | None = None,
+    picture_range: str | Sequence[float] | None = None,
     maps: Sequence[str] = MAPS,
     steps: int = STEPS,
     limit: int | None = None,
@@ -99,6 +104,7 @@ def judge(
     Parameters
     ----------
     boxes: JSON file of boxes (`read_boxes`); images without boxes are then left out. None: no pointing, no mass.
+    labels, classes, picture_range: as for `analyze`.
     maps: of raw, rollout, gradient_rollout, relevance, legrad.
     steps: nearly equal groups in which patches go.
     limit: a seeded sample of at most so many images.
@@ -114,7 +120,7 @@ def judge(
     BadInput: images, labels or boxes that do not fit together.
     """
     _check(model, maps, steps)
-    listing = list_images(images, labels, ClassNames(model.n_classes, model.classes))
+    listing = list_images(images, labels, classes_of(model, classes))
     places = None
     if boxes is not None:
         listing, places = boxed(listing, read_boxes(boxes))
@@ -127,7 +133,7 @@ def judge(
     found: list[dict[str, np.ndarray]] = []
     paths: list[str] = []
     done = 0
-    for batch in in_batches(pictures(listing, model.input_size[0]), BATCH):
+    for batch in in_batches(pictures(listing, model.input_size[0], parse_range(picture_range)), BATCH):
         on = None if places is None else [on_patches(model, item.image.size, places[item.row]) for item in batch]
         found.append(_judged(model, batch, on, maps, steps, seed))
         paths += [listing.paths[item.row] for item in batch]
@@ -142,6 +148,7 @@ def judge(
         model=model.id,
         steps=len(measures.step_sizes(model.tokens.n_patches, steps)) - 1,
         unreadable=len(listing) - len(paths),
+        note=listing.note,
         verdicts=_verdicts(names, values),
         values=_dataset(model, names, values, paths, steps),
     )

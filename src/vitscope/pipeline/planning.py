@@ -20,7 +20,7 @@ from vitscope.patterns import FEATURES, OFFSETS, SIDE
 from vitscope.pipeline.backends import enabled_backends
 from vitscope.pipeline.head_outputs import plan_outputs
 from vitscope.pipeline.identity import file_ids, fingerprint, model_info, require_same, versions
-from vitscope.pipeline.labels import ClassNames
+from vitscope.pipeline.labels import classes_of
 from vitscope.pipeline.listing import Images, Listing, list_images, require_text_names
 from vitscope.pipeline.request import Request, resolve_modes
 from vitscope.store import SCHEMA_VERSION, Manifest, Options, PatternSample, Run, RunWriter, Source, open_run
@@ -62,9 +62,7 @@ def plan(model: Model, images: Images, out: str | Path, request: Request, *, res
     fill, seed = request.fill or "zero", request.seed or 0
     check_fill(fill, list(modes))
 
-    listing = list_images(images, request.labels, ClassNames(model.n_classes, model.classes)).sample(
-        request.limit, seed
-    )
+    listing = list_images(images, request.labels, classes_of(model, request.classes)).sample(request.limit, seed)
     require_text_names(listing)
     if fill == "resample":
         derangement(len(listing), seed)  # refuses a single image before anything is written
