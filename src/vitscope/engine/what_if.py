@@ -20,7 +20,8 @@ from vitscope.engine.references import References, make_references
 from vitscope.errors import InvalidArgument
 from vitscope.measures import effect
 from vitscope.models import Evaluation, Model
-from vitscope.tokens import METRIC_UNITS, Fill
+from vitscope.quantities import quantity
+from vitscope.tokens import Fill
 
 if TYPE_CHECKING:
     import xarray
@@ -85,7 +86,7 @@ def what_if(
     target, source = targets(model, intact.logits, labels, len(pixels))
     found = effects(intact, pruned, torch.from_numpy(target))
     variables: dict[str, Any] = {
-        name: ("image", values.numpy(), {"units": METRIC_UNITS[name]}) for name, values in found.items()
+        name: ("image", values.numpy(), {"units": quantity(name).unit}) for name, values in found.items()
     }
     if intact.logits is not None and pruned.logits is not None:
         logits = torch.stack([intact.logits, pruned.logits], 1)
