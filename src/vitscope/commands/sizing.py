@@ -28,7 +28,7 @@ def resolution(
     seed: int,
     labels: Path | None,
     classes: str | None,
-    picture_range: str | None,
+    picture_range: str | tuple[float, float] | None,
     weights: Path | None,
     device: str,
     dtype: str,
@@ -50,7 +50,8 @@ def resolution(
 
     wanted = check_sizes(model, asked)
     if run is not None:
-        check_run(run, model)  # before minutes are spent
+        options = check_run(run, model).manifest.options  # before minutes are spent
+        picture_range = picture_range or options.picture_range
     with terminal.progress_bar("Comparing sizes", "images") as show:
         found = resolution(
             model,

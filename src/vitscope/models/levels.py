@@ -110,7 +110,7 @@ def _range_words(values: np.ndarray, picture_range: PictureRange) -> str:
 
 def _use(high: float, bits: int) -> str:
     """How much of its range a picture uses, in whole bits, so that pictures of one kind get one note."""
-    used = int(high).bit_length()
+    used = max(8, int(high).bit_length())
     if used >= bits:
         return ""
     share = f", uses {_percent((2**used - 1) / _TOP[bits])} of its range"

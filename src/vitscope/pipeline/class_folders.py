@@ -119,6 +119,26 @@ def _assumed(names: Sequence[str], classes: ClassNames, *, deeper: bool) -> tupl
     )
 
 
+def fitting_orders(
+    folders: Sequence[str | None], predictions: Sequence[int], n_classes: int | None
+) -> Mapping[Order, int] | None:
+    """How often predictions are the folder's number, by order; None where folders cannot be numbered by their order.
+
+    Says what the model was probably trained with. It is no accuracy: the better of two was chosen.
+    """
+    names = _distinct(folders)
+    if not names or len(names) != n_classes or len(folders) != len(predictions):
+        return None
+    orders: dict[Order, dict[str, int]] = {
+        "imagefolder": _in_order(names, "imagefolder"),
+        "timm": _in_order(names, "timm"),
+    }
+    if orders["imagefolder"] == orders["timm"]:
+        return None
+    pairs = [(folder, number) for folder, number in zip(folders, predictions, strict=True) if folder is not None]
+    return {order: sum(of[folder] == number for folder, number in pairs) for order, of in orders.items()}
+
+
 def _by_order(names: Sequence[str], classes: ClassNames, order: Order) -> Mapping[str, int]:
     """Numbers by the order that the user says."""
     if order == "numbers":

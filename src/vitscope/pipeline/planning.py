@@ -16,6 +16,7 @@ from vitscope._version import __version__
 from vitscope.engine import check_fill, derangement, plan_micro_batch
 from vitscope.errors import InvalidArgument
 from vitscope.models import Model
+from vitscope.models.levels import parse_range
 from vitscope.patterns import FEATURES, OFFSETS, SIDE
 from vitscope.pipeline.backends import enabled_backends
 from vitscope.pipeline.head_outputs import plan_outputs
@@ -91,6 +92,7 @@ def _as_in_run(request: Request, kept: Options) -> Request:
         "limit": kept.limit,
         "partial_images": kept.partial_images or None,
         "patterns": kept.patterns,
+        "picture_range": kept.picture_range,
         "seed": kept.seed,
         "threads": kept.threads,
     }
@@ -125,6 +127,7 @@ def _manifest(model: Model, listing: Listing, ids: list[str], request: Request, 
             featured=min(FEATURED, n_images, FEATURED_BYTES // (2 * matrices)),
             mean_attention=4 * matrices <= MEAN_BYTES,
             patterns=0 if sample is None else PATTERNS if request.patterns is None else request.patterns,
+            picture_range=parse_range(request.picture_range),
         ),
         patterns=sample,
         outputs=plan_outputs(model, n_images, SHARD_SIZE),
