@@ -22,16 +22,49 @@ def encoded(image: Image.Image, kind: str, **options) -> bytes:
     return file.getvalue()
 
 
+def chunk(name: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+
+
 def png_header(width: int, height: int) -> bytes:
     """A PNG that claims to be of any size: a decompression bomb without its charge."""
-
-    def chunk(name: bytes, content: bytes) -> bytes:
-        return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
-
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     return (
         b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0" * 100)) + chunk(b"IEND", b"")
     )
+
+
+def png16(values: np.ndarray) -> bytes:
+    """A PNG with 16 bits a channel [row, col, 2 to 4 channels], which Pillow cannot write."""
+    height, width, channels = values.shape
+    kind = {2: 4, 3: 2, 4: 6}[channels]
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
+    header = struct.pack(">IIBBBBB", width, height, 16, kind, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+def tiff(values: np.ndarray) -> bytes:
+    """An uncompressed little-endian TIFF of any type and number of bands [row, col, band], as Pillow cannot write."""
+    height, width, bands = values.shape
+    bits, kind = values.dtype.itemsize * 8, {"u": 1, "i": 2, "f": 3}[values.dtype.kind]
+    content = values.tobytes()
+    lists = struct.pack(f"<{2 * bands}H", *[bits] * bands, *[kind] * bands)
+
+    def entry(tag: int, value: int, count: int = 1) -> bytes:
+        return struct.pack("<HHII", tag, 3 if count > 1 else 4, count, value)
+
+    def each_band(tag: int, value: int, place: int) -> bytes:
+        return entry(tag, value) if bands == 1 else entry(tag, place, bands)
+
+    after = 8 + len(content)
+    if bands == 2:  # two shorts stand in the entry itself
+        sizes, kinds = (struct.pack("<HHIHH", tag, 3, 2, value, value) for tag, value in ((258, bits), (339, kind)))
+    else:
+        sizes, kinds = each_band(258, bits, after), each_band(339, kind, after + 2 * bands)
+    entries = [entry(256, width), entry(257, height), sizes, entry(259, 1), entry(262, 2 if bands > 2 else 1)]
+    entries += [entry(273, 8), entry(277, bands), entry(278, height), entry(279, len(content)), entry(284, 1), kinds]
+    directory = struct.pack("<H", len(entries)) + b"".join(entries) + struct.pack("<I", 0)
+    return b"II*\0" + struct.pack("<I", after + len(lists)) + content + lists + directory
 
 
 def rotated() -> bytes:
@@ -69,9 +102,14 @@ READABLE: dict[str, tuple[bytes, str | None]] = {
     "palette transparent.png": (palette_with_transparency(), "palette converted to RGB, transparency put on white"),
     "grey.png": (encoded(RGB.convert("L"), "PNG"), "grey converted to RGB"),
     "black and white.png": (encoded(RGB.convert("1"), "PNG"), "black and white converted to RGB"),
-    "sixteen.png": (encoded(Image.fromarray(pixels(0, 1, 65536, np.uint16)), "PNG"), "16-bit grey scaled to 8 bits"),
-    "sixteen.tif": (encoded(Image.fromarray(pixels(0, 1, 65536, np.uint16)), "TIFF"), "16-bit grey scaled to 8 bits"),
-    "float.tif": (encoded(Image.fromarray(pixels(0, 1, 2, np.float32)), "TIFF"), "float in 0..1 scaled to 8 bits"),
+    "sixteen.png": (encoded(Image.fromarray(pixels(0, 1, 65536, np.uint16)), "PNG"), "16-bit grey"),
+    "sixteen.tif": (encoded(Image.fromarray(pixels(0, 1, 65536, np.uint16)), "TIFF"), "16-bit grey"),
+    "float.tif": (encoded(Image.fromarray(pixels(0, 1, 2, np.float32)), "TIFF"), "grey in floats in 0 to 1"),
+    "twelve.png": (
+        encoded(Image.fromarray(pixels(0, 1, 4096, np.uint16)), "PNG"),
+        "16-bit grey, uses 6 % of its range: 12-bit data? give --range 12-bit",
+    ),
+    "colour sixteen.png": (png16(pixels(0, 3, 65536, np.uint16)), "16 bits a channel, the upper 8 read"),
     "lab.tif": (encoded(RGB.convert("YCbCr"), "TIFF"), "YCbCr converted to RGB"),
     "alpha.png": (encoded(half_clear(), "PNG"), "transparency put on white"),
     "opaque alpha.png": (encoded(RGB.convert("RGBA"), "PNG"), None),
@@ -93,6 +131,15 @@ UNREADABLE: dict[str, tuple[bytes, str]] = {
     "bomb.png": (png_header(60_000, 60_000), "too large: "),
     "enormous.png": (png_header(10_000, 10_000), "too large: 10000 x 10000 = 100 million pixels"),
     "thread.png": (png_header(20_000, 1), "too narrow: 20000 x 1 pixels"),
+    "bands.tif": (tiff(pixels(0, 13)), "a TIFF of 13 bands: vitscope reads 1, 3 or 4"),
+    "two bands.tif": (tiff(pixels(0, 2)), "a TIFF of 2 bands: vitscope reads 1, 3 or 4"),
+    "colour floats.tif": (tiff(pixels(0, 3, 2, np.float32)), "a TIFF of 32-bit floats in 3 bands: vitscope reads"),
+    "doubles.tif": (tiff(pixels(0, 1, 2, np.float64)[..., None]), "a TIFF of 64-bit floats in 1 band: vitscope reads"),
+    "faint.tif": (
+        encoded(Image.fromarray(pixels(0, 1, 255_000, np.int32)), "TIFF"),
+        "unclear: its pixels run from",
+    ),
+    "ct.tif": (tiff(pixels(0, 1, 4096, np.int16)[..., None] - 1024), "unclear: its pixels run from -1023 to 3064; say"),
     "postscript.png": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\nshowpage\n", "not an image: "),
 }
 """Bytes and how the reason begins."""

@@ -35,6 +35,23 @@ Labels = Annotated[
     Path | None,
     typer.Option("--labels", metavar="FILE", help="Table path,label\\[,class_name]; paths relative to the file."),
 ]
+Classes = Annotated[
+    str | None,
+    typer.Option(
+        "--classes",
+        metavar="FILE",
+        help="What folders and labels mean: class names in order, one a line, or JSON; or how training numbered the "
+        "folders: imagefolder, timm, numbers.",
+    ),
+]
+Range = Annotated[
+    str | None,
+    typer.Option(
+        "--range",
+        metavar="LOW,HIGH",
+        help="Black and white in pictures of more than 8 bits: 0,4095 or 12-bit; default: all of their bits.",
+    ),
+]
 Limit = Annotated[int | None, typer.Option("--limit", min=1, metavar="N", help="A seeded sample of at most N images.")]
 Json = Annotated[bool, typer.Option("--json", help="Answer in JSON on the standard output.")]
 Port = Annotated[
@@ -100,6 +117,8 @@ def analyze(
     out: Annotated[Path, typer.Option("--out", metavar="RUN", help="Folder for the results; new or empty.")],
     weights: Weights = None,
     labels: Labels = None,
+    classes: Classes = None,
+    picture_range: Range = None,
     modes: Annotated[
         str | None,
         typer.Option(
@@ -150,6 +169,8 @@ def analyze(
     check_method(importance, engine)
     request = Request(
         labels=labels,
+        classes=classes,
+        picture_range=picture_range,
         modes=modes,
         fill=fill,
         limit=limit,
@@ -221,6 +242,7 @@ def doctor(
     model: ModelSpec,
     image: Annotated[Path | None, typer.Argument(metavar="IMAGE", help="A photo; default: a test pattern.")] = None,
     weights: Weights = None,
+    picture_range: Range = None,
     device: Device = "auto",
     dtype: Dtype = "float32",
     as_json: Json = False,
@@ -228,7 +250,11 @@ def doctor(
     """Check how vitscope sees a model: adapter, tokens, heads, parity, one prediction."""
     from vitscope.commands import analysis
 
-    raise typer.Exit(analysis.doctor(model, image, weights=weights, device=device, dtype=dtype, as_json=as_json))
+    raise typer.Exit(
+        analysis.doctor(
+            model, image, weights=weights, picture_range=picture_range, device=device, dtype=dtype, as_json=as_json
+        )
+    )
 
 
 @app.command(
@@ -250,6 +276,8 @@ def prune(
         Path | None, typer.Option("--save", metavar="DIR", help="New folder for the smaller model.")
     ] = None,
     labels: Labels = None,
+    classes: Classes = None,
+    picture_range: Range = None,
     weights: Weights = None,
     device: Device = "auto",
     dtype: Dtype = "float32",
@@ -265,7 +293,17 @@ def prune(
     if save is None:
         raise InvalidArgument("cannot prune: no folder to save to is named", "Add --save DIR.")
     code = pruning.prune(
-        model, heads, save, images, labels=labels, weights=weights, device=device, dtype=dtype, as_json=as_json
+        model,
+        heads,
+        save,
+        images,
+        labels=labels,
+        classes=classes,
+        picture_range=picture_range,
+        weights=weights,
+        device=device,
+        dtype=dtype,
+        as_json=as_json,
     )
     raise typer.Exit(code)
 
@@ -305,6 +343,8 @@ def judge(
     limit: Limit = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of the sample and of the random map.")] = 0,
     labels: Labels = None,
+    classes: Classes = None,
+    picture_range: Range = None,
     weights: Weights = None,
     device: Device = "auto",
     dtype: Dtype = "float32",
@@ -329,6 +369,8 @@ def judge(
         limit=limit,
         seed=seed,
         labels=labels,
+        classes=classes,
+        picture_range=picture_range,
         weights=weights,
         device=device,
         dtype=dtype,
@@ -363,6 +405,8 @@ def resolution(
     limit: Limit = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of the sample.")] = 0,
     labels: Labels = None,
+    classes: Classes = None,
+    picture_range: Range = None,
     weights: Weights = None,
     device: Device = "auto",
     dtype: Dtype = "float32",
@@ -384,6 +428,8 @@ def resolution(
         limit=limit,
         seed=seed,
         labels=labels,
+        classes=classes,
+        picture_range=picture_range,
         weights=weights,
         device=device,
         dtype=dtype,

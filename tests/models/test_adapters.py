@@ -237,6 +237,24 @@ def test_pixels_must_fit():
         model.place(pixels(2).numpy())
 
 
+@pytest.mark.parametrize("channels", [2, 4, 13])
+def test_other_numbers_of_channels_need_a_transform(channels):
+    module = VisionTransformer(**SIZE | {"in_chans": channels})
+    picture = Image.effect_mandelbrot((60, 24), (-2, -1.5, 1, 1.5), 20).convert("RGB")
+    with pytest.raises(InvalidArgument, match=f"a model with {channels} input channels: its own preprocessing is for"):
+        vitscope.wrap(module).preprocess(picture)
+    modes = []
+
+    def bands(image):
+        modes.append(image.mode)
+        return torch.rand(channels, 12, 30)
+
+    model = vitscope.wrap(module, transform=bands)
+    shown = model.to_picture(model.preprocess(picture.convert("L")))
+    assert modes == ["RGB"]
+    assert (shown.mode, shown.size) == ("L", (30, 12))
+
+
 def test_preprocessing_is_the_modules_own_and_can_be_undone():
     model = vitscope.wrap(make("plain"))
     picture = Image.effect_mandelbrot((60, 24), (-2, -1.5, 1, 1.5), 20).convert("RGB")

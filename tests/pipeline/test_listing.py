@@ -3,8 +3,10 @@
 import os
 import sys
 
+import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from synthetic_run import synthetic_run
 from tiny_analysis import write_photos
@@ -50,7 +52,8 @@ def test_links_in_a_circle_are_followed_once(photos):
     [
         ("bd", FIVE, [1, 3]),
         ("24", FIVE, [2, 4]),
-        ("vwxyz", FIVE, [0, 1, 2, 3, 4]),
+        ("vwxyz", FIVE, [-1, -1, -1, -1, -1]),
+        ("vwxyz", NAMELESS, [0, 1, 2, 3, 4]),
         ("xy", HEADLESS, [0, 1]),
         ("07", HEADLESS, [0, 7]),
         ("xy", FIVE, [-1, -1]),
@@ -193,12 +196,30 @@ def test_images_that_are_not_there(tmp_path, monkeypatch):
     with pytest.raises(BadInput, match="1 of 1 files it names do not exist, first gone.png"):
         list_images(["gone.png"], None, FIVE)
 
+    for pictures, what in (
+        (Image.new("RGB", (2, 2)), "an object of type Image"),
+        ([Image.new("RGB", (2, 2))], "a list of Image"),
+        (np.zeros((2, 3)), "a ndarray of ndarray"),
+        ([("a.png", 1)], "a list of tuple"),
+        ({"a.png": 1}, "an object of type dict"),
+        (None, "an object of type NoneType"),
+        (b"a.png", "an object of type bytes"),
+        (3, "an object of type int"),
+    ):
+        with pytest.raises(BadInput, match=f"cannot analyse {what}: expected a folder"):
+            list_images(pictures, None, FIVE)
+
     def denied(path):
         raise PermissionError(13, "Permission denied", str(path))
 
     monkeypatch.setattr(os, "scandir", denied)
     with pytest.raises(BadInput, match="cannot list .*: Permission denied"):
         list_images(tmp_path, None, FIVE)
+
+
+def test_an_order_of_folders_needs_folders(photos):
+    with pytest.raises(BadInput, match="cannot number folders as timm: the labels of a list of 1 path are not"):
+        list_images([photos / "000.png"], None, ClassNames(5, None, order="timm"))
 
 
 def test_modes_are_named_canonically_with_head_first():

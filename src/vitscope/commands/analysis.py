@@ -55,12 +55,21 @@ def analyze(
     return 0
 
 
-def doctor(model_spec: str, image: Path | None, *, weights: Path | None, device: str, dtype: str, as_json: bool) -> int:
+def doctor(
+    model_spec: str,
+    image: Path | None,
+    *,
+    weights: Path | None,
+    picture_range: str | None,
+    device: str,
+    dtype: str,
+    as_json: bool,
+) -> int:
     """Check a model; returns the exit code."""
     model = load(model_spec, weights, device, dtype)
     from vitscope.pipeline.doctor import examine
 
-    found = examine(model, image)
+    found = examine(model, image, picture_range=picture_range)
     if as_json:
         terminal.print_json(found.as_dict())
     else:

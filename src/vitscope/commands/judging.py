@@ -35,6 +35,8 @@ def judge(
     limit: int | None,
     seed: int,
     labels: Path | None,
+    classes: str | None,
+    picture_range: str | None,
     weights: Path | None,
     device: str,
     dtype: str,
@@ -52,6 +54,8 @@ def judge(
             images,
             boxes,
             labels=labels,
+            classes=classes,
+            picture_range=picture_range,
             maps=names,
             legrad_layers=legrad_layers,
             legrad_reading=legrad_reading,
@@ -87,6 +91,8 @@ def _print(found: Judgement) -> None:
         out.print(f"legrad: {legrad_words(found)}.")
     if "pointing" not in measures:
         out.print("Pointing and mass need boxes: --boxes FILE.")
+    if found.note:
+        out.print(escape(f"Note: {found.note}"))
     if found.unreadable:
         out.print(f"{found.unreadable} images were left out: they cannot be read.")
 

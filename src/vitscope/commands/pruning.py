@@ -25,6 +25,8 @@ def prune(
     images: str | None,
     *,
     labels: Path | None,
+    classes: str | None,
+    picture_range: str | None,
     weights: Path | None,
     device: str,
     dtype: str,
@@ -36,7 +38,16 @@ def prune(
     wanted = parse_heads(heads)
     model = load(model_spec, weights, device, dtype)
     with terminal.progress_bar("Before and after", "images") as show:
-        found = remove(model, wanted, folder, images=images, labels=labels, progress=show)
+        found = remove(
+            model,
+            wanted,
+            folder,
+            images=images,
+            labels=labels,
+            classes=classes,
+            picture_range=picture_range,
+            progress=show,
+        )
     if as_json:
         terminal.print_json(found.as_dict())
     else:
@@ -65,6 +76,8 @@ def _print(found: Removal) -> None:
         )
     else:
         lines["accuracy"] = "not measured: give labelled images, `vitscope prune MODEL IMAGES ...`"
+    if found.note:
+        lines["labels"] = found.note
     if found.unreadable:
         lines["skipped"] = f"{found.unreadable} images that cannot be read"
     for name, text in lines.items():

@@ -27,6 +27,8 @@ def resolution(
     limit: int | None,
     seed: int,
     labels: Path | None,
+    classes: str | None,
+    picture_range: str | tuple[float, float] | None,
     weights: Path | None,
     device: str,
     dtype: str,
@@ -48,14 +50,27 @@ def resolution(
 
     wanted = check_sizes(model, asked)
     if run is not None:
-        check_run(run, model)  # before minutes are spent
+        options = check_run(run, model).manifest.options  # before minutes are spent
+        picture_range = picture_range or options.picture_range
     with terminal.progress_bar("Comparing sizes", "images") as show:
-        found = resolution(model, images, wanted, labels, limit=limit, seed=seed, progress=show)
+        found = resolution(
+            model,
+            images,
+            wanted,
+            labels,
+            classes=classes,
+            picture_range=picture_range,
+            limit=limit,
+            seed=seed,
+            progress=show,
+        )
     kept = as_stored(found) if run is None else keep(run, found, model)
     if as_json:
-        terminal.print_json(report.as_dict(kept))
+        terminal.print_json(report.as_dict(kept) | {"note": found.attrs["note"] or None})
     else:
         sys.stdout.write(report.as_text(kept))
+        if found.attrs["note"]:
+            terminal.console().print(f"\nNote: {escape(found.attrs['note'])}")
     if out is not None:
         write(kept, out)
     if run is not None and not as_json:

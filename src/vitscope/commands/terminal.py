@@ -155,6 +155,8 @@ def print_outcome(run: Run) -> None:
     out.print(f"Analysed {len(images) - len(skipped)} of {len(images)} images into {escape(str(run.path))}")
     if source.note:
         out.print(f"Note: {escape(source.note)}")
+    if fits := _fitting(run):
+        out.print(f"Note: {escape(fits)}")
     if source.ignored:
         names = ", ".join(source.ignored_names)
         out.print(f"Ignored {_count(source.ignored, 'file')} without an image's name, such as {escape(names)}")
@@ -163,6 +165,21 @@ def print_outcome(run: Run) -> None:
     answer = headline(run)
     if answer:
         out.print(f"\n{escape(answer)}")
+
+
+def _fitting(run: Run) -> str | None:
+    """Which order of the folders the model's answers fit, where folders had none."""
+    from vitscope.pipeline.class_folders import fitting_orders
+
+    images, source = run.images, run.manifest.source
+    if source.kind != "folder" or (images["label"] >= 0).any():
+        return None
+    folders = [None if name != name else name for name in images["class_name"]]  # NaN: none
+    found = fitting_orders(folders, images["prediction"].tolist(), run.manifest.model.n_classes)
+    if found is None:
+        return None
+    told = ", ".join(f"{count} times as {order} orders them" for order, count in found.items())
+    return f"of {len(images)} images, the model's answer is the folder {told}: the larger tells how it was trained"
 
 
 def print_next(run: Run) -> None:

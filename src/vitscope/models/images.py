@@ -1,10 +1,11 @@
-"""From the bytes of an image file to an RGB picture: odd kinds are handled and noted, broken ones refused.
+"""From the bytes of an image file to a picture: odd kinds are handled and noted, broken ones refused.
 
 Knows nothing about: models, tensors. Nothing is executed or downloaded, only the formats below are tried, and no
 warning of the decoder gets out.
 """
 
 import io
+import re
 import threading
 import warnings
 from collections.abc import Iterator
@@ -14,10 +15,11 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from vitscope.errors import ImageUnreadable
+from vitscope.models.levels import PictureRange, colour_levels, grey_levels
 
 SUFFIXES: Final = frozenset(
     f".{ending}"
@@ -38,26 +40,30 @@ _FORMATS: Final = (
     "JPEG", "PNG", "GIF", "BMP", "DIB", "TIFF", "WEBP", "PPM", "JPEG2000", "AVIF", "TGA", "ICO",
 )  # fmt: skip
 """Tried where this Pillow has them; no format whose decoder runs another program (EPS)."""
+_UNSIGNED: Final = re.compile(r"'I;32[BLN]?'")
 _GREY: Final = "grey converted to RGB"
 _LOUD = threading.Lock()  # `warnings.catch_warnings` changes the whole process: one decoder at a time
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A decoded picture: RGB, turned upright. `note` says what was unusual about the file, None where nothing was."""
+    """A decoded picture, turned upright: RGB, or grey floats in 0..255 (mode F) where the file has more than 8 bits.
+
+    `Model.preprocess` takes both. `note` says what was unusual about the file, None where nothing was.
+    """
 
     image: Image.Image
     note: str | None
 
 
-def read_picture(path: Path, *, channels: int = 3) -> Picture:
+def read_picture(path: Path, *, channels: int = 3, picture_range: PictureRange | None = None) -> Picture:
     """Read and decode an image file.
 
     Raises
     ------
     ImageUnreadable: the file is missing, not a file, too large, empty, truncated, damaged, or not an image.
     """
-    return decode_picture(read_bytes(path), channels=channels)
+    return decode_picture(read_bytes(path), channels=channels, picture_range=picture_range)
 
 
 def read_bytes(path: Path) -> bytes:
@@ -73,15 +79,17 @@ def read_bytes(path: Path) -> bytes:
         raise ImageUnreadable(f"cannot be opened: {error.strerror}") from error
 
 
-def decode_picture(content: bytes, *, channels: int = 3) -> Picture:
-    """Decode the bytes of an image file to RGB.
+def decode_picture(content: bytes, *, channels: int = 3, picture_range: PictureRange | None = None) -> Picture:
+    """Decode the bytes of an image file.
 
     Handled, with a note: EXIF rotation, CMYK and other colour spaces, palettes, grey, 16 and 32 bits a channel,
-    transparency (on white), animations (first frame). Bit depths are scaled, never clipped.
+    transparency (on white), animations (first frame).
 
     Parameters
     ----------
     channels: input channels of the model; to one that reads 1 channel, a grey picture is nothing to note.
+    picture_range: values of black and white for pictures with more than 8 bits a channel, whatever lies outside is
+        cut; None: the full range of the type, nothing is cut.
 
     Raises
     ------
@@ -93,13 +101,13 @@ def decode_picture(content: bytes, *, channels: int = 3) -> Picture:
         try:
             with Image.open(io.BytesIO(content), formats=_formats()) as opened:
                 _check_size(opened.size)
-                return _upright_rgb(opened, channels)
+                return _upright(opened, channels, picture_range)
         except ImageUnreadable:
             raise
         except Image.DecompressionBombError as error:
             raise ImageUnreadable(f"too large: {_sentence(error)}") from error
         except UnidentifiedImageError as error:
-            raise ImageUnreadable("not an image: no known format fits its content") from error
+            raise ImageUnreadable(_odd_tiff(content) or "not an image: no known format fits its content") from error
         except MemoryError as error:
             raise ImageUnreadable("too large: there is not enough memory to decode it") from error
         except Exception as error:  # decoders fed with damaged files raise nearly anything; all of it means the same
@@ -127,15 +135,41 @@ def _check_size(size: tuple[int, int]) -> None:
         )
 
 
-def _upright_rgb(opened: Image.Image, channels: int) -> Picture:
+def _odd_tiff(content: bytes) -> str | None:
+    """What a TIFF holds that the decoder does not know, in words; None for anything else."""
+    if content[:4] not in (b"II*\0", b"MM\0*"):
+        return None
+    try:
+        file = io.BytesIO(content)
+        tags = ImageFileDirectory_v2(file.read(8))
+        file.seek(tags.next)
+        tags.load(file)
+        bands, bits, kind = (tags.get(tag, 1) for tag in (277, 258, 339))
+    except Exception:  # damaged beyond its first bytes
+        return None
+    bits, kind = (value[0] if isinstance(value, tuple) else value for value in (bits, kind))
+    numbers = f"{bits}-bit {'floats' if kind == 3 else 'numbers'}"
+    if bands not in (1, 3, 4):
+        return f"a TIFF of {bands} bands: vitscope reads 1, 3 or 4"
+    return f"a TIFF of {numbers} in {bands} band{'' if bands == 1 else 's'}: vitscope reads 8 or 16 bits, or grey of 32"
+
+
+def _upright(opened: Image.Image, channels: int, picture_range: PictureRange | None) -> Picture:
     notes: list[str] = []
     frames = getattr(opened, "n_frames", 1)
     if frames > 1:
         notes.append(f"first of {frames} frames")
+    stored = " ".join(str(tile) for tile in getattr(opened, "tile", ()))  # how the file keeps a pixel, as in RGB;16B
     opened.load()
-    rgb = _rgb(_turned(opened, notes), notes)
+    image = _turned(opened, notes)
+    if image.mode.startswith("I") or image.mode == "F":
+        image = grey_levels(image, picture_range, notes, signed=_UNSIGNED.search(stored) is None)
+    else:
+        image = _rgb(image, notes)
+        if ";16" in stored:
+            image = colour_levels(image, picture_range, notes)
     worth_saying = [note for note in notes if channels != 1 or note != _GREY]
-    return Picture(rgb, ", ".join(worth_saying) or None)
+    return Picture(image, ", ".join(worth_saying) or None)
 
 
 def _turned(image: Image.Image, notes: list[str]) -> Image.Image:
@@ -152,8 +186,6 @@ def _turned(image: Image.Image, notes: list[str]) -> Image.Image:
 
 def _rgb(image: Image.Image, notes: list[str]) -> Image.Image:
     """Convert by mode; the mode decides what has to be said."""
-    if image.mode.startswith("I") or image.mode == "F":
-        return _scaled(image, notes).convert("RGB")
     if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
         return _on_white(image, notes)
     if image.mode == "RGB":
@@ -173,22 +205,6 @@ def _on_white(image: Image.Image, notes: list[str]) -> Image.Image:
         notes.append("transparency put on white")
     white = Image.new("RGBA", rgba.size, "white")
     return Image.alpha_composite(white, rgba).convert("RGB")
-
-
-def _scaled(image: Image.Image, notes: list[str]) -> Image.Image:
-    """Bring more than 8 bits a channel to 8: by the full range of the type, never by the range of this image."""
-    values = np.asarray(image, dtype=np.float64)
-    low, high = float(values.min()), float(values.max())
-    if not np.isfinite(low + high):
-        raise ImageUnreadable("damaged: some of its pixels are not finite numbers")
-    if image.mode == "F":
-        scale, what = (255.0, "float in 0..1") if high <= 1 else (1.0, "float in 0..255")
-    else:
-        scale, what = (255 / 65535, "16-bit grey") if high <= 65535 else (255 / (2**32 - 1), "32-bit grey")
-    if low < 0 or high * scale > 255.5:
-        raise ImageUnreadable(f"not a picture: its pixels run from {low:g} to {high:g}")
-    notes.append(f"{what} scaled to 8 bits")
-    return Image.fromarray(np.round(values * scale).astype(np.uint8))
 
 
 def _kind_of_damage(error: Exception) -> str:

@@ -106,7 +106,7 @@ class Model:
 
     def preprocess(self, image: Image.Image) -> Float[Tensor, "color row col"]:
         """Turn a decoded picture into the pixels this model reads."""
-        return self.transform(image.convert(preprocessing.picture_mode(self.input_size[0])))
+        return preprocessing.to_pixels(image, self.transform, self.input_size[0])
 
     def to_picture(self, pixels: Float[Tensor, "color row col"]) -> Image.Image:
         """Show pixels as the model gets them, normalisation undone."""

@@ -14,7 +14,8 @@ from vitscope.engine.look import Look, images_at_once, look
 from vitscope.engine.schedule import keep_freed_memory
 from vitscope.measures import image_diagonal
 from vitscope.models import Model
-from vitscope.pipeline.labels import ClassNames
+from vitscope.models.levels import PictureRange, parse_range
+from vitscope.pipeline.labels import Given, classes_of
 from vitscope.pipeline.listing import Images, list_images
 from vitscope.pipeline.pictures import in_batches, pictures
 from vitscope.pipeline.sizing import PREPROCESSING, Size, at_size, check_sizes, fits_any_size, interpolated, pixels_at
@@ -54,6 +55,8 @@ def resolution(
     sizes: Sequence[int | Size],
     labels: "str | Path | None" = None,
     *,
+    classes: Given | None = None,
+    picture_range: str | Sequence[float] | None = None,
     limit: int | None = None,
     seed: int = 0,
     progress: OnSize | None = None,
@@ -62,7 +65,7 @@ def resolution(
 
     Parameters
     ----------
-    images, labels: as for `analyze`.
+    images, labels, classes, picture_range: as for `analyze`.
     sizes: pixels, squares or (height, width); multiples of the patch.
     limit: a seeded sample of at most so many images.
 
@@ -82,7 +85,7 @@ def resolution(
     BadInput: images or labels that do not fit.
     """
     wanted = check_sizes(model, [(size, size) if isinstance(size, int) else (size[0], size[1]) for size in sizes])
-    listing = list_images(images, labels, ClassNames(model.n_classes, model.classes)).sample(limit, seed)
+    listing = list_images(images, labels, classes_of(model, classes)).sample(limit, seed)
     keep_freed_memory()
     own = (model.input_size[1], model.input_size[2])
     own_first = model.n_classes is not None and min(listing.labels) < 0  # its answers stand in for the labels
@@ -109,14 +112,18 @@ def resolution(
             if progress is not None:
                 progress(before * len(listing) + done, len(runs) * len(listing))
 
-        rows, first, found[size] = _all_images(sized, listing, targets, told)
+        rows, first, found[size] = _all_images(sized, listing, parse_range(picture_range), targets, told)
         follows = follows and fits_any_size(model, sized, first.image)
     target = np.array([targets.get(row, -1) for row in rows], dtype=np.int64)
     return _dataset(model, listing, rows, target, wanted, found, facts, PREPROCESSING[follows])
 
 
 def _all_images(
-    sized: Model, listing: "Listing", targets: dict[int, int], told: Callable[[int], object]
+    sized: Model,
+    listing: "Listing",
+    picture_range: PictureRange | None,
+    targets: dict[int, int],
+    told: Callable[[int], object],
 ) -> "tuple[list[int], Listed, _AtSize]":
     """Rows that could be read, the first of them, and what they all did; targets that are not known yet are set."""
     looks: list[Look] = []
@@ -125,7 +132,7 @@ def _all_images(
     first = None
     total: np.ndarray | None = None
     shown: list[np.ndarray] = []
-    for batch in in_batches(pictures(listing, sized.input_size[0]), images_at_once(sized)):
+    for batch in in_batches(pictures(listing, sized.input_size[0], picture_range), images_at_once(sized)):
         first = first or batch[0]
         seen = look(sized, torch.stack([pixels_at(sized, item.image) for item in batch]))
         if seen.cls_rows is not None:
@@ -209,5 +216,6 @@ def _dataset(
             "preprocessing": preprocessing,
             "root": str(listing.root),
             "unreadable": len(listing) - len(rows),
+            "note": listing.note or "",
         },
     )

@@ -3,6 +3,7 @@
 Knows nothing about: runs, how the findings are printed.
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from vitscope.engine import attention, features_and_logits
 from vitscope.errors import ImageUnreadable
 from vitscope.models import Model
 from vitscope.models.images import Picture, read_picture
+from vitscope.models.levels import PictureRange, parse_range
 from vitscope.models.parity import probe_image
 
 TOP = 5
@@ -60,8 +62,10 @@ class Diagnosis:
         return asdict(self)
 
 
-def examine(model: Model, image: Path | None = None) -> Diagnosis:
-    """Run one image through a model and report what was found.
+def examine(
+    model: Model, image: Path | None = None, *, picture_range: str | Sequence[float] | None = None
+) -> Diagnosis:
+    """Run one image through a model and report what was found; `picture_range` as for `analyze`.
 
     Raises
     ------
@@ -71,7 +75,7 @@ def examine(model: Model, image: Path | None = None) -> Diagnosis:
     if image is None:
         pixels = probe_image(model.architecture)
     else:
-        picture = _picture(image, model.input_size[0])
+        picture = _picture(image, model.input_size[0], parse_range(picture_range))
         pixels, note = model.preprocess(picture.image)[None], picture.note
     sums = attention(model, pixels).double().sum(-1)[0]
     off = [float((sums[layer, :n_heads] - 1).abs().max()) for layer, n_heads in enumerate(model.n_heads) if n_heads]
@@ -99,9 +103,9 @@ def examine(model: Model, image: Path | None = None) -> Diagnosis:
     )
 
 
-def _picture(path: Path, channels: int) -> Picture:
+def _picture(path: Path, channels: int, picture_range: PictureRange | None) -> Picture:
     try:
-        return read_picture(path, channels=channels)
+        return read_picture(path, channels=channels, picture_range=picture_range)
     except ImageUnreadable as error:
         raise ImageUnreadable(f"cannot read {path}: {error.message}", "Give another image.") from error
 

@@ -64,8 +64,8 @@ def analyze(
     images: a folder, a table or list file, a sequence of paths, or a data frame with the columns path and label.
     resume: go on with the run in `out` where it stopped; with the same options it ends with the same bits.
     progress: called after every few images.
-    options: the fields of `Request`: labels, modes, fill, limit, partial_images, patterns, seed,
-        threads, weights_file.
+    options: the fields of `Request`: labels, classes, modes, fill, limit, partial_images, patterns,
+        seed, threads, weights_file.
 
     Raises
     ------

@@ -116,7 +116,7 @@ def _model_differences(kept: ModelInfo, now: ModelInfo) -> list[str]:
 def _plain_differences(kept: Manifest, now: Manifest) -> list[str]:
     found = [
         f"option {name} ({_words(getattr(kept.options, name))} in the run, {_words(getattr(now.options, name))} now)"
-        for name in ("modes", "fill", "limit", "partial_images", "patterns", "seed", "threads")
+        for name in ("modes", "fill", "limit", "partial_images", "patterns", "picture_range", "seed", "threads")
         if getattr(kept.options, name) != getattr(now.options, name)
     ]
     if kept.transform != now.transform:

@@ -21,8 +21,9 @@ from vitscope.engine.gradients import target_classes
 from vitscope.engine.schedule import keep_freed_memory, plan_micro_batch
 from vitscope.errors import InvalidArgument
 from vitscope.models import Model
+from vitscope.models.levels import parse_range
 from vitscope.pipeline.boxes import OnPatches, boxed, on_patches, read_boxes
-from vitscope.pipeline.labels import ClassNames
+from vitscope.pipeline.labels import Given, classes_of
 from vitscope.pipeline.listing import Images, list_images
 from vitscope.pipeline.pictures import Listed, in_batches, pictures
 from vitscope.report.statistics import mean_interval
@@ -59,12 +60,16 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Judgement:
-    """How maps did. `values` are per image; `unreadable` images were left out; `legrad` says how that map was made."""
+    """How maps did. `values` are per image; `unreadable` images were left out.
+
+    `legrad` says how that map was made, `note` how labels were read.
+    """
 
     model: str
     steps: int
     unreadable: int
     legrad: LeGrad
+    note: str | None
     verdicts: tuple[Verdict, ...]
     values: "xarray.Dataset"
 
@@ -76,6 +81,7 @@ class Judgement:
             "steps": self.steps,
             "unreadable": self.unreadable,
             "legrad": self.legrad._asdict(),
+            "note": self.note,
             "units": MEASURES,
             "verdicts": rows,
         }
@@ -87,6 +93,8 @@ def judge(
     boxes: str | Path | None = None,
     *,
     labels: str | Path | None = None,
+    classes: Given | None = None,
+    picture_range: str | Sequence[float] | None = None,
     maps: Sequence[str] = MAPS,
     legrad_layers: int | None = AUTHORS.layers,
     legrad_reading: Reading = AUTHORS.reading,
@@ -104,6 +112,7 @@ def judge(
     Parameters
     ----------
     boxes: JSON file of boxes (`read_boxes`); images without boxes are then left out. None: no pointing, no mass.
+    labels, classes, picture_range: as for `analyze`.
     maps: of raw, rollout, gradient_rollout, relevance, legrad.
     legrad_layers: the last so many that `legrad` takes; None: all.
     legrad_reading: what it reads of a layer: `mean` of all tokens, or the tokens that the `classifier` reads.
@@ -122,7 +131,7 @@ def judge(
     """
     legrad = LeGrad(legrad_layers, legrad_reading)
     _check(model, maps, legrad, steps)
-    listing = list_images(images, labels, ClassNames(model.n_classes, model.classes))
+    listing = list_images(images, labels, classes_of(model, classes))
     places = None
     if boxes is not None:
         listing, places = boxed(listing, read_boxes(boxes))
@@ -135,7 +144,7 @@ def judge(
     found: list[dict[str, np.ndarray]] = []
     paths: list[str] = []
     done = 0
-    for batch in in_batches(pictures(listing, model.input_size[0]), BATCH):
+    for batch in in_batches(pictures(listing, model.input_size[0], parse_range(picture_range)), BATCH):
         on = None if places is None else [on_patches(model, item.image.size, places[item.row]) for item in batch]
         found.append(_judged(model, batch, on, maps, legrad, steps, seed))
         paths += [listing.paths[item.row] for item in batch]
@@ -151,6 +160,7 @@ def judge(
         steps=len(measures.step_sizes(model.tokens.n_patches, steps)) - 1,
         unreadable=len(listing) - len(paths),
         legrad=legrad,
+        note=listing.note,
         verdicts=verdicts_of(names, values),
         values=_dataset(model, names, values, paths, steps),
     )

@@ -4,7 +4,7 @@ Knows nothing about: what is in the files, models (only their class names), torc
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, cast
@@ -13,7 +13,9 @@ import numpy as np
 
 from vitscope.errors import BadInput
 from vitscope.models.images import SUFFIXES
-from vitscope.pipeline.labels import ClassNames, LabelTable, labels_from_folders, read_label_table, table_from_frame
+from vitscope.pipeline.class_folders import labels_from_folders
+from vitscope.pipeline.label_tables import LabelTable, exists, on_this_system, read_label_table, table_from_frame
+from vitscope.pipeline.labels import ClassNames
 from vitscope.store.manifest import FILE as RUN_FILE
 from vitscope.store.run import PLAN_TABLE
 
@@ -68,11 +70,21 @@ def list_images(images: Images, labels: str | Path | None, classes: ClassNames) 
     ------
     BadInput: nothing there, not readable, no images, or labels that do not fit; the message names the first offender.
     """
+    listing = _listed(images, labels, classes)
+    if classes.order is not None and (labels is not None or listing.kind != "folder"):
+        raise BadInput(
+            f"cannot number folders as {classes.order}: the labels of {listing.given} are not from folders",
+            "Leave --classes out, or give a folder with one folder a class.",
+        )
+    return listing
+
+
+def _listed(images: Images, labels: str | Path | None, classes: ClassNames) -> Listing:
     if hasattr(images, "columns"):
         return _from_table(table_from_frame(cast("pd.DataFrame", images), classes), "a data frame", labels)
     if not isinstance(images, str | os.PathLike):
-        given = [Path(path) for path in cast("Sequence[str | Path]", images)]
-        return _labelled(_from_paths(given, f"a list of {len(given)} paths"), labels, classes)
+        given = _as_paths(images)
+        return _labelled(_from_paths(given, f"a list of {_count(len(given), 'path')}"), labels, classes)
     path = Path(images)
     if path.is_dir():
         listing = _from_folder(path, classes, guess_labels=labels is None)
@@ -83,7 +95,8 @@ def list_images(images: Images, labels: str | Path | None, classes: ClassNames) 
         return _from_table(read_label_table(path, classes), str(path), labels)
     if path.suffix.lower() in _LISTS:
         lines = [line.strip() for line in _text(path).splitlines()]
-        given = [path.parent / line for line in lines if line and not line.startswith("#")]
+        named = [line for line in lines if line and not line.startswith("#")]
+        given = [path.parent / on_this_system(line, path.parent) for line in named]
         return _labelled(_from_paths(given, str(path)), labels, classes)
     if path.suffix.lower() in SUFFIXES:
         return _labelled(_from_paths([path], str(path)), labels, classes)
@@ -110,10 +123,26 @@ def _from_folder(folder: Path, classes: ClassNames, *, guess_labels: bool) -> Li
         (None,) * len(found),
         tuple(ignored),
     )
-    if guess_labels and all("/" in path for path in found):
-        labels, names, note = labels_from_folders([path.split("/", 1)[0] for path in found], classes)
-        return replace(listing, labels=labels, class_names=names, note=note)
-    return listing
+    if not guess_labels:
+        return listing
+    known = labels_from_folders(found, classes)
+    return replace(listing, labels=known.labels, class_names=known.class_names, note=known.note)
+
+
+def _as_paths(images: object) -> list[Path]:
+    """A sequence of paths. Raises BadInput for pictures, pixels and pairs, which are not files."""
+    if isinstance(images, Iterable) and not isinstance(images, Mapping | bytes):
+        items = list(images)
+        odd = next((item for item in items if not isinstance(item, str | os.PathLike)), None)
+        if odd is None:
+            return [Path(item) for item in items]
+        what = f"a {type(images).__name__} of {type(odd).__name__}"
+    else:
+        what = f"an object of type {type(images).__name__}"
+    raise BadInput(
+        f"cannot analyse {what}: expected a folder, a table or list file, a sequence of paths, or a data frame",
+        "Save pictures as files; a data frame with the columns path and label gives their labels.",
+    )
 
 
 def _walk(folder: Path) -> tuple[list[str], list[str]]:
@@ -163,11 +192,14 @@ def _from_paths(paths: Sequence[Path], given: str) -> Listing:
     if not paths:
         raise BadInput(f"cannot analyse {given}: it names no images", "Give at least one path.")
     _require_files(paths, given)
-    absolute = [Path(os.path.abspath(path)) for path in paths]  # noqa: PTH100 - resolve() would follow links
+    every = [Path(os.path.abspath(path)) for path in paths]  # noqa: PTH100 - resolve() would follow links
+    absolute = list(dict.fromkeys(every))
+    again = len(every) - len(absolute)
+    note = f"{_count(again, 'path')} left out: named twice" if again else None
     root = Path(os.path.commonpath([path.parent for path in absolute])) if _one_drive(absolute) else None
     relative = [path.relative_to(root).as_posix() if root else str(path) for path in absolute]
-    n = len(paths)
-    return Listing("list", root or Path.cwd(), given, tuple(relative), (-1,) * n, (None,) * n)
+    n = len(absolute)
+    return Listing("list", root or Path.cwd(), given, tuple(relative), (-1,) * n, (None,) * n, note=note)
 
 
 def _from_table(table: LabelTable, given: str, labels: str | Path | None) -> Listing:
@@ -176,7 +208,7 @@ def _from_table(table: LabelTable, given: str, labels: str | Path | None) -> Lis
     if not table.paths:
         raise BadInput(f"cannot analyse {given}: it has no rows", "Add one row an image: path,label[,class_name].")
     _require_files([table.root / path for path in table.paths], given)
-    return Listing("table", table.root, given, table.paths, table.labels, table.class_names)
+    return Listing("table", table.root, given, table.paths, table.labels, table.class_names, note=table.note)
 
 
 def _labelled(listing: Listing, labels: str | Path | None, classes: ClassNames) -> Listing:
@@ -184,15 +216,16 @@ def _labelled(listing: Listing, labels: str | Path | None, classes: ClassNames) 
     if labels is None:
         return listing
     table = read_label_table(Path(labels), classes)
-    rows = {os.path.realpath(listing.root / path): i for i, path in enumerate(listing.paths)}
+    rows: dict[str, list[int]] = {}
+    for i, path in enumerate(listing.paths):
+        rows.setdefault(os.path.realpath(listing.root / path), []).append(i)
     roots = (table.root, listing.root)  # beside the table, or else beside the images
-    root = next((root for root in roots if any((root / path).exists() for path in table.paths)), table.root)
+    root = next((root for root in roots if any(exists(root / path) for path in table.paths)), table.root)
     _require_files([root / path for path in table.paths], str(labels))
     numbers, names = list(listing.labels), list(listing.class_names)
     matched = 0
     for path, label, name in zip(table.paths, table.labels, table.class_names, strict=True):
-        row = rows.get(os.path.realpath(root / path))
-        if row is not None:
+        for row in rows.get(os.path.realpath(root / path), ()):
             numbers[row], names[row] = label, name
             matched += 1
     if not matched:
@@ -203,17 +236,22 @@ def _labelled(listing: Listing, labels: str | Path | None, classes: ClassNames) 
             + ".",
         )
     missing = len(listing) - sum(label >= 0 for label in numbers)
-    note = f"{missing} of {len(listing)} images have no label" if missing else None
-    return replace(listing, labels=tuple(numbers), class_names=tuple(names), note=note)
+    left = f"{missing} of {len(listing)} images have no label" if missing else None
+    note = "; ".join(filter(None, (listing.note, table.note, left)))
+    return replace(listing, labels=tuple(numbers), class_names=tuple(names), note=note or None)
 
 
 def _require_files(paths: Sequence[Path], given: str) -> None:
-    missing = [path for path in paths if not path.exists()]
+    missing = [path for path in paths if not exists(path)]
     if missing:
         raise BadInput(
             f"cannot analyse {given}: {len(missing)} of {len(paths)} files it names do not exist, first {missing[0]}",
             "Paths in a file are relative to that file.",
         )
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _one_drive(paths: Sequence[Path]) -> bool:

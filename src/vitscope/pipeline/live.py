@@ -132,7 +132,8 @@ class LiveModel:
         ImageUnreadable: the bytes are no image, or one that is refused in a run too.
         """
         try:
-            picture = decode_picture(data, channels=self._model.input_size[0])
+            picture_range = self._run.manifest.options.picture_range
+            picture = decode_picture(data, channels=self._model.input_size[0], picture_range=picture_range)
         except ImageUnreadable as error:
             raise ImageUnreadable(f"cannot look at {name}: {error.message}", "Drop another picture.") from error
         pixels = self._model.preprocess(picture.image)

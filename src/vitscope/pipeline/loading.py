@@ -58,6 +58,7 @@ class ImageSource:
         self._paths: list[str] = images["path"].tolist()
         self._ids: list[str] = images["id"].tolist()
         self._seed = run.manifest.options.seed
+        self._range = run.manifest.options.picture_range
         self._pairs: np.ndarray | None = None
 
     def load(self, row: int) -> tuple[Float[Tensor, "color row col"], Fact]:
@@ -71,7 +72,7 @@ class ImageSource:
         content = read_bytes(self._root / self._paths[row])
         if hashlib.sha256(content).hexdigest() != self._ids[row]:
             raise ImageUnreadable("changed since the run was planned")
-        return decode_picture(content, channels=self._model.input_size[0])
+        return decode_picture(content, channels=self._model.input_size[0], picture_range=self._range)
 
     def batch(self, rows: Iterable[int]) -> Batch:
         """The pixels of those rows that can be read."""

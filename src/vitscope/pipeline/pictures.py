@@ -4,13 +4,13 @@ Knows nothing about: what is computed from them.
 """
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 from PIL import Image
 
 from vitscope.errors import BadInput, ImageUnreadable
 from vitscope.models.images import decode_picture, read_bytes
+from vitscope.models.levels import PictureRange
 from vitscope.pipeline.listing import Listing
 from vitscope.pipeline.loading import ahead
 
@@ -23,7 +23,7 @@ class Listed(NamedTuple):
     image: Image.Image
 
 
-def pictures(listing: Listing, channels: int) -> Iterator[Listed]:
+def pictures(listing: Listing, channels: int, picture_range: PictureRange | None = None) -> Iterator[Listed]:
     """Decode the listed files in their order; those that cannot be read are left out.
 
     Raises
@@ -31,7 +31,15 @@ def pictures(listing: Listing, channels: int) -> Iterator[Listed]:
     BadInput: none can be read.
     """
     found = False
-    for row, image in ahead(range(len(listing)), lambda row: _read(listing.root / listing.paths[row], channels)):
+
+    def read(row: int) -> Image.Image | None:
+        try:
+            content = read_bytes(listing.root / listing.paths[row])
+            return decode_picture(content, channels=channels, picture_range=picture_range).image
+        except ImageUnreadable:
+            return None
+
+    for row, image in ahead(range(len(listing)), read):
         if image is not None:
             found = True
             yield Listed(row, listing.labels[row], image)
@@ -49,10 +57,3 @@ def in_batches(items: Iterator[Listed], size: int) -> Iterator[Sequence[Listed]]
             batch = []
     if batch:
         yield batch
-
-
-def _read(path: Path, channels: int) -> Image.Image | None:
-    try:
-        return decode_picture(read_bytes(path), channels=channels).image
-    except ImageUnreadable:
-        return None

@@ -16,11 +16,12 @@ from vitscope._version import __version__
 from vitscope.engine import check_fill, derangement, plan_micro_batch
 from vitscope.errors import InvalidArgument, RunError
 from vitscope.models import Model
+from vitscope.models.levels import parse_range
 from vitscope.patterns import FEATURES, OFFSETS, SIDE
 from vitscope.pipeline.backends import enabled_backends
 from vitscope.pipeline.head_outputs import plan_outputs
 from vitscope.pipeline.identity import file_ids, fingerprint, model_info, require_same, versions
-from vitscope.pipeline.labels import ClassNames
+from vitscope.pipeline.labels import classes_of
 from vitscope.pipeline.listing import Images, Listing, list_images, require_text_names
 from vitscope.pipeline.request import Request, resolve_modes
 from vitscope.quantities import KINDS, names
@@ -63,9 +64,7 @@ def plan(model: Model, images: Images, out: str | Path, request: Request, *, res
     fill, seed = request.fill or "zero", request.seed or 0
     check_fill(fill, list(modes))
 
-    listing = list_images(images, request.labels, ClassNames(model.n_classes, model.classes)).sample(
-        request.limit, seed
-    )
+    listing = list_images(images, request.labels, classes_of(model, request.classes)).sample(request.limit, seed)
     require_text_names(listing)
     if fill == "resample":
         derangement(len(listing), seed)  # refuses a single image before anything is written
@@ -110,6 +109,7 @@ def _as_in_run(request: Request, kept: Options) -> Request:
         "limit": kept.limit,
         "partial_images": kept.partial_images or None,
         "patterns": kept.patterns,
+        "picture_range": kept.picture_range,
         "seed": kept.seed,
         "threads": kept.threads,
     }
@@ -144,6 +144,7 @@ def _manifest(model: Model, listing: Listing, ids: list[str], request: Request, 
             featured=min(FEATURED, n_images, FEATURED_BYTES // (2 * matrices)),
             mean_attention=4 * matrices <= MEAN_BYTES,
             patterns=0 if sample is None else PATTERNS if request.patterns is None else request.patterns,
+            picture_range=parse_range(request.picture_range),
         ),
         patterns=sample,
         outputs=plan_outputs(model, n_images, SHARD_SIZE),

@@ -20,9 +20,10 @@ from vitscope.engine import features_and_logits, prune
 from vitscope.errors import BadInput, ImageUnreadable, InvalidArgument, ParityError
 from vitscope.models import Evaluation, Model
 from vitscope.models.images import decode_picture, read_bytes
+from vitscope.models.levels import PictureRange, parse_range
 from vitscope.models.parity import probe_image, relative_difference
 from vitscope.models.smaller import save_without_heads, without_heads
-from vitscope.pipeline.labels import ClassNames
+from vitscope.pipeline.labels import Given, classes_of
 from vitscope.pipeline.listing import Images, Listing, list_images
 from vitscope.report.paired import Paired, paired
 from vitscope.store.writer import require_free
@@ -69,6 +70,8 @@ class Removal:
     accuracy: Paired | None
     """None without labelled images or without a classifier."""
     unreadable: int
+    note: str | None
+    """How labels were read, None where nothing was unusual."""
     saved: str
 
     def as_dict(self) -> dict[str, Any]:
@@ -103,6 +106,8 @@ def remove(
     *,
     images: "Images | None" = None,
     labels: str | Path | None = None,
+    classes: Given | None = None,
+    picture_range: str | Sequence[float] | None = None,
     progress: Callable[[int, int], object] | None = None,
 ) -> Removal:
     """Save a model without some heads, once it is proved to be the masked model, and measure both.
@@ -110,6 +115,7 @@ def remove(
     Parameters
     ----------
     images: labelled ones give the accuracy of both models; None: the proof runs on a test pattern.
+    labels, classes, picture_range: as for `analyze`.
     progress: told after every few images how many are done, and of how many.
 
     Raises
@@ -121,8 +127,8 @@ def remove(
     folder = Path(folder)
     require_free(folder)
     smaller = without_heads(model, heads)
-    listing = None if images is None else list_images(images, labels, ClassNames(model.n_classes, model.classes))
-    agreement, accuracy, unreadable = _compare(model, smaller, heads, listing, progress)
+    listing = None if images is None else list_images(images, labels, classes_of(model, classes))
+    agreement, accuracy, unreadable = _compare(model, smaller, heads, listing, parse_range(picture_range), progress)
     limit = AGREEMENT if model.dtype in (torch.float32, torch.float64) else _HALF_AGREEMENT
     if not agreement <= limit:
         raise ParityError(
@@ -142,6 +148,7 @@ def remove(
         speed=speed,
         accuracy=accuracy,
         unreadable=unreadable,
+        note=None if listing is None else listing.note,
         saved=str(folder),
     )
 
@@ -151,6 +158,7 @@ def _compare(
     smaller: Model,
     heads: Sequence[HeadRef],
     listing: Listing | None,
+    picture_range: PictureRange | None,
     progress: Callable[[int, int], object] | None,
 ) -> tuple[float, Paired | None, int]:
     """Agreement with the masked model on the first batch, accuracies on all labelled images, unreadable images."""
@@ -161,7 +169,7 @@ def _compare(
     read = 0
     for start in range(0, len(listing), BATCH):
         rows = range(start, min(start + BATCH, len(listing)))
-        pixels, labels = _load(model, listing, rows)
+        pixels, labels = _load(model, listing, rows, picture_range)
         if progress is not None:
             progress(rows.start, len(listing))
         if not len(pixels):
@@ -179,11 +187,14 @@ def _compare(
     return agreement, compared, len(listing) - read
 
 
-def _load(model: Model, listing: Listing, rows: range) -> tuple[Float[Tensor, "image color row col"], np.ndarray]:
+def _load(
+    model: Model, listing: Listing, rows: range, picture_range: PictureRange | None
+) -> tuple[Float[Tensor, "image color row col"], np.ndarray]:
     pixels, labels = [], []
     for row in rows:
         try:
-            picture = decode_picture(read_bytes(listing.root / listing.paths[row]), channels=model.input_size[0])
+            content = read_bytes(listing.root / listing.paths[row])
+            picture = decode_picture(content, channels=model.input_size[0], picture_range=picture_range)
         except ImageUnreadable:
             continue
         pixels.append(model.preprocess(picture.image))

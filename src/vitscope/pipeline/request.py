@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vitscope.errors import InvalidArgument, NotAvailable
+from vitscope.pipeline.labels import Given
 from vitscope.tokens import HEAD, TokenLayout, available_modes, canonical_mode
 
 
@@ -18,6 +19,10 @@ class Request:
     Parameters
     ----------
     labels: table of labels for a folder or a list.
+    classes: what folders and labels mean: names of the classes in order, name to number, a file of either, or how
+        training numbered the folders: `imagefolder`, `timm`, `numbers`.
+    picture_range: values of black and white in pictures with more than 8 bits a channel, as `(0, 4095)` or `12-bit`;
+        the full range of their type by default.
     modes: `head` (default), `all`, or names of modes; `head` is always among them.
     fill: zero (default), renormalise, mean, resample.
     limit: a seeded sample of at most this many images.
@@ -29,6 +34,8 @@ class Request:
     """
 
     labels: str | Path | None = None
+    classes: Given | None = None
+    picture_range: str | Sequence[float] | None = None
     modes: str | Sequence[str] | None = None
     fill: str | None = None
     limit: int | None = None

@@ -35,6 +35,7 @@ def summary(run: Run) -> dict[str, Any]:
             "measured": int(measured(images).sum()),
             "skipped": occurrences(images, "problem"),
             "handled": occurrences(images, "note"),
+            "note": run.manifest.source.note,
             "labelled": int((images["label"].to_numpy() >= 0).sum()),
         },
         "why": asdict(found.why) if found.why else None,

@@ -85,7 +85,7 @@ def _facts(run: Run) -> list[str]:
         *_copies(run),
         ("pruned", f"each head whole; fill {fill}: {FILLS[fill]}"),
         *_progress(run),
-        *(("note", text) for text in (*_absent(run), *_few(run))),
+        *(("note", text) for text in (*_listed(run), *_absent(run), *_few(run))),
     ]
     return [
         line
@@ -106,6 +106,11 @@ def _images(run: Run) -> str:
     if not labelled.any():
         return f"{told}; no labels: the target is the model's own prediction"
     return f"{told}; {int(labelled.sum())} with a label, top-1 accuracy {right.mean():.3f}"
+
+
+def _listed(run: Run) -> list[str]:
+    """How the list of images and their labels was read, where that was not plain."""
+    return [note] if (note := run.manifest.source.note) else []
 
 
 def _problems(run: Run) -> Iterable[tuple[str, str]]:

@@ -75,7 +75,8 @@ class Options:
     `modes` starts with `head`; `partial_images` is the size of the seeded sample that the other modes run on;
     `micro_batch` is the number of sequences that run together; `featured` is the number of images whose whole attention
     is kept and `mean_attention` says whether the mean of all is (both shrink for models whose matrices are huge).
-    `patterns` is the largest number of matrices that patterns are learned from, 0 = no patterns.
+    `patterns` is the largest number of matrices that patterns are learned from, 0 = no patterns. `picture_range`: the
+    values that are black and white in pictures with more than 8 bits a channel, None = the range of their type.
     """
 
     modes: tuple[str, ...]
@@ -90,6 +91,7 @@ class Options:
     featured: int
     mean_attention: bool
     patterns: int
+    picture_range: tuple[float, float] | None = None
 
     @property
     def partial_modes(self) -> tuple[str, ...]:
@@ -216,6 +218,8 @@ def _upgraded(document: dict[str, Any], version: int) -> dict[str, Any]:
         document = document | {"model": {"n_features": None} | document["model"]}
     if version <= 2 and isinstance(document.get("options"), dict):
         document = document | {"options": {"patterns": 0} | document["options"], "patterns": None}
+    if isinstance(document.get("options"), dict):
+        document = document | {"options": {"picture_range": None} | document["options"]}
     if version <= 3:
         document = {"outputs": None} | document
     if version < RECORDING_FORMAT:  # these list their metrics alone

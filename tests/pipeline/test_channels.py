@@ -1,0 +1,32 @@
+"""Models that read other than 1 or 3 channels: a transform of the user's makes them of the RGB picture."""
+
+import pytest
+import torch
+from PIL import Image
+
+import vitscope
+from tiny_analysis import to_pixels, write_photos
+from vitscope.errors import InvalidArgument
+from zoo import SIZE
+
+from timm.models.vision_transformer import VisionTransformer  # isort: skip - zoo makes timm importable
+
+
+@pytest.mark.parametrize("channels", [2, 4])
+def test_a_run_of_many_channels(tmp_path, channels):
+    def bands(image):
+        colours = to_pixels(image)
+        return torch.cat([colours, colours.mean(0, keepdim=True)])[-channels:]
+
+    torch.manual_seed(3)
+    module = VisionTransformer(**SIZE | {"in_chans": channels}).eval()
+    photos = write_photos(tmp_path / "photos", 3)
+    run = vitscope.analyze(vitscope.wrap(module, transform=bands), photos, tmp_path / "run", patterns=0)
+    assert run.images["problem"].isna().all()
+    pixels = torch.stack([bands(Image.open(path)) for path in sorted(photos.iterdir())])
+    with torch.no_grad():
+        assert run.images["prediction"].tolist() == module(pixels).argmax(-1).tolist()
+    previews = sorted((tmp_path / "run" / "previews").iterdir())
+    assert [Image.open(path).size for path in previews] == [(30, 12)] * 3
+    with pytest.raises(InvalidArgument, match=f"a model with {channels} input channels"):
+        vitscope.analyze(vitscope.wrap(module), photos, tmp_path / "other", patterns=0)
