@@ -4,6 +4,7 @@ Knows nothing about: models, tensors, files.
 """
 
 from dataclasses import dataclass
+from math import inf
 from typing import Final, Literal, NamedTuple
 
 from vitscope.errors import InvalidArgument
@@ -32,6 +33,17 @@ METRIC_UNITS: Final = {
     "patch_cos": "cosine distance",
 }
 """Every measure of head importance with its unit; the last two are of the layer, the others of the output."""
+
+METRIC_RANGES: Final = {
+    "prob_drop": (-1.0, 1.0),
+    "logit_drop": (-inf, inf),
+    "jsd": (0.0, 1.0),
+    "flip": (0.0, 1.0),
+    "out_cos": (0.0, 2.0),
+    "cls_cos": (0.0, 2.0),
+    "patch_cos": (0.0, 2.0),
+}
+"""The least and the most each measure of head importance can be; below 0 only those with a sign."""
 
 METRICS: Final = tuple(METRIC_UNITS)
 

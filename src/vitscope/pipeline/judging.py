@@ -24,7 +24,7 @@ from vitscope.pipeline.boxes import OnPatches, boxed, on_patches, read_boxes
 from vitscope.pipeline.labels import ClassNames
 from vitscope.pipeline.listing import Images, list_images
 from vitscope.pipeline.pictures import Listed, in_batches, pictures
-from vitscope.report.statistics import mean_interval
+from vitscope.report.intervals import SHARE, UNIT, mean_interval
 
 if TYPE_CHECKING:
     import xarray
@@ -46,7 +46,7 @@ OnImages = Callable[[int, int], object]
 
 @dataclass(frozen=True)
 class Verdict:
-    """One map by one measure: mean over images with its 95 % bootstrap interval; NaN where it was not measured."""
+    """One map by one measure: mean over images with its 95 % interval; NaN where it was not measured."""
 
     map: str
     measure: str
@@ -272,7 +272,7 @@ def _verdicts(names: Sequence[str], values: dict[str, np.ndarray]) -> tuple[Verd
     verdicts: list[Verdict] = []
     for measure in MEASURES:
         per_image = values[measure].T.astype(np.float64)
-        interval = mean_interval(per_image)
+        interval = mean_interval(per_image, SHARE if MEASURES[measure] == "share of images" else UNIT)
         for place, name in enumerate(names):
             known = per_image[:, place][np.isfinite(per_image[:, place])]
             mean = float(known.mean()) if known.size else float("nan")
