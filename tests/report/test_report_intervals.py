@@ -173,8 +173,8 @@ def hidden(n):
 
 def test_a_count_is_a_finding_only_beyond_chance():
     fewer, more, many = Quadrant(hidden(4), 16, 18, 36), Quadrant(hidden(5), 9, 18, 36), Quadrant(hidden(9), 9, 18, 36)
-    assert (fewer.expected, fewer.verdict) == (8.0, "fewer than chance: no finding")
-    assert (more.expected, more.verdict) == (4.5, "more than expected, but not beyond chance: no finding")
+    assert (fewer.expected, fewer.verdict) == (8.0, "fewer than chance, no finding")
+    assert (more.expected, more.verdict) == (4.5, "more than expected, but not beyond chance, no finding")
     assert many.beyond_chance and many.verdict == "more than chance"
     assert tail(9, 9, 18, 36) == pytest.approx(np.prod([(18 - i) / (36 - i) for i in range(9)]))
-    assert Quadrant((), 0, 0, 4).verdict == "no more than chance: no finding"
+    assert Quadrant((), 0, 0, 4).verdict == "no more than chance, no finding"

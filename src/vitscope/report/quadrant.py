@@ -54,7 +54,7 @@ class Quadrant:
             return "more than chance"
         found, expected = len(self.heads), self.expected
         more = "more than expected, but not beyond chance" if found > expected else "no more than chance"
-        return f"{'fewer than chance' if found < expected else more}: no finding"
+        return f"{'fewer than chance' if found < expected else more}, no finding"
 
 
 def quadrant(output: Ranking, layers: Sequence[Ranking]) -> Quadrant:

@@ -31,7 +31,7 @@ from vitscope.server.wire import (
     TokenInfo,
 )
 from vitscope.store import Manifest, Run
-from vitscope.tokens import HEAD, available_modes, mode_regions
+from vitscope.tokens import HEAD, METRIC_RANGES, available_modes, mode_regions
 
 
 def run_info(served: Served) -> RunInfo:
@@ -125,12 +125,15 @@ def metric_infos(manifest: Manifest) -> list[MetricInfo]:
     for name in (name for name in METRICS if name in manifest.metrics):
         metric = METRICS[name]
         reason = unavailable_reason(metric, classifier=classifier, cls=cls)
+        least, most = (end if math.isfinite(end) else None for end in METRIC_RANGES[name])
         infos.append(
             MetricInfo(
                 name=name,
                 label=metric.label,
                 unit=metric.unit,
                 signed=metric.signed,
+                least=least,
+                most=most,
                 family=metric.family,
                 definition=metric.definition,
                 available=not reason,
