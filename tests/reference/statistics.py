@@ -82,9 +82,8 @@ def interval(rows, head, low, high, share):
     ends = [middle - times[-BEYOND] * error, middle - times[BEYOND - 1] * error]
     farthest = scipy.stats.t.ppf(0.975, n - 1) * error
     student = [middle - farthest, middle + farthest]
-    wider = n < 5 or low is None or low < 0
-    ends[0] = student[0] if math.isinf(ends[0]) else min(ends[0], student[0]) if wider else ends[0]
-    ends[1] = student[1] if math.isinf(ends[1]) else max(ends[1], student[1]) if wider else ends[1]
+    ends[0] = student[0] if math.isinf(ends[0]) else min(ends[0], student[0])
+    ends[1] = student[1] if math.isinf(ends[1]) else max(ends[1], student[1])
     return [ends[0] if low is None else max(ends[0], low), ends[1] if high is None else min(ends[1], high)]
 
 

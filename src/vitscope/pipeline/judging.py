@@ -272,13 +272,13 @@ def _verdicts(names: Sequence[str], values: dict[str, np.ndarray]) -> tuple[Verd
     verdicts: list[Verdict] = []
     for measure in MEASURES:
         per_image = values[measure].T.astype(np.float64)
-        interval = mean_interval(per_image, SHARE if MEASURES[measure] == "share of images" else UNIT)
         for place, name in enumerate(names):
+            own = per_image[:, [place]]
+            counted = MEASURES[measure] == "share of images" and not set(np.unique(own[np.isfinite(own)])) - {0.0, 1.0}
+            interval = mean_interval(own, SHARE if counted else UNIT)  # ties and chance give shares of a hit
             known = per_image[:, place][np.isfinite(per_image[:, place])]
             mean = float(known.mean()) if known.size else float("nan")
-            verdicts.append(
-                Verdict(name, measure, mean, float(interval.low[place]), float(interval.high[place]), known.size)
-            )
+            verdicts.append(Verdict(name, measure, mean, float(interval.low[0]), float(interval.high[0]), known.size))
     return tuple(verdicts)
 
 

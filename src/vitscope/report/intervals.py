@@ -22,8 +22,6 @@ BEYOND: Final = (DRAWS + 1) // 40
 """Draws that lie at or beyond an end of a 95 % interval: one in forty at each."""
 FEW: Final = 100
 """Below so many images intervals of skewed effects still miss more often than they say: "few images"."""
-SMALL: Final = 5
-"""Below so many images draws are too alike for their own t; Student's t widens the interval."""
 
 
 @dataclass(frozen=True)
@@ -36,16 +34,11 @@ class Interval:
 
 @dataclass(frozen=True)
 class Range:
-    """What a quantity can be; `share`: each image counts 0 or 1. A quantity that may be below 0 is signed."""
+    """What a quantity can be, where its intervals end; `share`: each image counts 0 or 1."""
 
     low: float = -inf
     high: float = inf
     share: bool = False
-
-    @property
-    def signed(self) -> bool:
-        """Whether it may be below 0."""
-        return self.low < 0
 
 
 ANY: Final = Range()
@@ -63,11 +56,10 @@ def range_of(metric: str) -> Range:
 def mean_interval(values: Values, within: Range, *, seed: int = SEED) -> Interval:
     """95 % interval of each head's mean over images.
 
-    Bootstrap-t: mean - t se, t from the draws, each studentised by its own standard error. It leans to the side of the
-    long tail, where percentiles of resampled means fall short. Signed quantities, and any of fewer than `SMALL`
-    images, take the wider end of it and of Student's t, and so does an end that draws without spread decide. Shares of
-    images take Wilson's interval. Ends lie within the quantity's range. Images that are all alike give a point; one
-    image gives none.
+    At each end the wider of bootstrap-t and Student's t. Bootstrap-t is mean - t se, t from the draws, each studentised
+    by its own standard error: it leans to the side of the long tail, where percentiles of resampled means fall short.
+    Where draws without spread decide an end it is Student's. Shares of images take Wilson's interval. Ends lie within
+    the quantity's range. Images that are all alike give a point; one image gives none.
 
     Source: Efron & Tibshirani 1993, section 12.5.
     """
@@ -96,13 +88,9 @@ def interval_of(summary: Summary, drawn: Resampled | None, error: PerHead, withi
         return _shares(summary)
     mean, n = summary.mean, summary.n
     farthest = _student_times(n) * error
-    wider = within.signed | (n < SMALL)
-    low, high = mean - farthest, mean + farthest
     smallest, largest = _studentised(drawn, mean, error, n)
-    from_draws = mean - np.where(np.isfinite(largest), largest, 0) * error
-    low = np.where(np.isinf(largest), low, np.where(wider, np.fmin(low, from_draws), from_draws))
-    from_draws = mean - np.where(np.isfinite(smallest), smallest, 0) * error
-    high = np.where(np.isinf(smallest), high, np.where(wider, np.fmax(high, from_draws), from_draws))
+    low = mean - np.fmax(farthest, np.where(np.isfinite(largest), largest, 0) * error)
+    high = mean + np.fmax(farthest, np.where(np.isfinite(smallest), -smallest, 0) * error)
     low, high = (np.where(error == 0, mean, end) for end in (low, high))
     return Interval(np.maximum(low, within.low), np.minimum(high, within.high))
 

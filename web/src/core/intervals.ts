@@ -7,7 +7,7 @@ import { BEYOND, DRAWS, measured, Sampler } from './resampling';
 /** NaN at both ends: there is none. */
 export type Interval = readonly [low: number, high: number];
 
-/** What a quantity can be; below 0 only what is signed. `share`: each image counts 0 or 1. */
+/** What a quantity can be, where its intervals end; `share`: each image counts 0 or 1. */
 export interface Range {
   readonly low: number;
   readonly high: number;
@@ -18,7 +18,6 @@ export const UNIT: Range = { low: 0, high: 1, share: false };
 
 /** Below so many images intervals of skewed effects miss more often than they say. */
 export const FEW = 100;
-const SMALL = 5;
 const NO_SPREAD = 1e-4;
 const DRAWS_AT_ONCE = 50;
 const NONE: Interval = [NaN, NaN];
@@ -32,8 +31,7 @@ export function meanIntervals(...asked: Parameters<typeof meanIntervalsInParts>)
 }
 
 /**
- * Intervals of the means of some heads: bootstrap-t; for what is signed, and below five images, the wider end of it and
- * Student's t. It stops between its draws: who drives it may give it up.
+ * Intervals of the means of some heads: at each end the wider of bootstrap-t and Student's t. It stops between its draws: who drives it may give it up.
  */
 export function* meanIntervalsInParts(
   values: Float32Array, width: number, rows: Int32Array, heads: readonly number[], range: Range,
@@ -102,12 +100,8 @@ function intervalOf({ n, mean, error }: Column, times: Float64Array, range: Rang
   if (n < 2) return NONE;
   if (error === 0) return [mean, mean];
   const farthest = studentTimes(n) * error;
-  const wider = range.low < 0 || n < SMALL;
-  const [smallest, largest] = [times[BEYOND - 1]!, times[DRAWS - BEYOND]!];
-  const student: Interval = [mean - farthest, mean + farthest];
-  const own: Interval = [mean - largest * error, mean - smallest * error];
-  const low = Number.isFinite(largest) ? (wider ? Math.min(own[0], student[0]) : own[0]) : student[0];
-  const high = Number.isFinite(smallest) ? (wider ? Math.max(own[1], student[1]) : own[1]) : student[1];
+  const reach = (times: number): number => Math.max(farthest, Number.isFinite(times) ? times * error : 0);
+  const [low, high] = [mean - reach(times[DRAWS - BEYOND]!), mean + reach(-times[BEYOND - 1]!)];
   return [Math.max(low, range.low), Math.min(high, range.high)];
 }
 
