@@ -22,7 +22,7 @@ MODULES := web/node_modules/.installed
 ASSETS := src/vitscope/server/static/index.html
 WEB_SOURCES := $(shell find web/src web/public web/index.html web/vite.config.ts web/tsconfig.json -type f 2>/dev/null)
 
-.PHONY: help setup demo test test-real test-browser test-slow check static lint imports web-check types-check fix ui types bench bench-ui bench-patterns reproductions clean
+.PHONY: help setup demo test test-real test-browser test-slow check static lint imports web-check types-check fix ui types bench bench-ui bench-patterns bench-coverage reproductions clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS=$$'\t' read -r name text; do printf '  make %-14s %s\n' "$$name" "$$text"; done
@@ -89,6 +89,10 @@ bench-ui: setup ## the goals of the web app, measured in a real Chromium on 5,00
 
 bench-patterns: setup ## time by stage and peak memory of learning patterns from 20,000 matrices
 	python benchmarks/patterns.py $(ARGS)
+
+bench-coverage: setup ## how often 95 % intervals hold the mean, and how often shuffled labels name an exception
+	python benchmarks/coverage.py $(ARGS)
+	python benchmarks/exceptions.py
 
 reproductions: setup ## docs/reproductions anew, runs included (under half an hour on 2 quiet cores; needs VITSCOPE_DATA)
 	python -m reproductions $(ARGS)

@@ -80,11 +80,16 @@ def test_every_feature_and_rule_of_a_pattern_is_defined_as_it_is():
 
 
 def test_the_rules_of_the_report_are_documented_as_they_are():
-    from vitscope.report import classes, findings, statistics, why
+    from vitscope.report import classes, findings, intervals, permutation, quadrant, resampling, why
 
     page = (ROOT / "docs" / "statistics.md").read_text(encoding="utf-8")
     rules = [
-        f"{statistics.RESAMPLES} seeded draws",
+        f"{resampling.DRAWS} seeded draws",
+        f"the {intervals.BEYOND}th and the {resampling.DRAWS + 1 - intervals.BEYOND}th",
+        f"*few images* below {intervals.FEW}",
+        f"1/{1 / resampling.NO_SPREAD:,.0f} of the variance",
+        f"shuffled {permutation.PERMUTATIONS} times",
+        f"p from {quadrant.THRESHOLD} up",
         f"less than {findings.PATCH_SHARE:.0%}".replace("%", " %"),
         f"at least {why.SINK_SHARE:.0%}".replace("%", " %"),
         f"and {why.SINK_TIMES:.0f} times uniform",

@@ -71,19 +71,49 @@ def test_one_image_makes_no_head_clearly_the_first():
     assert "nan" not in text
 
 
-def test_intervals_from_few_images_are_told_to_be_too_narrow():
-    told = "intervals from 12 images are narrower than they should be (bootstrap)"
-    assert told in plain(show(planted_run(n=12)))
-    assert "narrower than they should be" not in plain(show(planted_run(n=30)))
+def test_few_images_are_told():
+    assert "few images: from 12 (fewer than 100), 95 % intervals" in plain(show(planted_run(n=12)))
+    assert summary(planted_run(n=12))["images"]["few"]
+    assert "few images" not in plain(show(planted_run(n=100)))
 
 
 def test_heads_that_all_tie_make_none_the_first():
     run = planted_run()
     run.effect("jsd", "head")[:] = 0
-    assert headline(run).startswith("L0·H0 comes out first, though not clearly: ")
-    assert "L0·H0 is first, though not clearly, by jsd" in plain(show(run))
+    alike = "no head comes first: jsd is the same whichever of the 12 heads is pruned (0 bits, n = 60)"
+    assert headline(run) == f"N{alike[1:]}."
+    assert alike in plain(show(run))
+    assert "L0·H0 is" not in show(run) and "most important" not in show(run)
     assert "from 0 " not in show(run)
     assert "nan" not in show(run)
+    told = summary(run)
+    assert told["why"] is None and told["output"]["first"] is None and not told["output"]["clearly_first"]
+    assert told["classes"]["reason"] == "jsd of all heads is the same"
+
+
+def test_agreement_is_printed_beside_its_chance_level():
+    run = planted_run()
+    lines = [" ".join(line.split()) for line in show(run).splitlines()]
+    at = next(i for i, line in enumerate(lines) if line.startswith("IS IT SO FOR EVERY IMAGE?"))
+    assert lines[at + 1] == "metric mean Spearman's rho (unrelated: 0) Kendall's W W if unrelated n"
+    metric, rho, w, chance, n = lines[at + 2].split()
+    assert (metric, n, chance) == ("jsd", "60", "0.017")
+    assert float(rho) == pytest.approx((60 * float(w) - 1) / 59, abs=2e-3)
+    assert "unrelated" not in lines[at]
+
+
+def test_low_on_output_high_on_layer_is_printed_beside_chance():
+    text = plain(show(planted_run()))
+    assert "expected if the rankings were unrelated" in text
+    told = summary(planted_run())["low_on_output_high_on_layer"]
+    assert told["found"] == len(told["heads"])
+    assert f"{told['found']} head" in text and told["expected_by_chance"] > 0
+
+
+def test_one_patch_without_cls_is_shown(tmp_path):
+    run = synthetic_run(tmp_path / "run", grid=(1, 1), prefix=())
+    assert "nan" not in show(run) and headline(run) is not None
+    json.dumps(summary(run), allow_nan=False)
 
 
 def test_copies_of_an_image_are_told():
@@ -136,7 +166,14 @@ def test_json_has_every_head_and_no_nan():
     assert len(told["output"]["heads"]) == 10
     assert told["output"]["heads"][0]["head"] == {"layer": 2, "head": 1}
     assert told["output"]["heads"][0]["rank"] == 1
-    assert told["images"] == {"planned": 60, "measured": 60, "skipped": {}, "handled": {}, "labelled": 60}
+    assert told["images"] == {
+        "planned": 60,
+        "measured": 60,
+        "few": True,
+        "skipped": {},
+        "handled": {},
+        "labelled": 60,
+    }
 
 
 def test_without_a_classifier_out_cos_ranks_and_the_reason_is_given():

@@ -6,6 +6,8 @@ export const JSD: MetricInfo = {
   label: 'Jensen-Shannon divergence',
   unit: 'bits',
   signed: false,
+  least: 0,
+  most: 1,
   family: 'output',
   definition: '',
   available: true,

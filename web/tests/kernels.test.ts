@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { bootstrap, descending, means, prepareOrders, quantile, ranks, selected, spearman, summarise } from '../src/core/kernels';
+import { descending, means, prepareOrders, quantile, ranks, selected, spearman, summarise } from '../src/core/kernels';
 
 // numpy.quantile([1, 2, 4, 8, 16], q) and its like, written out
 describe('quantile', () => {
@@ -128,28 +128,5 @@ describe('ranks', () => {
   it('puts the largest first and leaves out what is missing', () => {
     expect([...ranks(Float64Array.from([0.2, NaN, 0.5, -1]))]).toEqual([2, 0, 1, 3]);
     expect(descending(Float64Array.from([1, 1, 2]))).toEqual([2, 0, 1]);
-  });
-});
-
-describe('bootstrap', () => {
-  const n = 400;
-  const values = Float32Array.from({ length: n }, (_, i) => (i % 20) / 20);
-  const rows = Int32Array.from({ length: n }, (_, i) => i);
-
-  it('is near mean +- 1.96 standard errors', () => {
-    const [[low, high]] = bootstrap(values, 1, rows, [0], 'mean') as [[number, number]];
-    const error = Math.sqrt((20 * 20 - 1) / 12 / 400) / Math.sqrt(n);
-    expect(low).toBeCloseTo(0.475 - 1.96 * error, 2);
-    expect(high).toBeCloseTo(0.475 + 1.96 * error, 2);
-  });
-  it('covers the median and is the same every time', () => {
-    const first = bootstrap(values, 1, rows, [0], 'median');
-    expect(first).toEqual(bootstrap(values, 1, rows, [0], 'median'));
-    expect(first[0]![0]).toBeLessThanOrEqual(0.475);
-    expect(first[0]![1]).toBeGreaterThanOrEqual(0.475);
-  });
-  it('leaves out images without a value', () => {
-    const gaps = Float32Array.from([1, NaN, 1, NaN]);
-    expect(bootstrap(gaps, 1, Int32Array.from([0, 1, 2, 3]), [0], 'mean')).toEqual([[1, 1]]);
   });
 });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { clearlyFirst, keyToken, leader, lossOf, meanOf, medianOver, regionEffect, standing, topShare } from '../src/core/evidence';
+import { keyToken, leader, lossOf, meanOf, medianOver, regionEffect, standing, topShare } from '../src/core/evidence';
+import { clearlyFirst } from '../src/core/intervals';
 import { fixed, nameList, reported, reportedShare } from '../src/core/form';
 import * as why from '../src/core/why';
 import { images } from './fixtures';
@@ -71,7 +72,7 @@ describe('clauses', () => {
       'it acts through patches looking at patches (pp): pruning that alone has 100 % of the effect, n = 100',
     );
     const lost = { n: 800, probDrop: 0.5047767568916544, flip: 0.665, labelled: 800, accuracy: 0.83, accuracyLow: 0.30125, accuracyHigh: 0.4375 };
-    const stands = { metric: 'jsd', rank: 1, top: true, clear: true, mean: 0.595, n: 800, leads: 0.82, consistency: 0.508 };
+    const stands = { metric: 'jsd', rank: 1, top: true, clear: true, flat: false, mean: 0.595, n: 800, leads: 0.82, consistency: 0.508 };
     expect(why.pruningClause(stands, lost)).toBe(
       "pruning it lowers the target's probability by 0.505, changes 66 % of 800 predictions and takes accuracy from 0.830 to between 0.301 and 0.438 (800 labelled images)",
     );
@@ -92,7 +93,7 @@ describe('clauses', () => {
   });
   it('say when a region carries little, and what stays unknown', () => {
     expect(why.throughClause([{ mode: 'cp+pc', mean: 0.2, whole: 0.5, n: 4 }])).toContain('no region carries it alone, most does CLS and patches looking at each other (cp+pc)');
-    const stands = { metric: 'out_cos', rank: 2, top: false, clear: false, mean: 0.01234, n: 1, leads: 0, consistency: NaN };
+    const stands = { metric: 'out_cos', rank: 2, top: false, clear: false, flat: false, mean: 0.01234, n: 1, leads: 0, consistency: NaN };
     expect(why.claim('L0·H1', stands)).toBe('L0·H1 is number 2 by out_cos');
     expect(why.claim('L0·H1', { ...stands, top: true })).toBe('L0·H1 is first, though not clearly, by out_cos');
     expect(why.standingWords(stands)).toBe('0.0123 cosine distance, n = 1; first in 0 % of the images');

@@ -83,7 +83,7 @@ def _print(found: Judgement) -> None:
         out.print(escape(f"{name:<{width}}{row}").rstrip())
     n = max(verdict.n for verdict in found.verdicts)
     out.print(
-        f"\n{escape(found.model)}, n = {n} images, {found.steps} steps; mean [95 % bootstrap interval over images].\n"
+        f"\n{escape(found.model)}, n = {n} images, {found.steps} steps; mean [95 % interval over images].\n"
         "Areas are of the target's probability: deletion paints patches in the mean colour, insertion unblurs them.\n"
         "centre and random know nothing of the image: a map worth showing beats both."
     )

@@ -26,7 +26,7 @@ from vitscope.pipeline.boxes import OnPatches, boxed, on_patches, read_boxes
 from vitscope.pipeline.labels import Given, classes_of
 from vitscope.pipeline.listing import Images, list_images
 from vitscope.pipeline.pictures import Listed, in_batches, pictures
-from vitscope.report.statistics import mean_interval
+from vitscope.report.intervals import SHARE, UNIT, mean_interval
 
 if TYPE_CHECKING:
     import xarray
@@ -48,7 +48,7 @@ OnImages = Callable[[int, int], object]
 
 @dataclass(frozen=True)
 class Verdict:
-    """One map by one measure: mean over images with its 95 % bootstrap interval; NaN where it was not measured."""
+    """One map by one measure: mean over images with its 95 % interval; NaN where it was not measured."""
 
     map: str
     measure: str
@@ -299,13 +299,13 @@ def verdicts_of(names: Sequence[str], values: Mapping[str, np.ndarray]) -> tuple
     verdicts: list[Verdict] = []
     for measure in (name for name in MEASURES if name in values):
         per_image = values[measure].T.astype(np.float64)
-        interval = mean_interval(per_image)
         for place, name in enumerate(names):
+            own = per_image[:, [place]]
+            counted = MEASURES[measure] == "share of images" and not set(np.unique(own[np.isfinite(own)])) - {0.0, 1.0}
+            interval = mean_interval(own, SHARE if counted else UNIT)  # ties and chance give shares of a hit
             known = per_image[:, place][np.isfinite(per_image[:, place])]
             mean = float(known.mean()) if known.size else float("nan")
-            verdicts.append(
-                Verdict(name, measure, mean, float(interval.low[place]), float(interval.high[place]), known.size)
-            )
+            verdicts.append(Verdict(name, measure, mean, float(interval.low[0]), float(interval.high[0]), known.size))
     return tuple(verdicts)
 
 

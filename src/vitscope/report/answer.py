@@ -11,16 +11,16 @@ from vitscope.report.against import Against, against
 from vitscope.report.census import Census, HeldPattern, census, held_pattern
 from vitscope.report.classes import ClassReport, class_exceptions
 from vitscope.report.findings import (
-    HiddenHead,
     Ranking,
     Reach,
     RegionEffect,
-    hidden_heads,
     output_ranking,
     rank_heads,
     reach,
     region_effects,
 )
+from vitscope.report.form import number
+from vitscope.report.quadrant import Quadrant, quadrant
 from vitscope.report.repair import Repair, repairs
 from vitscope.store import Run
 from vitscope.tokens import HeadRef
@@ -47,8 +47,9 @@ class Answer:
     output: Ranking | None
     layers: tuple[Ranking, ...]
     regions: tuple[RegionEffect, ...]
-    """Of the top head."""
-    hidden: tuple[HiddenHead, ...]
+    """Of the top head; none where no head is."""
+    quadrant: Quadrant | None
+    """Low on output, high on layer; None without a layer metric."""
     reach: Reach | None
     classes: ClassReport | None
     patterns: Census | None
@@ -62,8 +63,8 @@ def answer(run: Run) -> Answer:
     """Everything `show` tells, computed from what the run holds now."""
     output = output_ranking(run)
     if output is None:
-        return Answer(None, (), (), (), None, None, None, None, None, None)
-    regions = region_effects(run, output, output.top)
+        return Answer(None, (), (), None, None, None, None, None, None, None)
+    regions = () if output.flat else region_effects(run, output, output.top)
     layers = tuple(
         ranking for metric in names("metric", family="layer") if (ranking := rank_heads(run, metric)) is not None
     )
@@ -71,11 +72,11 @@ def answer(run: Run) -> Answer:
         output=output,
         layers=layers,
         regions=regions,
-        hidden=hidden_heads(output, layers),
+        quadrant=quadrant(output, layers) if layers else None,
         reach=reach(run),
         classes=class_exceptions(run, output),
         patterns=census(run, output),
-        why=reason(run, output, output.top, regions),
+        why=None if output.flat else reason(run, output, output.top, regions),
         against=against(run, output),
         repair=repairs(run, [output.heads[index] for index in output.order[:TOP]]),
     )
@@ -93,5 +94,16 @@ def headline(run: Run) -> str | None:
     output = output_ranking(run)
     if output is None:
         return None
+    if output.flat:
+        return f"No head comes first: {same_for_all(output)}."
     seen = why.gaze(run, output.top)
     return why.short(output, output.top, seen if seen.n else None, why.loss(run, output.top, output.mode))
+
+
+def same_for_all(ranking: Ranking) -> str:
+    """What is to be said where all heads have the same mean."""
+    mean, n = float(ranking.summary.mean[ranking.order[0]]), ranking.n
+    return (
+        f"{ranking.metric} is the same whichever of the {len(ranking.order)} heads is pruned ({number(mean)} "
+        f"{ranking.unit}, n = {n})"
+    )

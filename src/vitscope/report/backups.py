@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from vitscope.report.statistics import mean_interval
+from vitscope.report.intervals import ANY, mean_interval
 
 if TYPE_CHECKING:
     import xarray
@@ -38,7 +38,7 @@ def backups(found: "xarray.Dataset") -> list[Backup]:
 
     Returns
     -------
-    Pairs where the 95 % bootstrap interval over images of the mean interaction lies below 0; none for one image, which
+    Pairs where the 95 % interval over images of the mean interaction lies below 0; none for one image, which
     says nothing about the others. Pairs are not corrected for their number.
     """
     names = [str(name) for name in found["head"].values]
@@ -46,7 +46,7 @@ def backups(found: "xarray.Dataset") -> list[Backup]:
     interaction = found["interaction"].values[:, i, j]
     if not np.isfinite(interaction).any():
         return []
-    interval = mean_interval(interaction)
+    interval = mean_interval(interaction, ANY)
     alone, together = found["alone"].values.mean(0), found["together"].values.mean(0)[i, j]
     pairs = [
         Backup(

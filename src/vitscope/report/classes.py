@@ -1,24 +1,22 @@
 """Classes that are an exception: another head matters most for them, or a head matters far more or less for them.
 
-Many classes are compared at once, so every p is corrected for all comparisons made (Holm), and classes with few images
-are not judged. Knows nothing about: models, torch, how the answer is printed.
+Many classes and heads are compared at once, so every p is that of the largest difference anywhere when the labels are
+shuffled (`permutation`); classes with few images are not judged. Knows nothing about: models, torch, how the answer is
+printed.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
-from vitscope.report import statistics
 from vitscope.report.findings import Ranking
 from vitscope.report.form import plural
+from vitscope.report.intervals import ANY, mean_interval
+from vitscope.report.permutation import Evidence, evidence
 from vitscope.store import Run
 from vitscope.tokens import HeadRef
-
-Group = tuple[str, Float[np.ndarray, "row head"]]
-"""Name of a class, and the values of its images."""
 
 MIN_IMAGES: Final = 10
 THRESHOLD: Final = 0.05
@@ -39,7 +37,7 @@ class OtherTop:
     usual: HeadRef
     usual_mean: float
     p: float
-    """Paired t-test of the two heads over the class's images, times the heads it was chosen from, Holm over classes."""
+    """Of the class's difference between the two heads, against other images, corrected for all comparisons."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +50,7 @@ class Shift:
     mean: float
     rest: float
     p: float
-    """Welch's t-test, class against rest, Holm over all classes and heads."""
+    """Class against other images, corrected for all comparisons."""
 
 
 @dataclass(frozen=True)
@@ -64,12 +62,26 @@ class ClassReport:
     judged: int
     present: int
     comparisons: int
+    permutations: int
+    """Shuffles of the labels made: fewer than planned where it was soon clear that nothing stands out."""
     other_tops: tuple[OtherTop, ...]
     unclear_tops: int
     """Classes whose top head differs too, but not beyond chance."""
     shifts: tuple[Shift, ...]
     reason: str | None
     """Why there is nothing to compare, else None."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The classes with enough images: values [image, head] of the images that have all heads, and who is in which."""
+
+    values: Float[np.ndarray, "image head"]
+    heads: tuple[HeadRef, ...]
+    usual: int
+    """Place of the run's top head among `heads`."""
+    names: tuple[str, ...]
+    members: tuple[Bool[np.ndarray, " image"], ...]
 
 
 def class_exceptions(run: Run, ranking: Ranking) -> ClassReport:
@@ -92,27 +104,33 @@ def compare_classes(
     ranking: Ranking, classes: Int[np.ndarray, " image"], names: dict[int, str], source: str
 ) -> ClassReport:
     """`class_exceptions` on plain arrays; class -1 = unknown, counted among the rest of every class."""
-    measured = np.isfinite(ranking.values).any(axis=1)
-    present, counts = np.unique(classes[measured & (classes >= 0)], return_counts=True)
-    judged = [int(c) for c, n in zip(present, counts, strict=True) if n >= MIN_IMAGES]
-    reason = _reason(present, counts, judged, source)
+    finite = np.isfinite(ranking.values)
+    known = np.flatnonzero(finite.any(axis=0))
+    rows = finite[:, known].all(axis=1)
+    values, classes = ranking.values[rows][:, known].astype(np.float64), classes[rows]
+    present, counts = np.unique(classes[classes >= 0], return_counts=True)
+    chosen = [int(c) for c, n in zip(present, counts, strict=True) if n >= MIN_IMAGES]
+    reason = _reason(present, counts, chosen, source)
+    if ranking.flat:
+        reason = f"{ranking.metric} of all heads is the same"
     if reason:
-        return ClassReport(source, 0, len(present), 0, (), 0, (), reason)
-    groups = [
-        (names.get(index, str(index)), ranking.values[measured & (classes == index)].astype(np.float64))
-        for index in judged
-    ]
-    tops = _other_tops(ranking, groups)
-    shifts, comparisons = _shifts(ranking, groups)
-    clear = tuple(top for top in tops if top.p < THRESHOLD)
+        return ClassReport(source, 0, len(present), 0, 0, (), 0, (), reason)
+    heads = tuple(ranking.heads[column] for column in known)
+    members = tuple(classes == index for index in chosen)
+    judged = Judged(values, heads, heads.index(ranking.top), tuple(names.get(i, str(i)) for i in chosen), members)
+    # One family: each head in each class, and each head's lead over the run's top head in each class.
+    leads = np.delete(values - values[:, [judged.usual]], judged.usual, axis=1)
+    found = evidence(np.concatenate([values, leads], axis=1), members, threshold=THRESHOLD)
+    tops, unclear = _other_tops(judged, found)
     return ClassReport(
         source=source,
-        judged=len(judged),
+        judged=len(chosen),
         present=len(present),
-        comparisons=comparisons,
-        other_tops=clear,
-        unclear_tops=len(tops) - len(clear),
-        shifts=shifts,
+        comparisons=found.p.size,
+        permutations=found.permutations,
+        other_tops=tops,
+        unclear_tops=unclear,
+        shifts=_shifts(judged, found, abs(float(ranking.summary.mean[ranking.order[0]]))),
         reason=None,
     )
 
@@ -128,42 +146,41 @@ def _reason(present: np.ndarray, counts: np.ndarray, judged: list[int], source: 
     return None
 
 
-def _other_tops(ranking: Ranking, groups: Sequence[Group]) -> list[OtherTop]:
-    """Classes with another top head, corrected p, the clearest first."""
-    usual = ranking.heads.index(ranking.top)
-    found: dict[int, OtherTop] = {}
-    p_values = np.ones(len(groups))  # every judged class was a comparison, also those that agree
-    for place, (name, rows) in enumerate(groups):
-        means = statistics.moments(rows).mean
-        best = int(np.nanargmax(means))
+def _other_tops(judged: Judged, found: Evidence) -> tuple[tuple[OtherTop, ...], int]:
+    """Classes with another top head, the clearest first; and how many more have one, but not beyond chance.
+
+    It must lead by more than it does elsewhere, and lead in the class itself: the interval of its lead lies above 0.
+    """
+    usual, tops, unclear = judged.usual, [], 0
+    for place, (name, inside) in enumerate(zip(judged.names, judged.members, strict=True)):
+        rows = judged.values[inside]
+        means = rows.mean(axis=0)
+        best = int(means.argmax())
         if best == usual or not means[best] > means[usual]:
             continue
-        differences = rows[:, best] - rows[:, usual]
-        chosen_from = len(ranking.order) - 1
-        p_values[place] = min(1.0, statistics.paired_p(differences[np.isfinite(differences)]) * chosen_from)
-        head, mean, usual_mean = ranking.heads[best], float(means[best]), float(means[usual])
-        found[place] = OtherTop(name, len(rows), head, mean, ranking.top, usual_mean, p=float("nan"))
-    corrected = statistics.holm(p_values)
-    return sorted((replace(top, p=float(corrected[place])) for place, top in found.items()), key=lambda top: top.p)
+        column = len(judged.heads) + best - (best > usual)
+        p, up = float(found.p[place, column]), found.z[place, column] > 0
+        lead = mean_interval((rows[:, best] - rows[:, usual])[:, None], ANY)
+        if p < THRESHOLD and up and lead.low[0] > 0:
+            head, mean, usual_mean = judged.heads[best], float(means[best]), float(means[usual])
+            tops.append(OtherTop(name, len(rows), head, mean, judged.heads[usual], usual_mean, p))
+        else:
+            unclear += 1
+    return tuple(sorted(tops, key=lambda top: top.p)), unclear
 
 
-def _shifts(ranking: Ranking, groups: Sequence[Group]) -> tuple[tuple[Shift, ...], int]:
-    """Heads that differ by much in a class, the largest difference first; and the number of comparisons made."""
-    everything = statistics.moments(ranking.values)
-    inside = [statistics.moments(rows) for _, rows in groups]
-    outside = [everything.without(part) for part in inside]
-    p_values = np.stack([statistics.welch_p(part, rest) for part, rest in zip(inside, outside, strict=True)])
-    corrected = statistics.holm(p_values)
-    least = SIZE * abs(float(ranking.summary.mean[ranking.order[0]]))
-    found = [
-        Shift(
-            name, len(rows), ranking.heads[column], float(part.mean[column]), float(rest.mean[column]), float(p[column])
-        )
-        for (name, rows), part, rest, p in zip(groups, inside, outside, corrected, strict=True)
-        for column in np.flatnonzero(p < THRESHOLD)
-    ]
-    listed = [shift for shift in found if abs(shift.mean - shift.rest) >= least and _by_much(shift.mean, shift.rest)]
-    return tuple(sorted(listed, key=lambda shift: -abs(shift.mean - shift.rest))), int(np.isfinite(p_values).sum())
+def _shifts(judged: Judged, found: Evidence, top_mean: float) -> tuple[Shift, ...]:
+    """Heads that differ by much in a class, the largest difference first."""
+    total, listed = judged.values.sum(axis=0), []
+    for place, (name, inside) in enumerate(zip(judged.names, judged.members, strict=True)):
+        n, sums = int(inside.sum()), judged.values[inside].sum(axis=0)
+        rest = (total - sums) / max(len(inside) - n, 1)
+        for column in np.flatnonzero(found.p[place, : len(judged.heads)] < THRESHOLD):
+            mean, other, p = float(sums[column] / n), float(rest[column]), float(found.p[place, column])
+            same_way = (mean > other) == bool(found.z[place, column] > 0)
+            if same_way and abs(mean - other) >= SIZE * top_mean and _by_much(mean, other):
+                listed.append(Shift(name, n, judged.heads[column], mean, other, p))
+    return tuple(sorted(listed, key=lambda shift: -abs(shift.mean - shift.rest)))
 
 
 def _by_much(mean: float, other: float) -> bool:

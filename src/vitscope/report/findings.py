@@ -15,8 +15,10 @@ import numpy as np
 from jaxtyping import Bool, Float, Float64
 
 from vitscope.quantities import AXES, Kind, quantity, ranking_metrics
-from vitscope.report import statistics
-from vitscope.report.statistics import Interval, PerHead, Summary
+from vitscope.report import intervals, statistics
+from vitscope.report.intervals import Interval
+from vitscope.report.resampling import resample
+from vitscope.report.statistics import Agreement, PerHead, Summary
 from vitscope.store import Run
 from vitscope.tokens import HEAD, HeadRef
 
@@ -41,8 +43,10 @@ class Ranking:
     rank_interval: Interval
     consistency: PerHead
     top_share: PerHead
-    agreement: float
-    """Kendall's W of the images' rankings."""
+    agreement: Agreement
+    """Of the images' rankings."""
+    clear: bool
+    """Whether the images leave no doubt that `top` is the first (`intervals.clearly_first`)."""
 
     @property
     def unit(self) -> str:
@@ -62,8 +66,14 @@ class Ranking:
         return tuple(int(i) for i in order[: int(known.sum())])
 
     @property
+    def flat(self) -> bool:
+        """Whether all heads have the same mean, e.g. 0: then none comes first, whatever their order."""
+        known = self.summary.mean[list(self.order)]
+        return len(known) > 1 and bool((known == known[0]).all())
+
+    @property
     def top(self) -> HeadRef:
-        """The head with the largest mean."""
+        """The head with the largest mean; means nothing where the ranking is `flat`."""
         return self.heads[self.order[0]]
 
     def of(self, head: HeadRef) -> Float[np.ndarray, " image"]:
@@ -154,20 +164,21 @@ def rank(
     """`rank_heads` on plain values."""
     if not np.isfinite(values).any():
         return None
-    summary = statistics.summarise(values)
-    means = statistics.bootstrap_means(values)
+    summary, drawn = statistics.summarise(values), resample(values)
+    error = intervals.standard_errors(values)
     return Ranking(
         metric=metric,
         mode=mode,
         heads=heads,
         values=values,
         summary=summary,
-        interval=statistics.interval_of(means, summary.n),
+        interval=intervals.interval_of(summary, drawn, error, intervals.range_of(metric)),
         rank=statistics.descending_rank(summary.mean),
-        rank_interval=statistics.rank_interval(means, summary.n),
+        rank_interval=intervals.rank_interval(summary, drawn),
         consistency=statistics.consistency(summary),
         top_share=statistics.top_share(values),
-        agreement=statistics.kendalls_w(values),
+        agreement=statistics.agreement(values),
+        clear=intervals.clearly_first(summary, drawn, int(np.nanargmax(summary.mean))),
     )
 
 
@@ -203,7 +214,7 @@ def region_effects(run: Run, output: Ranking, head: HeadRef) -> tuple[RegionEffe
         values = run.effect(output.metric, mode)[:, head.layer, head.head]
         present = np.isfinite(values)
         if present.any():
-            interval = statistics.mean_interval(values[present, None])
+            interval = intervals.mean_interval(values[present, None], intervals.range_of(output.metric))
             whole = float(output.of(head)[present].mean(dtype=np.float64))
             mean = float(values[present].mean(dtype=np.float64))
             low, high = float(interval.low[0]), float(interval.high[0])
@@ -222,7 +233,7 @@ def reach(run: Run) -> Reach | None:
     return Reach(
         heads=heads,
         distance=statistics.summarise(distance).mean,
-        interval=statistics.mean_interval(distance),
+        interval=intervals.mean_interval(distance, intervals.LENGTH),
         near=mass[..., :2].sum(axis=-1)[layers, columns],
         to_cls=to_cls[layers, columns],
         to_patches=mass.sum(axis=-1)[layers, columns],

@@ -22,4 +22,4 @@ def wilson(hits: int, n: int) -> tuple[float, float]:
     share, squared = hits / n, _Z * _Z
     middle = (share + squared / (2 * n)) / (1 + squared / n)
     half = _Z * sqrt(share * (1 - share) / n + squared / (4 * n * n)) / (1 + squared / n)
-    return max(0.0, middle - half), min(1.0, middle + half)
+    return (max(0.0, middle - half) if hits else 0.0), (min(1.0, middle + half) if hits < n else 1.0)

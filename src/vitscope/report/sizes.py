@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from vitscope.report.intervals import UNIT, mean_interval
 from vitscope.report.proportion import wilson
-from vitscope.report.statistics import mean_interval
 from vitscope.store.resolution import Resolution, SizeInfo
 
 
@@ -21,7 +21,7 @@ class AtSize:
     Parameters
     ----------
     accuracy, accuracy_low, accuracy_high, n_labelled: of the images with a label; 95 % Wilson interval.
-    probability...: of the target, mean over `n` images with its 95 % bootstrap interval.
+    probability...: of the target, mean over `n` images with its 95 % interval.
     distance, entropy: by layer, mean over heads and images; pixels of this input, nats.
     distance_share, entropy_share: as a share of the image diagonal and of the log of the number of tokens.
     """
@@ -44,7 +44,7 @@ class AtSize:
 def by_size(found: Resolution) -> list[AtSize]:
     """The comparison in numbers, smallest size first."""
     arrays = found.arrays
-    interval = mean_interval(arrays["probability"].T.astype(np.float64))
+    interval = mean_interval(arrays["probability"].T.astype(np.float64), UNIT)
     result = []
     for i, size in enumerate(found.sizes):
         probability, correct = arrays["probability"][i], arrays["correct"][i]
@@ -67,7 +67,7 @@ def by_size(found: Resolution) -> list[AtSize]:
                 distance=distance,
                 distance_share=tuple(value / size.diagonal for value in distance),
                 entropy=entropy,
-                entropy_share=tuple(value / log(size.tokens) for value in entropy),
+                entropy_share=tuple(value / log(size.tokens) if size.tokens > 1 else float("nan") for value in entropy),
             )
         )
     return result
@@ -118,8 +118,8 @@ def as_text(found: Resolution) -> str:
     n, labelled = rows[0].n, rows[0].n_labelled
     lines += [
         "",
-        f"{found.model}, n = {n} images, {labelled} with a label; [95 % intervals: Wilson for accuracy, bootstrap over "
-        "images for p].",
+        f"{found.model}, n = {n} images, {labelled} with a label; [95 % intervals: Wilson for accuracy, bootstrap-t "
+        "over images for p].",
         "Distance and entropy are means over layers and heads; shares are of the image diagonal and of ln(tokens), and "
         "only they compare across sizes.",
         f"Positions: interpolated = learned position embeddings resized by the model's own rule. Pixels: "

@@ -11,6 +11,8 @@ import numpy as np
 
 from vitscope.report.answer import answer
 from vitscope.report.findings import Ranking, Reach, measured, occurrences
+from vitscope.report.intervals import FEW
+from vitscope.report.quadrant import Quadrant
 from vitscope.report.repair import Repair
 from vitscope.store import Run
 from vitscope.tokens import HEAD, HeadRef
@@ -33,6 +35,7 @@ def summary(run: Run) -> dict[str, Any]:
         "images": {
             "planned": len(images),
             "measured": int(measured(images).sum()),
+            "few": int(measured(images).sum()) < FEW,
             "skipped": occurrences(images, "problem"),
             "handled": occurrences(images, "note"),
             "note": run.manifest.source.note,
@@ -42,7 +45,7 @@ def summary(run: Run) -> dict[str, Any]:
         "output": _ranking(found.output) if found.output else None,
         "layer": [_ranking(ranking) for ranking in found.layers],
         "regions_of_the_top_head": [asdict(effect) for effect in found.regions],
-        "low_on_output_high_on_layer": [asdict(hidden) for hidden in found.hidden],
+        "low_on_output_high_on_layer": _quadrant(found.quadrant) if found.quadrant else None,
         "reach": _reach(found.reach) if found.reach else None,
         "classes": asdict(found.classes) if found.classes else None,
         "patterns": asdict(found.patterns) if found.patterns else None,
@@ -75,7 +78,14 @@ def _ranking(ranking: Ranking) -> dict[str, Any]:
         "metric": ranking.metric,
         "unit": ranking.unit,
         "n": ranking.n,
-        "kendalls_w": ranking.agreement,
+        "first": None if ranking.flat else ranking.top,
+        "clearly_first": ranking.clear,
+        "agreement": {
+            "n": ranking.agreement.n,
+            "kendalls_w": ranking.agreement.w,
+            "kendalls_w_by_chance": ranking.agreement.chance,
+            "mean_spearman": ranking.agreement.spearman,
+        },
         "heads": rows,
     }
 
@@ -95,6 +105,16 @@ def _reach(seen: Reach) -> dict[str, Any]:
         for index, head in enumerate(seen.heads)
     ]
     return {"unit": "pixels", "diagonal": seen.diagonal, "n": seen.n, "heads": rows}
+
+
+def _quadrant(found: Quadrant) -> dict[str, Any]:
+    return {
+        "found": len(found.heads),
+        "expected_by_chance": found.expected,
+        "p": found.p,
+        "beyond_chance": found.beyond_chance,
+        "heads": [asdict(hidden) for hidden in found.heads],
+    }
 
 
 def _repair(repair: Repair) -> dict[str, Any]:

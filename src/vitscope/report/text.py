@@ -11,22 +11,19 @@ from typing import Final
 import numpy as np
 
 from vitscope.quantities import of_kind, quantity
-from vitscope.report import classes as by_class
-from vitscope.report.answer import Answer, answer
-from vitscope.report.classes import ClassReport
+from vitscope.report.answer import answer, same_for_all
+from vitscope.report.chance_text import agreement_lines, class_lines, quadrant_lines
 from vitscope.report.findings import PATCH_SHARE, Ranking, Reach, RegionEffect, measured, occurrences
 from vitscope.report.form import DASH, WIDTH, name_list, number, paragraph, percent, plural, span, table
 from vitscope.report.heads_text import against_lines, repair_lines
+from vitscope.report.intervals import FEW
 from vitscope.report.patterns_text import pattern_lines
-from vitscope.report.statistics import spearman
 from vitscope.store import Run
 
 TOP: Final = 5
 TOP_LAYER: Final = 3
 SHADES: Final = (("█", 1 / 2), ("▓", 1 / 4), ("▒", 1 / 8), ("░", 1 / 16), ("·", 0.0))
 """Marks of the matrix and the share of the largest mean each begins at."""
-FEW: Final = 30
-"""Images below which bootstrap intervals are too narrow: of skewed effects 10 images hold the mean 80 times in 100."""
 FILLS: Final = {
     "zero": "weights become 0 after the softmax, rows not rescaled",
     "renormalise": "the rest of each row is rescaled to sum to 1, which hides part of the effect",
@@ -49,14 +46,14 @@ def show(run: Run) -> str:
         lines += ["", *_regions(found.regions, found.output)]
     for ranking in found.layers:
         lines += ["", *_ranking(ranking, "BY LAYER", TOP_LAYER)]
-    lines += ["", *_hidden(found), "", *repair_lines(found.repair, found.output.metric)]
+    lines += ["", *quadrant_lines(found), "", *repair_lines(found.repair, found.output.metric)]
     if found.against is not None:
         lines += ["", *against_lines(found.against)]
     if found.reach is not None:
         lines += ["", *_reach(found.reach)]
     if found.classes is not None:
-        lines += ["", *_classes(found.classes)]
-    lines += ["", *_consistency(found)]
+        lines += ["", *class_lines(found.classes)]
+    lines += ["", *agreement_lines(found)]
     if found.patterns is not None:
         lines += ["", *pattern_lines(found.patterns, found.output)]
     return "\n".join(lines) + "\n"
@@ -149,7 +146,10 @@ def _absent(run: Run) -> Iterable[str]:
 def _few(run: Run) -> Iterable[str]:
     n = int(measured(run.images).sum())
     if 2 <= n < FEW:
-        yield f"intervals from {n} images are narrower than they should be (bootstrap), most of all for skewed effects"
+        yield (
+            f"few images: from {n} (fewer than {FEW}), 95 % intervals of skewed effects hold the mean less often than "
+            "they say, most of all below 30"
+        )
 
 
 def _nothing(run: Run) -> list[str]:
@@ -160,9 +160,11 @@ def _nothing(run: Run) -> list[str]:
 
 def _ranking(ranking: Ranking, title: str, most: int) -> list[str]:
     header = ("head", "mean", "95 % interval", "median", "quartiles", "rank, 95 %", "first in", "consistency", "n")
+    lines = [f"{title}: {ranking.metric}, {ranking.unit}", *paragraph(quantity(ranking.metric).meaning)]
+    if ranking.flat:
+        return [*lines, *paragraph(f"no head comes first: {same_for_all(ranking)}")]
     return [
-        f"{title}: {ranking.metric}, {ranking.unit}",
-        *paragraph(quantity(ranking.metric).meaning),
+        *lines,
         *table(header, [_row(ranking, index) for index in ranking.order[:most]]),
         *_rest(ranking, ranking.order[most:]),
     ]
@@ -246,36 +248,6 @@ def _regions(regions: Sequence[RegionEffect], output: Ranking) -> list[str]:
     return [title, *table(header, rows)]
 
 
-def _hidden(found: Answer) -> list[str]:
-    title = "LOW ON OUTPUT, HIGH ON LAYER: bottom half by output, top quarter by a layer metric"
-    if not found.layers or found.output is None:
-        return [title, f"  {DASH} this run has no layer metric"]
-    total = len(found.output.order)
-    correlations = name_list(
-        [
-            f"{ranking.metric} {number(spearman(found.output.summary.mean, ranking.summary.mean))}"
-            for ranking in found.layers
-        ]
-    )
-    lines = [title, f"  Spearman's rho of the heads' means, {found.output.metric} against {correlations}"]
-    if not found.hidden:
-        return [*lines, "  none"]
-    rows = [
-        (
-            str(hidden.head),
-            f"{hidden.output_rank} of {total}",
-            number(hidden.output_mean),
-            hidden.layer_metric,
-            f"{hidden.layer_rank} of {total}",
-            number(hidden.layer_mean),
-        )
-        for hidden in found.hidden[:TOP]
-    ]
-    header = ("head", f"rank by {found.output.metric}", found.output.metric, "layer metric", "rank", "mean")
-    more = [f"  and {len(found.hidden) - TOP} more"] if len(found.hidden) > TOP else []
-    return [*lines, *table(header, rows, left=(0, 3)), *more]
-
-
 def _reach(seen: Reach) -> list[str]:
     header = ("head", "distance px", "95 % interval", "of diagonal", "within 1 hop", "to CLS", "to patches")
 
@@ -301,44 +273,3 @@ def _reach(seen: Reach) -> list[str]:
         "  most global",
         *table(header, [row(index) for index in seen.most_global(3)], indent=4),
     ]
-
-
-def _classes(found: ClassReport) -> list[str]:
-    title = f"CLASSES THAT ARE AN EXCEPTION (class = {found.source})"
-    if found.reason:
-        return [title, f"  {DASH} not judged: {found.reason}"]
-    rule = (
-        f"{found.judged} of {found.present} classes judged (from {by_class.MIN_IMAGES} images), {found.comparisons} "
-        f"comparisons of a class with the rest, p corrected for all of them (Holm) and listed below "
-        f"{by_class.THRESHOLD}; t-tests, approximate for skewed effects"
-    )
-    lines = [title, *paragraph(rule)]
-    for top in found.other_tops[:TOP]:
-        against = f"{number(top.mean)} against {number(top.usual_mean)} of {top.usual}"
-        lines += paragraph(f"{top.name}: {top.head} matters most, {against} (n = {top.n}, p = {number(top.p)})")
-    if not found.other_tops:
-        lines.append("  no class has another top head beyond chance")
-    if found.unclear_tops:
-        lines.append(f"  in {found.unclear_tops} more the top head differs, but not beyond chance")
-    for shift in found.shifts[:TOP]:
-        times = f"{shift.mean / shift.rest:.1f} times" if shift.rest > 0 and shift.mean > 0 else "against"
-        what = f"{shift.head} {number(shift.mean)}, {times} the {number(shift.rest)} of other images"
-        lines += paragraph(f"{shift.name}: {what} (n = {shift.n}, p = {number(shift.p)})")
-    if len(found.shifts) > TOP:
-        lines.append(f"  and {len(found.shifts) - TOP} more heads that differ for a class")
-    if not found.shifts:
-        lines += paragraph(
-            f"no head differs for a class beyond chance, by a factor of {by_class.FACTOR:.0f} and by at least "
-            f"{percent(by_class.SIZE)} of the top head's mean"
-        )
-    return lines
-
-
-def _consistency(found: Answer) -> list[str]:
-    lines = ["IS IT SO FOR EVERY IMAGE? Kendall's W of the images' head rankings: 1 = all agree, 0 = unrelated"]
-    for ranking in (found.output, *found.layers):
-        if ranking is not None:
-            unknown = f"{DASH} needs two images, and heads that differ"
-            agreement = f"{ranking.agreement:.3f}" if np.isfinite(ranking.agreement) else unknown
-            lines.append(f"  {ranking.metric:<10}{agreement}  (n = {ranking.n})")
-    return lines

@@ -158,17 +158,11 @@ def sentence(
     index = ranking.heads.index(head)
     place = f"number {int(ranking.rank[index])}"
     if head == ranking.top:
-        place = "first, though not clearly," if rivalled(ranking, index) else "the most important head"
+        place = "the most important head" if ranking.clear else "first, though not clearly,"
     looks = [_patches(seen), _cls(seen), _key(seen), _distance(seen), _shape(seen)] if seen is not None else []
     does = (_holds(held), _acts_through(regions), _pruning(ranking, index, lost))
     told = "; ".join(clause for clause in (*looks, *does) if clause)
     return f"{head} is {place} by {ranking.metric} ({standing(ranking, index)}): {told}."
-
-
-def rivalled(ranking: Ranking, index: int) -> bool:
-    """Whether a head may not be the first: the interval of its rank reaches lower, is unknown, or is another's too."""
-    first = ranking.rank_interval.high <= 1  # False where it is NaN: one image says nothing about the others
-    return not (first[index] and first.sum() == 1)
 
 
 def standing(ranking: Ranking, index: int) -> str:
@@ -196,7 +190,7 @@ def short(ranking: Ranking, head: HeadRef, seen: Gaze | None, lost: Loss) -> str
     else:
         breaks = f"pruning it moves the pooled output most ({effect})"
     looks = f"; {_patches(seen)}" if seen is not None and _patches(seen) else ""
-    first = "comes out first, though not clearly" if rivalled(ranking, index) else "matters most"
+    first = "matters most" if head == ranking.top and ranking.clear else "comes out first, though not clearly"
     return f"{head} {first}: {breaks}{looks}."
 
 
@@ -245,7 +239,7 @@ def _distance(seen: Gaze) -> str:
 
 def _shape(seen: Gaze) -> str:
     told: list[str] = []
-    if np.isfinite(seen.entropy):
+    if np.isfinite(seen.entropy) and seen.entropy_max > 0:  # one token alone attends to itself
         share = seen.entropy / seen.entropy_max
         word = "sharp" if share < SHARP else "almost even" if share > FLAT else "broad"
         told.append(f"{word} (entropy {seen.entropy:.2f} of at most {seen.entropy_max:.2f} nats)")

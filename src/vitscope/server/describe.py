@@ -127,6 +127,8 @@ def metric_infos(manifest: Manifest) -> list[MetricInfo]:
             label=row.label,
             unit=row.mark,
             signed=row.signed,
+            least=_finite(row.low),
+            most=_finite(row.high),
             family=row.family or "output",
             definition=row.meaning,
             available=not reason,
@@ -135,6 +137,10 @@ def metric_infos(manifest: Manifest) -> list[MetricInfo]:
         for row in of_kind("metric")
         for reason in (_reason(manifest, row),)
     ]
+
+
+def _finite(bound: float) -> float | None:
+    return bound if math.isfinite(bound) else None
 
 
 def _reason(manifest: Manifest, row: Quantity) -> str:

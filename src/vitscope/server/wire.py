@@ -70,6 +70,8 @@ class MetricInfo(Wire):
     label: str
     unit: str = Field(description="Empty for plain numbers.")
     signed: bool = Field(description="Positive means that the head helps; drawn on a diverging map with 0 neutral.")
+    least: float | None = Field(description="The least it can be; null: no bound. Intervals end there.")
+    most: float | None = Field(description="The most it can be; null: no bound.")
     family: Literal["output", "layer"]
     definition: str
     available: bool

@@ -1,5 +1,6 @@
 // 95 % intervals of the heads, made in the worker. A new question gives up the one before; results come piece by piece.
-import type { Interval } from '../core/kernels';
+import type { Interval, Range } from '../core/intervals';
+import { measured } from '../core/resampling';
 import { ask, onAnswer } from './worker';
 
 export class Intervals {
@@ -27,12 +28,13 @@ export class Intervals {
   }
 
   /** Ask for the intervals of these heads over these images; `values` is [image, head] with `width` heads an image. */
-  ask(values: Float32Array, width: number, rows: Int32Array, heads: readonly number[], statistic: 'mean' | 'median'): void {
+  ask(values: Float32Array, width: number, rows: Int32Array, heads: readonly number[], statistic: 'mean' | 'median', range: Range): void {
     this.#id++;
     this.#heads = heads;
     this.current = new Map();
-    const asked = new Float32Array(rows.length * heads.length);
-    rows.forEach((row, i) => heads.forEach((head, h) => (asked[i * heads.length + h] = values[row * width + head]!)));
-    ask({ kind: 'intervals', lane: this.#lane, id: this.#id, values: asked, heads: heads.length, statistic }, [asked.buffer]);
+    const present = measured(values, width, rows); // whichever heads are asked about: all are drawn alike
+    const asked = new Float32Array(present.length * heads.length);
+    present.forEach((row, i) => heads.forEach((head, h) => (asked[i * heads.length + h] = values[row * width + head]!)));
+    ask({ kind: 'intervals', lane: this.#lane, id: this.#id, values: asked, heads: heads.length, statistic, range }, [asked.buffer]);
   }
 }

@@ -1,7 +1,7 @@
 // Kernels away from the page's own thread. Values are sent once and held by key; intervals are made in parts, so that a
 // newer question is not kept waiting.
 import { KERNELS, type KernelName } from '../core/kernel_table';
-import { bootstrapInParts, type Interval } from '../core/kernels';
+import { meanIntervalsInParts, medianIntervals, type Interval, type Range } from '../core/intervals';
 
 export type Question =
   | { readonly kind: 'hold'; readonly key: string; readonly values: Float32Array }
@@ -33,13 +33,14 @@ export interface IntervalQuestion {
   readonly values: Float32Array;
   readonly heads: number;
   readonly statistic: 'mean' | 'median';
+  readonly range: Range;
 }
 
 export type Answer =
   | { readonly kind: 'round'; readonly made: readonly { readonly name: string; readonly id: number; readonly result: unknown }[] }
   | { readonly kind: 'intervals'; readonly lane: string; readonly id: number; readonly found: readonly Interval[] };
 
-const AT_ONCE = 6;
+const AT_ONCE = 12;
 const held = new Map<string, Float32Array>();
 let rows = new Int32Array(0);
 let made: { name: string; id: number; result: unknown }[] = [];
@@ -79,12 +80,13 @@ function goOn(): void {
 }
 
 /** Some heads at a time, each time told; between their draws a newer question may come. */
-function* intervals({ values, heads, statistic }: IntervalQuestion): Generator<readonly Interval[] | void> {
+function* intervals({ values, heads, statistic, range }: IntervalQuestion): Generator<readonly Interval[] | void> {
   const every = Int32Array.from({ length: heads ? values.length / heads : 0 }, (_, row) => row);
   let found: readonly Interval[] = [];
   while (found.length < heads) {
     const next = Array.from({ length: Math.min(AT_ONCE, heads - found.length) }, (_, i) => found.length + i);
-    found = [...found, ...(yield* bootstrapInParts(values, heads, every, next, statistic))];
+    const made = statistic === 'mean' ? yield* meanIntervalsInParts(values, heads, every, next, range) : medianIntervals(values, heads, every, next);
+    found = [...found, ...made];
     yield found;
   }
 }

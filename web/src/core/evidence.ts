@@ -1,6 +1,7 @@
 // The numbers behind the sentence why a head matters (why.ts), over the images in scope. Values are [image, layer, head],
 // `cells` heads an image; NaN = not computed.
 import type { ImageTable } from '../io/wire';
+import { clearlyFirst } from './intervals';
 import { means, summarise } from './kernels';
 import type { Key, Loss, RegionEffect, Standing } from './why';
 
@@ -11,12 +12,16 @@ export interface Leader {
   readonly index: number;
   /** Whether the images leave no doubt that it is the first. */
   readonly clear: boolean;
+  /** All heads have the same mean, e.g. 0: then none comes first. */
+  readonly flat: boolean;
 }
 
 export function leader(values: Float32Array, cells: number, rows: Int32Array): Leader {
   const found = means(values, cells, rows);
   const index = found.reduce((best, mean, at) => (mean === mean && !(mean <= (found[best] ?? NaN)) ? at : best), -1);
-  return { means: found, index, clear: index >= 0 && clearlyFirst(values, cells, rows, index) };
+  const known = found.filter((mean) => mean === mean);
+  const flat = known.length > 1 && known.every((mean) => mean === known[0]);
+  return { means: found, index, clear: index >= 0 && !flat && clearlyFirst(values, cells, rows, index), flat };
 }
 
 /** How a head stands by a metric whose leader over the same images is known; null where it has no value in scope. */
@@ -30,6 +35,7 @@ export function standing(values: Float32Array, cells: number, rows: Int32Array, 
     rank: first.means.reduce((count, other) => count + (other > mean ? 1 : 0), 1),
     top,
     clear: top && first.clear,
+    flat: first.flat,
     mean,
     n: own.n[0]!,
     leads: topShare(values, cells, rows, index),
@@ -81,30 +87,6 @@ function largestOf(values: Float32Array, cells: number): Float32Array {
   }
   largestHeld.set(values, largest);
   return largest;
-}
-
-/**
- * Whether no other head has a larger mean in 97.5 % of resamples of the images. Paired differences, normal
- * approximation of the bootstrap that the report runs: at its limit the two may differ.
- */
-export function clearlyFirst(values: Float32Array, cells: number, rows: Int32Array, index: number): boolean {
-  const [n, sums, squares] = [new Int32Array(cells), new Float64Array(cells), new Float64Array(cells)];
-  for (const row of rows) {
-    const first = values[row * cells + index]!;
-    for (let other = 0; other < cells; other++) {
-      const difference = first - values[row * cells + other]!;
-      if (difference !== difference) continue;
-      n[other]!++;
-      sums[other]! += difference;
-      squares[other]! += difference * difference;
-    }
-  }
-  return n.every((count, other) => {
-    if (other === index || count === 0) return true;
-    const mean = sums[other]! / count;
-    const variance = Math.max(0, squares[other]! / count - mean * mean);
-    return count > 1 && mean > 1.96 * Math.sqrt(variance / count);
-  });
 }
 
 /** Effects [image, layer, head] of the whole head and of a part, compared on the images that have both. */

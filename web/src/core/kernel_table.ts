@@ -18,7 +18,7 @@ export const KERNELS = {
   summarise: kernel(32, summarise, prepareOrders),
   means: kernel(3, means),
   bands: kernel(80, bands),
-  leader: kernel(9, leader),
+  leader: kernel(100, leader),
   layers: kernel(6, layerSummary),
 } as const;
 

@@ -1,15 +1,8 @@
 // The same images at several input sizes: what the answers and the heads do, over the images in scope or on one image.
 import type { RecordedSize, ResolutionInfo, SizedImage } from '../io/wire';
 import { maximum } from './attention';
-import { bootstrap } from './kernels';
-
-/** One value with its 95 % interval; NaN = unknown. */
-export interface Estimate {
-  readonly value: number;
-  readonly low: number;
-  readonly high: number;
-}
-export const UNKNOWN: Estimate = { value: NaN, low: NaN, high: NaN };
+import { meanIntervals, UNIT } from './intervals';
+import { UNKNOWN, wilson, type Estimate } from './proportion';
 
 /** What is known at one size; distance in pixels and entropy in nats, of one head and over all heads. */
 export interface AtSize {
@@ -30,17 +23,6 @@ export interface HeadAndAll {
 /** `224`, or `160x224` (rows x columns) where it is no square. */
 export const sizeName = (size: { readonly height: number; readonly width: number }): string =>
   size.height === size.width ? String(size.height) : `${size.height}x${size.width}`;
-
-const Z = 1.959963984540054;
-
-/** 95 % interval of a share of n (Wilson). As src/vitscope/report/proportion.py. */
-export function wilson(hits: number, n: number): Estimate {
-  if (n === 0) return UNKNOWN;
-  const share = hits / n;
-  const middle = (share + (Z * Z) / (2 * n)) / (1 + (Z * Z) / n);
-  const half = (Z * Math.sqrt((share * (1 - share)) / n + (Z * Z) / (4 * n * n))) / (1 + (Z * Z) / n);
-  return { value: share, low: Math.max(0, middle - half), high: Math.min(1, middle + half) };
-}
 
 /** Places in the comparison of the images that are in scope. */
 export function comparedInScope(info: ResolutionInfo, inScope: Int32Array): Int32Array {
@@ -129,7 +111,7 @@ function probabilities(sizes: number, column: Float32Array, n: number, places: I
   for (let i = 0; i < sizes; i++) for (let place = 0; place < n; place++) byImage[place * sizes + i] = column[i * n + place]!;
   const known = places.filter((place) => Number.isFinite(byImage[place * sizes]!));
   if (known.length === 0) return Array.from({ length: sizes }, () => UNKNOWN);
-  const intervals = known.length > 1 ? bootstrap(byImage, sizes, known, Array.from({ length: sizes }, (_, i) => i), 'mean') : [];
+  const intervals = known.length > 1 ? meanIntervals(byImage, sizes, known, Array.from({ length: sizes }, (_, i) => i), UNIT) : [];
   return Array.from({ length: sizes }, (_, i) => {
     const value = known.reduce((sum, place) => sum + byImage[place * sizes + i]!, 0) / known.length;
     return { value, low: intervals[i]?.[0] ?? NaN, high: intervals[i]?.[1] ?? NaN };

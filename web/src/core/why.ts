@@ -89,6 +89,8 @@ export interface Standing {
   readonly top: boolean;
   /** Whether the images leave no doubt that the first is the first. */
   readonly clear: boolean;
+  /** All heads have the same mean: none is first. */
+  readonly flat: boolean;
   readonly mean: number;
   readonly n: number;
   readonly leads: number;
@@ -96,7 +98,8 @@ export interface Standing {
 }
 
 /** `L2·H0 is the most important head by jsd`; the page prints the measure's words, the report its name. */
-export function claim(name: string, { metric, rank, top, clear }: Standing, words = metric): string {
+export function claim(name: string, { metric, rank, top, clear, flat }: Standing, words = metric): string {
+  if (flat) return `No head comes first by ${words}: it is the same whichever is pruned`;
   const place = top ? (clear ? 'the most important head' : 'first, though not clearly,') : `number ${rank}`;
   return `${name} is ${place} by ${words}`;
 }
@@ -159,7 +162,7 @@ export function distanceClause({ tokens, mass, distance, diagonal }: Gaze): stri
 export function shapeClause({ tokens, entropy, nmi, focus }: Gaze): string {
   const told: string[] = [];
   const most = Math.log(tokenCount(tokens));
-  if (Number.isFinite(entropy)) {
+  if (Number.isFinite(entropy) && most > 0) {
     const word = entropy / most < SHARP ? 'sharp' : entropy / most > FLAT ? 'almost even' : 'broad';
     told.push(`${word} (entropy ${fixed(entropy, 2)} of at most ${fixed(most, 2)} nats)`);
   }

@@ -1740,6 +1740,16 @@ export interface components {
             family: "output" | "layer";
             /** Label */
             label: string;
+            /**
+             * Least
+             * @description The least it can be; null: no bound. Intervals end there.
+             */
+            least: number | null;
+            /**
+             * Most
+             * @description The most it can be; null: no bound.
+             */
+            most: number | null;
             /** Name */
             name: string;
             /**

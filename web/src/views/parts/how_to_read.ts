@@ -10,7 +10,7 @@ export const HOW_TO_READ = {
   importance: [
     'Every cell is one head: layers down, heads across. Its colour says how much changes when the head is pruned.',
     'The inner square is the consistency over images: large = the same for every image, small = some images only.',
-    'Measures of the output and of the layer differ where later layers repair, or amplify, what a head does.',
+    'Low on output and high on layer is a finding only where more heads are so than unrelated rankings would give.',
     'Caveat: heads are pruned one at a time; heads that stand in for each other look unimportant alone.',
   ],
   strength: [

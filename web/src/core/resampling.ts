@@ -1,0 +1,44 @@
+// The images drawn again with replacement, seeded: draw for draw those of src/vitscope/report/resampling.py.
+
+export const DRAWS = 999;
+/** Draws at or beyond each end of a 95 % interval. */
+export const BEYOND = 25;
+
+/** Draws of n images (below 2^21): which one a draw takes at a place is a function of draw and place alone. */
+export class Sampler {
+  readonly n: number;
+  /** How often each image is in the draw made last. */
+  readonly times: Uint16Array;
+  readonly #places: Uint32Array;
+  readonly #seed: number;
+
+  constructor(n: number, seed = 0) {
+    this.n = n;
+    this.times = new Uint16Array(n);
+    this.#places = Uint32Array.from({ length: n }, (_, place) => mixed(place + 1));
+    this.#seed = seed;
+  }
+
+  draw(draw: number): Uint16Array {
+    const { n, times } = this;
+    const key = mixed((Math.imul(draw, 0x9e3779b9) + this.#seed) >>> 0);
+    times.fill(0);
+    for (let place = 0; place < n; place++) times[Math.floor((mixed(key ^ this.#places[place]!) * n) / 4294967296)]!++;
+    return times;
+  }
+}
+
+/** The bits of a number mixed, one to one (lowbias32). */
+function mixed(x: number): number {
+  x = Math.imul(x ^ (x >>> 16), 0x7feb352d);
+  x = Math.imul(x ^ (x >>> 15), 0x846ca68b);
+  return (x ^ (x >>> 16)) >>> 0;
+}
+
+/** The images of `rows` that have a value for any head: only they are drawn. */
+export function measured(values: Float32Array, width: number, rows: Int32Array): Int32Array {
+  return rows.filter((row) => {
+    for (let i = row * width; i < (row + 1) * width; i++) if (values[i] === values[i]) return true;
+    return false;
+  });
+}
