@@ -80,7 +80,8 @@ def test_every_feature_and_rule_of_a_pattern_is_defined_as_it_is():
 
 
 def test_the_rules_of_the_report_are_documented_as_they_are():
-    from vitscope.report import classes, findings, intervals, permutation, quadrant, resampling, why
+    from vitscope.quantities import bounds
+    from vitscope.report import classes, findings, intervals, looks, permutation, quadrant, resampling
 
     page = (ROOT / "docs" / "statistics.md").read_text(encoding="utf-8")
     rules = [
@@ -91,11 +92,16 @@ def test_the_rules_of_the_report_are_documented_as_they_are():
         f"shuffled {permutation.PERMUTATIONS} times",
         f"p from {quadrant.THRESHOLD} up",
         f"less than {findings.PATCH_SHARE:.0%}".replace("%", " %"),
-        f"at least {why.SINK_SHARE:.0%}".replace("%", " %"),
-        f"and {why.SINK_TIMES:.0f} times uniform",
-        f"below {why.SHARP:.0%}, up to {why.FLAT:.0%}".replace("%", " %"),
-        f"below {why.SHARED_MAP}: all queries",
-        f"above {why.OWN_MAP}: each",
+        f"at least {bounds.SINK_SHARE:.0%}".replace("%", " %"),
+        f"and {bounds.SINK_TIMES:.0f} times uniform",
+        f"from {bounds.CORNER_SHARE:.0%}".replace("%", " %"),
+        f"from {bounds.BORDER_SHARE:.0%}".replace("%", " %"),
+        f"up to {bounds.FEW_KEYS} keys, and one in {bounds.FEW_KEYS_PART}",
+        f"from {bounds.NEIGHBOUR_SHARE:.0%} of".replace("%", " %"),
+        f"step of {bounds.STEP_CLEAR} patches",
+        f"below {looks.SHARP:.0%}, up to {looks.FLAT:.0%}".replace("%", " %"),
+        f"below {looks.SHARED_MAP}: all queries",
+        f"above {looks.OWN_MAP}: each",
         f"from {classes.MIN_IMAGES} images up",
         f"a factor of {classes.FACTOR:.0f}",
         f"at least {classes.SIZE:.0%} of the top".replace("%", " %"),

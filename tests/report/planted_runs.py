@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from vitscope.quantities import names, recorded
+from vitscope.quantities import names, of_kind, recorded
 from vitscope.store import Manifest, ModelInfo, Options, Progress, Run, Source
 from vitscope.tokens import TokenLayout
 
@@ -45,7 +45,7 @@ class PlantedRun(Run):
         return self._parts[6]
 
 
-def manifest_of(n, n_heads, tokens, classes):
+def manifest_of(n, n_heads, tokens, classes, kept):
     model = ModelInfo(
         id="timm:planted",
         name="planted",
@@ -64,7 +64,7 @@ def manifest_of(n, n_heads, tokens, classes):
     )
     options = Options(("head",), "zero", None, 60, 32, {"head": 8}, 1, "math", 0, 24, True, 0)
     source = Source("folder", "photos", "photos", None, 0, (), None)
-    kept, versions = recorded(4), {"torch": "2.13.0"}
+    versions = {"torch": "2.13.0"}
     return Manifest(
         1,
         "id",
@@ -95,11 +95,20 @@ def attention_of(rng, n_heads, tokens):
 
 
 def planted_run(
-    n=60, n_heads=(3, 3, 3, 3), tokens=CLS, classes=("ant", "bee", "cat"), labels=True, seed=3, done=None, skipped=()
+    n=60,
+    n_heads=(3, 3, 3, 3),
+    tokens=CLS,
+    classes=("ant", "bee", "cat"),
+    labels=True,
+    seed=3,
+    done=None,
+    skipped=(),
+    version=5,
 ):
     """Head (2, 1) tops every output metric, (1, 0) is low on output but first on layer; the rest is small noise.
 
-    Spread and strength are constants per head over images, so that sentences can be checked word by word.
+    Spread and strength are constants per head over images, so that sentences can be checked word by word. `version` is
+    the format whose quantities the run keeps.
     """
     rng = np.random.default_rng(seed)
     shape = (n, len(n_heads), max(n_heads))
@@ -113,16 +122,19 @@ def planted_run(
     hops = max(tokens.rows, tokens.cols)
     mass = np.full((*shape, hops), 0.6 / hops)
     mass[:, 2, 1] = [0.3, 0.2, *[0.1 / (hops - 2)] * (hops - 2)]
-    measures = ("distance", "entropy", "cls_entropy", "focus", "coverage", "nmi", "sink", "cls_self", "cls_to_patches")
-    measures += ("patches_to_cls", "patches_to_patches", "to_cls", "to_other")
-    spread = {name: np.full(shape, 0.3) for name in measures}
+    kept = recorded(version)
+    spread = {name: np.full(shape, 0.3) for name in names("spread")}
     spread["distance"] = np.broadcast_to(10.0 + np.arange(shape[1] * shape[2]).reshape(shape[1:]), shape).copy()
+    spread["distance_rescaled"], spread["distance_no_sinks"] = spread["distance"] + 8, spread["distance"] + 6
+    spread["few_keys"][:], spread["corners"][:] = tokens.n_tokens // 3, 0.0
+    spread["neighbour"][:], spread["step_down"][:], spread["step_right"][:] = 0.05, 0.0, 0.0
     spread["to_cls"][:], spread["to_other"][:] = 0.4, 0.0
     columns = {"prob_drop", "logit_drop", "jsd", "flip"} if classes is None else set()
     if tokens.cls is None:
         columns.add("cls_cos")
-        for name in ("cls_entropy", "focus", "coverage", "cls_self", "cls_to_patches", "patches_to_cls", "to_cls"):
-            spread[name][:] = np.nan
+        for row in of_kind("spread"):
+            if "cls" in row.needs:
+                spread[row.name][:] = np.nan
     for metric in columns:
         effects[metric][:] = np.nan
     images = image_table(n, classes, labels)
@@ -140,7 +152,7 @@ def planted_run(
     attention = attention_of(rng, n_heads, tokens)
     attention[2, 1] = 0.5 / (tokens.n_tokens - 1)
     attention[2, 1, :, 0] = 0.5
-    manifest = manifest_of(n, n_heads, tokens, classes)
+    manifest = manifest_of(n, n_heads, tokens, classes, kept)
     progress = Progress("complete", 3, 3, {"head": (2, 2), "featured": (1, 1), "partial": (0, 0)}, 4)
     if done is not None:
         manifest = replace(manifest, state="running")
@@ -153,7 +165,7 @@ def planted_run(
         images,
         effects,
         xr.Dataset({"mass": ((*dims, "hop"), mass)}),
-        xr.Dataset({name: (dims, values) for name, values in spread.items()}),
+        xr.Dataset({name: (dims, spread[name]) for name in kept["spread"]}),
         attention,
         progress,
     )

@@ -23,8 +23,11 @@ def test_show_names_the_planted_heads_and_says_why():
     text = plain(show(planted_run()))
     assert "L2·H1 is the most important head by jsd (0." in text
     assert "n = 60; first in 100 % of the images" in text
-    assert "its patches give 40 % to CLS, 30 % to themselves, 20 % to their neighbours (1 hop) and 10 % to" in text
-    assert "one key token, CLS, is a sink (50 % of all attention, 18.0 times uniform)" in text
+    assert (
+        "its patches attend with 40 % to CLS, 30 % to themselves, 20 % to their neighbours (1 hop) and 10 % to" in text
+    )
+    assert "CLS is a sink: 50 % of the patches' attention, 18.0 times uniform" in text
+    assert "mean distance 17.0 px (12 % of the diagonal), 25.0 px over patches alone, 23.0 px without sinks" in text
     assert "changes 50 % of 60 predictions" in text
     assert "L1·H0 12 of 12 1.0e-04 cls_cos 1 of 12 0.8" in text
     assert "3 of 3 classes judged" in text
@@ -144,6 +147,7 @@ def test_no_shift_of_a_class_is_not_said_to_be_no_difference():
         {"n_heads": (2, 5, 3)},
         {"n": 1},
         {"n": 2},
+        {"version": 1},
         {"done": 32},
         {"done": 0},
         {"done": 1, "classes": None},
@@ -199,8 +203,7 @@ def test_half_done_run_says_how_far_it_is():
     assert "32 of 60 measured, 0 skipped" in text
     assert "1 of 2 head, 0 of 1 featured and 0 of 0 partial units done" in text
     assert "n = 32" in text
-    assert "key token" not in text  # the mean matrix comes at the end
-    assert "in the median image the most attended token gets 0.300 times the median one" in text
+    assert "a sink" not in text  # the mean matrix comes at the end
 
 
 def test_an_empty_run_and_one_without_readable_images_say_so():
@@ -224,14 +227,35 @@ def test_skipped_and_handled_images_are_counted_with_their_reasons():
     assert summary(run)["images"]["skipped"] == {"truncated file": 2}
 
 
-def test_a_head_that_looks_at_cls_is_not_called_local():
+def test_a_head_that_attends_to_cls_is_called_neither_local_nor_global():
+    for distance in (0.1, 100):
+        run = planted_run()
+        run.spread["distance"][:, 3, 2] = run.spread["distance_no_sinks"][:, 3, 2] = distance
+        run.strength["mass"][:, 3, 2] = 0.01
+        text = show(run)
+        ordered = text[text.index("most local") : text.index("CLASSES THAT")]
+        assert "L3·H2" not in ordered
+        assert "1 head left out" in plain(text)
+
+
+def test_global_is_said_of_the_distance_that_sinks_do_not_explain():
     run = planted_run()
-    run.spread["distance"][:, 3, 2] = 0.1
-    run.strength["mass"][:, 3, 2] = 0.01
+    run.spread["distance"][:, 1, 1] = run.spread["distance_rescaled"][:, 1, 1] = 90  # far corners that draw it
+    run.spread["distance_no_sinks"][:, 1, 1] = 17
     text = show(run)
-    local = text[text.index("most local") : text.index("most global")]
-    assert "L3·H2" not in local
-    assert "1 head left out" in local
+    far = text[text.index("most global") : text.index("CLASSES THAT")]
+    assert [line.split()[0] for line in far.splitlines()[2:5]] == ["L3·H2", "L3·H1", "L3·H0"]
+    assert "uniform attention 49.6 px" in plain(text)
+
+
+def test_a_run_that_did_not_measure_sinks_calls_no_head_global():
+    run = planted_run(version=4)
+    text = plain(show(run))
+    assert "most local" in text
+    assert "– most global: a distant sink makes a distance long as a long reach does, and this run was made by" in text
+    assert "whether sinks make it long is not known: this run was made by vitscope 0.1.0" in text
+    assert "– for distance_rescaled, distance_no_sinks, few_keys, corners" in text
+    assert summary(run)["reach"]["heads"][0]["distance_no_sinks"] is None
 
 
 def test_the_matrix_marks_halvings_of_the_largest_mean():

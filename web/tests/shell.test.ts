@@ -20,8 +20,8 @@ describe('fuzzy finding', () => {
 
 describe('the headline', () => {
   it('is taken apart into its head and two sentences', () => {
-    const { head, answer, more } = headlineParts('L2·H0 matters most (n = 8); its patches give 47 %.');
-    expect([head, answer, more]).toEqual([{ layer: 2, head: 0 }, ' matters most (n = 8).', 'Its patches give 47 %.']);
+    const { head, answer, more } = headlineParts('L2·H0 matters most (n = 8); its patches attend with 47 %.');
+    expect([head, answer, more]).toEqual([{ layer: 2, head: 0 }, ' matters most (n = 8).', 'Its patches attend with 47 %.']);
   });
   it('may name no head', () => expect(headlineParts('Nothing yet.')).toEqual({ head: null, answer: 'Nothing yet.', more: '' }));
 });

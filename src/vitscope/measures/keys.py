@@ -12,11 +12,9 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from vitscope.measures.matrices import check_attention, widen
+from vitscope.quantities.bounds import SINK_SHARE, SINK_TIMES
 from vitscope.tokens import TokenLayout
 
-SINK_SHARE: Final = 0.05
-SINK_TIMES: Final = 4.0
-"""A key is a sink from this share of the patches' attention, and from this many times uniform."""
 HALF: Final = 0.5
 """The share of the patches' attention that `few_keys` counts up to."""
 _TOLERANCE: Final = 1e-6

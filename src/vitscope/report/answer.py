@@ -20,6 +20,7 @@ from vitscope.report.findings import (
     region_effects,
 )
 from vitscope.report.form import number
+from vitscope.report.gaze import Gaze, gaze
 from vitscope.report.quadrant import Quadrant, quadrant
 from vitscope.report.repair import Repair, repairs
 from vitscope.store import Run
@@ -35,7 +36,7 @@ class Why:
 
     head: HeadRef
     sentence: str
-    gaze: why.Gaze | None
+    gaze: Gaze | None
     loss: why.Loss
     pattern: HeldPattern | None
 
@@ -84,9 +85,9 @@ def answer(run: Run) -> Answer:
 
 def reason(run: Run, output: Ranking, head: HeadRef, regions: tuple[RegionEffect, ...]) -> Why:
     """Why a head matters (or does not), in one sentence and in numbers."""
-    seen, lost = why.gaze(run, head), why.loss(run, head, output.mode)
+    seen, lost = gaze(run, head), why.loss(run, head, output.mode)
     measured, held = seen if seen.n else None, held_pattern(run, head)
-    return Why(head, why.sentence(output, head, measured, regions, lost, held), measured, lost, held)
+    return Why(head, why.sentence(output, head, measured, run.tokens, regions, lost, held), measured, lost, held)
 
 
 def headline(run: Run) -> str | None:
@@ -96,8 +97,9 @@ def headline(run: Run) -> str | None:
         return None
     if output.flat:
         return f"No head comes first: {same_for_all(output)}."
-    seen = why.gaze(run, output.top)
-    return why.short(output, output.top, seen if seen.n else None, why.loss(run, output.top, output.mode))
+    seen = gaze(run, output.top)
+    lost = why.loss(run, output.top, output.mode)
+    return why.short(output, output.top, seen if seen.n else None, run.tokens, lost)
 
 
 def same_for_all(ranking: Ranking) -> str:

@@ -1,4 +1,4 @@
-"""What a run says about its heads: rankings by effect, effects that stop before the output, how far heads look.
+"""What a run says about its heads: rankings by effect, effects that stop before the output, how far heads attend.
 
 Works on what a run holds so far: every number comes with the number of images behind it.
 Knows nothing about: models, torch, how the answer is printed.
@@ -17,6 +17,7 @@ from jaxtyping import Bool, Float, Float64
 from vitscope.quantities import AXES, Kind, quantity, ranking_metrics
 from vitscope.report import intervals, statistics
 from vitscope.report.intervals import Interval
+from vitscope.report.places import uniform_distance
 from vitscope.report.resampling import resample
 from vitscope.report.statistics import Agreement, PerHead, Summary
 from vitscope.store import Run
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 PATCH_SHARE: Final = 0.5
-"""Heads whose patches give less than this to patches are left out of "most local": short for want of patches."""
+"""Heads whose patches attend less than this to patches are left out of "most local" and "most global"."""
 
 
 @dataclass(frozen=True)
@@ -107,37 +108,48 @@ class RegionEffect:
 
 @dataclass(frozen=True)
 class Reach:
-    """How far the patches of each head look; arrays are [head], means over images."""
+    """How far the patches of each head attend; arrays are [head], means over images, distances in pixels."""
 
     heads: tuple[HeadRef, ...]
     distance: PerHead
-    """Pixels; attention to prefix tokens counts 0 (variant `drop`)."""
+    """Attention to prefix tokens counts 0 (variant `drop`)."""
+    rescaled: PerHead
+    no_sinks: PerHead
+    """NaN, as `rescaled`, where the run did not measure it: `missing` says why."""
+    missing: str
     interval: Interval
+    """Of what the heads are ordered by: `no_sinks`, or `distance` where that is missing."""
     near: PerHead
     """Share of the patches' attention that stays within 1 hop, the patch itself included."""
     to_cls: PerHead
     to_patches: PerHead
     diagonal: float
-    """Of the image, pixels."""
+    """Of the image."""
+    uniform: float
+    """What attention uniform over the patches gives."""
     n: int
 
     def most_local(self, count: int) -> tuple[int, ...]:
-        """Shortest distances first, of heads whose patches look at patches at all (`PATCH_SHARE`)."""
-        eligible = [i for i in self._sorted() if self.to_patches[i] >= PATCH_SHARE]
+        """Shortest distances first, of heads whose patches attend to patches at all (`PATCH_SHARE`)."""
+        eligible = [i for i in self._sorted(self.distance if self.missing else self.no_sinks) if self._counts(i)]
         return tuple(eligible[:count])
 
     def most_global(self, count: int) -> tuple[int, ...]:
-        """Longest distances first."""
-        return tuple(self._sorted()[::-1][:count])
+        """Longest distances without sinks first; none where the run cannot tell a long reach from a distant sink."""
+        eligible = [i for i in self._sorted(self.no_sinks) if self._counts(i)]
+        return tuple(eligible[::-1][:count])
 
     @property
     def left_out(self) -> int:
-        """Number of heads that `most_local` leaves out."""
+        """Number of heads that are left out of both."""
         return int((self.to_patches < PATCH_SHARE).sum())
 
-    def _sorted(self) -> list[int]:
-        known = np.isfinite(self.distance)
-        return [int(i) for i in np.argsort(np.where(known, self.distance, np.inf), kind="stable")[: int(known.sum())]]
+    def _counts(self, index: int) -> bool:
+        return bool(self.to_patches[index] >= PATCH_SHARE)
+
+    def _sorted(self, values: PerHead) -> list[int]:
+        known = np.isfinite(values)
+        return [int(i) for i in np.argsort(np.where(known, values, np.inf), kind="stable")[: int(known.sum())]]
 
 
 def real_heads(n_heads: Sequence[int]) -> tuple[HeadRef, ...]:
@@ -223,21 +235,28 @@ def region_effects(run: Run, output: Ranking, head: HeadRef) -> tuple[RegionEffe
 
 
 def reach(run: Run) -> Reach | None:
-    """How far heads look; None while no image has been measured."""
+    """How far heads attend; None while no image has been measured."""
     heads, tokens = real_heads(run.manifest.model.n_heads), run.tokens
     distance = flatten(kept(run, "spread", "distance"), heads)
+    rescaled = flatten(kept(run, "spread", "distance_rescaled"), heads)
+    no_sinks = flatten(kept(run, "spread", "distance_no_sinks"), heads)
     if not np.isfinite(distance).any():
         return None
+    missing = run.manifest.lacks("distance_no_sinks")
     mass, to_cls = mean_over_images(kept(run, "strength", "mass")), mean_over_images(kept(run, "spread", "to_cls"))
     layers, columns = [h.layer for h in heads], [h.head for h in heads]
     return Reach(
         heads=heads,
         distance=statistics.summarise(distance).mean,
-        interval=intervals.mean_interval(distance, intervals.LENGTH),
+        rescaled=mean_over_images(rescaled),
+        no_sinks=mean_over_images(no_sinks),
+        missing=missing,
+        interval=intervals.mean_interval(distance if missing else no_sinks, intervals.LENGTH),
         near=mass[..., :2].sum(axis=-1)[layers, columns],
         to_cls=to_cls[layers, columns],
         to_patches=mass.sum(axis=-1)[layers, columns],
         diagonal=hypot(tokens.rows * tokens.patch[0], tokens.cols * tokens.patch[1]),
+        uniform=uniform_distance(tokens),
         n=int(np.isfinite(distance).any(axis=1).sum()),
     )
 

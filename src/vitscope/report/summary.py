@@ -95,6 +95,8 @@ def _reach(seen: Reach) -> dict[str, Any]:
         {
             "head": head,
             "distance": seen.distance[index],
+            "distance_rescaled": seen.rescaled[index],
+            "distance_no_sinks": seen.no_sinks[index],
             "low": seen.interval.low[index],
             "high": seen.interval.high[index],
             "of_diagonal": seen.distance[index] / seen.diagonal,
@@ -104,7 +106,8 @@ def _reach(seen: Reach) -> dict[str, Any]:
         }
         for index, head in enumerate(seen.heads)
     ]
-    return {"unit": "pixels", "diagonal": seen.diagonal, "n": seen.n, "heads": rows}
+    facts = {"unit": "pixels", "diagonal": seen.diagonal, "uniform": seen.uniform, "missing": seen.missing or None}
+    return {**facts, "interval_of": "distance" if seen.missing else "distance_no_sinks", "n": seen.n, "heads": rows}
 
 
 def _quadrant(found: Quadrant) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The answer of a run as plain text, 100 columns wide: which heads matter, why, for which images, how far they look.
+"""The answer of a run as plain text, 100 columns wide: which heads matter, why, for which images, how far they attend.
 
 Every number carries its unit and the number of images behind it; what is not known is a dash with the reason.
 Knows nothing about: models, torch, terminals (no colour, no cursor: it reads the same in a file).
@@ -249,27 +249,33 @@ def _regions(regions: Sequence[RegionEffect], output: Ranking) -> list[str]:
 
 
 def _reach(seen: Reach) -> list[str]:
-    header = ("head", "distance px", "95 % interval", "of diagonal", "within 1 hop", "to CLS", "to patches")
+    header = ("head", "distance px", "patches alone", "no sinks", "95 %", "within 1 hop", "to CLS", "to patches")
 
     def row(index: int) -> tuple[str, ...]:
         return (
             str(seen.heads[index]),
             number(seen.distance[index]),
+            number(seen.rescaled[index]),
+            number(seen.no_sinks[index]),
             span(seen.interval.low[index], seen.interval.high[index]),
-            percent(seen.distance[index] / seen.diagonal),
             percent(seen.near[index]),
             percent(seen.to_cls[index]),
             percent(seen.to_patches[index]),
         )
 
-    title = (
-        f"HOW FAR HEADS LOOK: mean distance of the patches' attention, n = {seen.n}, diagonal {seen.diagonal:.0f} px"
+    by = "distance" if seen.missing else "distance without sinks"
+    title = f"HOW FAR HEADS ATTEND: mean distance of the patches' attention, n = {seen.n}"
+    left_out = f"; {plural(seen.left_out, 'head')} left out" if seen.left_out else ""
+    rule = (
+        f"diagonal {seen.diagonal:.0f} px, uniform attention {number(seen.uniform)} px; ordered by {by}, with its "
+        f"interval; of heads whose patches attend at least {percent(PATCH_SHARE)} to patches{left_out}"
     )
-    left_out = f", {plural(seen.left_out, 'head')} left out" if seen.left_out else ""
-    return [
-        title,
-        f"  most local (of heads whose patches give at least {percent(PATCH_SHARE)} to patches{left_out})",
-        *table(header, [row(index) for index in seen.most_local(3)], indent=4),
-        "  most global",
-        *table(header, [row(index) for index in seen.most_global(3)], indent=4),
-    ]
+    lines = [title, *paragraph(rule), "  most local", *_indented(header, [row(index) for index in seen.most_local(3)])]
+    if seen.missing:
+        reason = f"{DASH} most global: a distant sink makes a distance long as a long reach does, and {seen.missing}"
+        return [*lines, *paragraph(reason)]
+    return [*lines, "  most global", *_indented(header, [row(index) for index in seen.most_global(3)])]
+
+
+def _indented(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    return table(header, rows, indent=4)

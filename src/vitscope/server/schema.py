@@ -11,6 +11,7 @@ from math import isfinite
 from pathlib import Path
 
 from vitscope.quantities import ROWS, Quantity, of_kind
+from vitscope.quantities.bounds import BOUNDS
 from vitscope.server.app import api
 
 _HEAD = """/** The table of quantities, src/vitscope/quantities: made by `make types`. Do not edit. */
@@ -57,7 +58,8 @@ def quantities_text() -> str:
     }
     types = [f"export type {name} = {' | '.join(repr(row.name) for row in of)};\n" for name, of in unions.items()]
     rows = "".join(f"  {json.dumps(_plain(row), ensure_ascii=False)},\n" for row in ROWS)
-    return f"{_HEAD}{''.join(types)}\nexport const QUANTITIES: readonly Quantity[] = [\n{rows}];\n"
+    bounds = "".join(f"export const {name} = {value:g};\n" for name, value in BOUNDS.items())
+    return f"{_HEAD}{''.join(types)}\n{bounds}\nexport const QUANTITIES: readonly Quantity[] = [\n{rows}];\n"
 
 
 def _plain(row: Quantity) -> Mapping[str, object]:

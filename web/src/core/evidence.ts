@@ -3,7 +3,7 @@
 import type { ImageTable } from '../io/wire';
 import { clearlyFirst } from './intervals';
 import { means, summarise } from './kernels';
-import type { Key, Loss, RegionEffect, Standing } from './why';
+import type { Loss, RegionEffect, Standing } from './why';
 
 /** The heads' means, and the first of them. */
 export interface Leader {
@@ -151,13 +151,4 @@ export function medianOver(values: Float32Array, cells: number, rows: Int32Array
   if (!known.length) return NaN;
   const [low, high] = [known[(known.length - 1) >> 1]!, known[known.length >> 1]!];
   return low === high ? low : (low + high) / 2; // not inf - inf
-}
-
-/** The token with the largest mean over queries of a mean matrix [query, key]; null where it is not complete. */
-export function keyToken(matrix: Float32Array, size: number): Key | null {
-  const sums = new Float64Array(size);
-  for (let i = 0; i < size * size; i++) sums[i % size]! += matrix[i]!;
-  if (!sums.every(Number.isFinite)) return null;
-  const token = sums.indexOf(Math.max(...sums));
-  return { token, share: sums[token]! / size };
 }

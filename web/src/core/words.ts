@@ -200,7 +200,7 @@ export interface HeadlineParts {
   readonly more: string;
 }
 
-/** `L2·H0 matters most: …; its patches give …` as its head and the two things said of it. */
+/** `L2·H0 matters most: …; its patches attend …` as its head and the two things said of it. */
 export function headlineParts(text: string): HeadlineParts {
   const found = /^L(\d+)·H(\d+)/.exec(text);
   const rest = found ? text.slice(found[0].length) : text;

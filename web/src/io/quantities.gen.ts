@@ -27,6 +27,18 @@ export type LayerMetric = 'cls_cos' | 'patch_cos';
 export type StrengthName = 'mass' | 'density';
 export type PatternColumn = 'deviation' | 'energy';
 
+export const SINK_SHARE = 0.05;
+export const SINK_TIMES = 4;
+export const CORNER_SHARE = 0.1;
+export const BORDER_SHARE = 0.5;
+export const BORDER_TIMES = 2;
+export const FEW_KEYS = 8;
+export const FEW_KEYS_PART = 8;
+export const NEIGHBOUR_SHARE = 0.25;
+export const STEP_CLEAR = 0.4;
+export const STEP_PART = 0.5;
+export const WORTH_TELLING = 0.05;
+
 export const QUANTITIES: readonly Quantity[] = [
   {"name": "prob_drop", "kind": "metric", "unit": "probability", "label": "Probability drop", "short": "Prob. drop", "meaning": "Probability of the target class, intact minus pruned. Above 0 the head helps the class.", "low": -1, "high": 1, "mark": "", "signed": true, "family": "output", "needs": ["classifier"], "since": 1, "readouts": ["classes", "labels"], "ranks": [], "axes": ["image", "mode", "layer", "head"]},
   {"name": "logit_drop", "kind": "metric", "unit": "logits", "label": "Logit drop", "short": "Logit drop", "meaning": "Logit of the target class, intact minus pruned. Above 0 the head helps the class.", "low": null, "high": null, "mark": "logits", "signed": true, "family": "output", "needs": ["classifier"], "since": 1, "readouts": ["classes", "labels"], "ranks": [], "axes": ["image", "mode", "layer", "head"]},

@@ -2,12 +2,14 @@
 // what is on the screen. None belongs to one head: another focus head asks for nothing.
 import type { Loaded } from '../../../app/cache.svelte';
 import type { Session } from '../../../app/session.svelte';
-import { keyToken, lossOf, meanOf, medianOver, regionEffect, standing, type Leader } from '../../../core/evidence';
+import { lossOf, meanOf, medianOver, regionEffect, standing, type Leader } from '../../../core/evidence';
 import { headAt } from '../../../core/focus';
 import { isEverything, type Scope } from '../../../core/scope';
 import { tokenCount } from '../../../core/tokens';
-import { clsClause, distanceClause, keyClause, patchesClause, patternClause, pruningClause, REGION_MODES, shapeClause, throughClause } from '../../../core/why';
-import type { Gaze, Standing } from '../../../core/why';
+import { clsClause, directionClause, distanceClause, keysClause, patchesClause, shapeClause, sinkKeys } from '../../../core/looks';
+import type { Gaze, Key } from '../../../core/looks';
+import { patternClause, pruningClause, REGION_MODES, throughClause } from '../../../core/why';
+import type { Standing } from '../../../core/why';
 
 export interface Columns {
   /** By name [image, layer, head]: `whole` head, spread measures, metrics, modes; `mass` has hops as well. */
@@ -16,7 +18,10 @@ export interface Columns {
   readonly pending: boolean;
 }
 
-const MEASURES = ['distance', 'to_cls', 'to_other', 'cls_self', 'cls_to_patches', 'entropy', 'nmi', 'focus', 'sink'];
+const MEASURES = [
+  'distance', 'distance_rescaled', 'distance_no_sinks', 'to_cls', 'to_other', 'cls_self', 'cls_to_patches', 'entropy', 'nmi', 'focus',
+  'few_keys', 'corners', 'border', 'neighbour', 'step_down', 'step_right',
+];
 
 /** What is here so far; reading starts the fetch of the first that is missing. To be read in a derived. */
 export function columns({ data, run }: Session): Columns {
@@ -79,8 +84,9 @@ export function reasonFor(session: Session, { arrays }: Columns, about: About): 
   const answers = run.metrics.some(({ name, available }) => name === 'flip' && available);
   const told = {
     patches: seen ? patchesClause(seen) : '',
+    direction: seen ? directionClause(seen) : '',
     cls: seen ? clsClause(seen) : '',
-    key: seen ? keyClause(seen, keyOf(session, index), isEverything(scope)) : '',
+    key: seen ? keysClause(seen, sinksOf(session, index), isEverything(scope)) : '',
     distance: seen ? distanceClause(seen) : '',
     shape: seen ? shapeClause(seen) : '',
     pattern: patternOf(session, about),
@@ -103,7 +109,7 @@ function gazeOf({ run, cells }: Session, arrays: Columns['arrays'], { index, row
     const values = arrays.get(name);
     return values ? meanOf(values, cells, inScope, index) : NaN;
   };
-  const sink = arrays.get('sink');
+  const few = arrays.get('few_keys');
   return {
     tokens: run.tokens,
     diagonal: run.diagonal,
@@ -112,18 +118,27 @@ function gazeOf({ run, cells }: Session, arrays: Columns['arrays'], { index, row
     toOther: mean('to_other'),
     clsToCls: mean('cls_self'),
     clsToPatches: mean('cls_to_patches'),
+    corners: mean('corners'),
+    border: mean('border'),
+    neighbour: mean('neighbour'),
+    stepDown: mean('step_down'),
+    stepRight: mean('step_right'),
+    fewKeys: few ? medianOver(few, cells, inScope, index) : NaN,
     distance: mean('distance'),
+    distanceRescaled: mean('distance_rescaled'),
+    distanceNoSinks: mean('distance_no_sinks'),
+    missing: run.spread.find(({ name }) => name === 'distance_no_sinks')?.reason ?? '',
     entropy: mean('entropy'),
     nmi: mean('nmi'),
     focus: mean('focus'),
-    concentration: sink ? medianOver(sink, cells, inScope, index) : NaN,
   };
 }
 
-function keyOf({ data, run }: Session, index: number): ReturnType<typeof keyToken> {
+/** From the mean matrices, where they are here and whole. */
+function sinksOf({ data, run }: Session, index: number): readonly Key[] {
   const head = headAt(run, index);
   const means = data.peekMeanMatrices(head.layer);
-  if (!means || means.pooled || means.size !== tokenCount(run.tokens)) return null;
+  if (!means || means.pooled || means.size !== tokenCount(run.tokens)) return [];
   const entries = means.size * means.size;
-  return keyToken(means.values.subarray(head.head * entries, (head.head + 1) * entries), means.size);
+  return sinkKeys(means.values.subarray(head.head * entries, (head.head + 1) * entries), run.tokens) ?? [];
 }

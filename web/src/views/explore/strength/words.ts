@@ -9,8 +9,9 @@ export interface StrengthData {
   /** Means over the images in scope [layer, head, hop]; density only where it is shown. */
   readonly mass: Float64Array;
   readonly density: Float64Array | null;
-  /** Mean distance in pixels [layer, head]; null while it is on its way. */
+  /** Mean distance in pixels [layer, head], without sinks where the run has that; null while it is on its way. */
   readonly distance: Float64Array | null;
+  readonly noSinks: boolean;
   /** Share of the patches' attention that goes to CLS [layer, head]. */
   readonly toCls: Float64Array | null;
   /** Place of every head that exists. */
@@ -41,7 +42,7 @@ export function strengthTooltip(session: Session, data: StrengthData, index: num
   const exact = data.density?.[index * hops + hop];
   const density = exact ?? mass / ringMembers(tokens, hops)[hop]!;
   const lines = [`${name}: ${number(mass)} mass (${percent(mass)}), ${exact === undefined ? '≈ ' : ''}${percent(density)} / patch`];
-  if (data.distance) lines.push(`mean distance ${distanceWords(session, data.distance[index]!)}`);
+  if (data.distance) lines.push(`mean distance${data.noSinks ? ' without sinks' : ''} ${distanceWords(session, data.distance[index]!)}`);
   const rest: string[] = [];
   if (tokens.cls !== null && data.toCls) rest.push(`to CLS ${percent(data.toCls[index])}`);
   if (hop !== 0) rest.push(`to itself ${percent(data.mass[index * hops])}`);
@@ -60,10 +61,10 @@ function onImage(session: Session, image: number, index: number, hop: number): n
 /** `hops 0–1`, `hop 3`. */
 const hopsWords = ({ from, to }: Profile): string => (from === to ? `hop ${from}` : `hops ${from}–${to}`);
 
-/** `7 heads give at least 50 % to hops 0–1`. */
+/** `7 heads attend with at least 50 % to hops 0–1`. */
 export function profileWords(profile: Profile, found: number): string {
-  const heads = found === 0 ? 'No head gives' : found === 1 ? '1 head gives' : `${found} heads give`;
-  return `${heads} at least ${shareWords(profile.least)} to ${hopsWords(profile)}`;
+  const heads = found === 0 ? 'No head attends' : found === 1 ? '1 head attends' : `${found} heads attend`;
+  return `${heads} with at least ${shareWords(profile.least)} to ${hopsWords(profile)}`;
 }
 
 const shareWords = (share: number): string => `${+(100 * share).toFixed(1)} %`;
