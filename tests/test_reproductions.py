@@ -29,7 +29,7 @@ def test_thirds_of_layers():
     assert thirds(np.arange(5.0)) == (0.0, 2.0, 4.0)
 
 
-@pytest.mark.slow  # `make test-browser` runs it beside others, and so does CI
+@pytest.mark.slow  # `make test-longer` runs it
 def test_the_page_on_bundled_images_is_written_from_nothing(tmp_path):
     command = [sys.executable, "-m", "reproductions", "--pages", "c", "--limit", "12"]
     places = [word for name in ("--data", "--work", "--out") for word in (name, str(tmp_path))]
