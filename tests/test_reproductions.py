@@ -163,7 +163,7 @@ def test_maps_must_beat_the_centre_beyond_intervals():
     assert better_than_the_centre(pointing(above, centre)).holds is True
 
 
-@pytest.mark.slow  # `make test-browser` runs it beside others, and so does CI
+@pytest.mark.slow  # `make test-longer` runs it
 def test_the_page_on_bundled_images_is_written_from_nothing(tmp_path):
     command = [sys.executable, "-m", "reproductions", "--pages", "c", "--limit", "12"]
     places = [word for name in ("--data", "--work", "--out") for word in (name, str(tmp_path))]

@@ -82,7 +82,7 @@ def test_an_interruption_at_any_moment_ends_and_leaves_nothing_waiting(monkeypat
         interrupted: list[bool] = []
         consumer = threading.Thread(target=consume, args=(moment, interrupted), daemon=True)
         consumer.start()
-        consumer.join(20)
+        consumer.join(60)
         assert interrupted, f"interrupted at moment {moment}, it hangs"
         if not interrupted[0]:
             break

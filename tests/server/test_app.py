@@ -108,11 +108,11 @@ def running(app, monkeypatch, open_browser=False):
     thread = threading.Thread(target=serve, args=(app, 0, open_browser), kwargs={"on_ready": on_ready})
     thread.start()
     try:
-        assert ready.wait(20)
+        assert ready.wait(60)
         yield addresses[0]
     finally:
         servers[0].should_exit = True
-        thread.join(20)
+        thread.join(60)
     assert not thread.is_alive()
 
 
@@ -120,7 +120,7 @@ def test_serve_answers_and_announces_its_address(run, monkeypatch):
     opened = []
     monkeypatch.setattr("webbrowser.open", opened.append)
     with running(create_app(run.path), monkeypatch, open_browser=True) as address:
-        with urllib.request.urlopen(address + "api/progress", timeout=20) as response:
+        with urllib.request.urlopen(address + "api/progress", timeout=60) as response:
             assert json.load(response)["state"] == "complete"
         assert opened == [address]
 
@@ -139,7 +139,7 @@ def test_a_server_that_is_stopped_says_nothing_of_answers_it_gives_up(monkeypatc
         socket.create_connection((HOST, int(address.rstrip("/").rpartition(":")[2]))) as question,
     ):
         question.sendall(f"GET /slow HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode())
-        assert asked.wait(20)
+        assert asked.wait(60)
     assert not capsys.readouterr().err
 
 
@@ -151,7 +151,7 @@ def test_a_server_says_what_goes_wrong_in_it(monkeypatch, capsys):
         raise ValueError("broken on purpose")
 
     with running(app, monkeypatch) as address, pytest.raises(HTTPError):
-        urllib.request.urlopen(address + "broken", timeout=20)
+        urllib.request.urlopen(address + "broken", timeout=60)
     assert "broken on purpose" in capsys.readouterr().err
 
 
