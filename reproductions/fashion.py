@@ -17,7 +17,7 @@ from vitscope.measures import rollout
 from vitscope.measures.geometry import image_diagonal
 
 NAME: Final = "c-fashion-mnist"
-SIZED = 100
+SIZED = 50
 """Images that are run at several sizes."""
 
 

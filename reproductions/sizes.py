@@ -3,27 +3,35 @@
 Knows nothing about: pages' names.
 """
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
 
 import matplotlib.pyplot as plt
 import numpy as np
+import torch
+from jaxtyping import Float
 
 import vitscope
 from reproductions.distance_claims import falls_with_size
 from reproductions.page import Page, percent
+from vitscope.measures import mass_to_cls, mean_distance
+from vitscope.measures.geometry import image_diagonal
+from vitscope.pipeline.labels import ClassNames
+from vitscope.pipeline.listing import list_images
+from vitscope.pipeline.pictures import in_batches, pictures
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+_BATCH: Final = 4
 
 
 def section(page: Page, model: vitscope.Model, images: "Path", sizes: list[int], limit: int, what: str) -> None:
     """Accuracy, distance and the claim, at several sizes of a seeded sample of the images."""
     found = vitscope.resolution(model, images, sizes, limit=limit)
-    raw, share = (
-        (found[name] / found["diagonal"]).mean(("image", "layer", "head")).values
-        for name in ("distance", "distance_no_sinks")
-    )
-    to_cls = found["to_cls"].mean(("image", "layer", "head")).values
+    raw = (found["distance"] / found["diagonal"]).mean(("image", "layer", "head")).values
+    without_sinks, to_cls = comparable(model, images, [int(size) for size in found["height"]], limit)
+    share = without_sinks.mean(-1)
     correct = found["correct"].mean("image").values
     height, n = found["height"].values, found.sizes["image"]
     page.heading(f"Input size: {what}")
@@ -44,11 +52,31 @@ def section(page: Page, model: vitscope.Model, images: "Path", sizes: list[int],
     figure, axes = plt.subplots(1, 2, figsize=(6.4, 2.4))
     axes[0].plot(height, correct, "o-", ms=3, color="#0072B2")
     axes[0].set(xlabel="input size, px", ylabel=f"accuracy, n = {n}", ylim=(0, 1))
-    by_layer = (found["distance_no_sinks"] / found["diagonal"]).mean(("image", "head")).values
     for i, size in enumerate(height):
-        axes[1].plot(by_layer[i], color=plt.get_cmap("cividis")(i / max(1, len(height) - 1) * 0.9), label=f"{size} px")
+        axes[1].plot(
+            without_sinks[i], color=plt.get_cmap("cividis")(i / max(1, len(height) - 1) * 0.9), label=f"{size} px"
+        )
     axes[1].set(xlabel="layer", ylabel="distance without sinks,\nshare of diagonal")
     axes[1].legend(fontsize=6)
     name = f"sizes-{model.id.split(':')[-1]}"
     page.picture(figure, name, f"Accuracy and attention distance without sinks by input size, {what}, n = {n}.")
     page.claim(falls_with_size(np.asarray(height, float), share, raw, what))
+
+
+def comparable(
+    model: vitscope.Model, images: "Path", sizes: Sequence[int], limit: int
+) -> tuple[Float[np.ndarray, "size layer"], Float[np.ndarray, " size"]]:
+    """Distance without sinks as a share of the diagonal, and what patches give to CLS: means over images and heads."""
+    listing = list_images(images, None, ClassNames(model.n_classes, model.classes)).sample(limit, 0)
+    distance, to_cls = [], []
+    for size in sizes:
+        sized = model.at_size(size, size)
+        tokens = sized.tokens
+        parts = []
+        for batch in in_batches(pictures(listing, model.input_size[0]), _BATCH):
+            attention = vitscope.attention(sized, torch.stack([sized.preprocess(item.image) for item in batch]))
+            parts.append((mean_distance(attention, tokens, "no-sinks"), mass_to_cls(attention, tokens)))
+        far, cls = (torch.cat(values).nanmean((0, 2)).double().numpy() for values in zip(*parts, strict=True))
+        distance.append(far / image_diagonal(tokens))
+        to_cls.append(cls.mean())
+    return np.stack(distance), np.array(to_cls)
