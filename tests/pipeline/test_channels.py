@@ -7,9 +7,15 @@ from PIL import Image
 import vitscope
 from tiny_analysis import to_pixels, write_photos
 from vitscope.errors import InvalidArgument
+from vitscope.models.images import read_picture
 from zoo import SIZE
 
 from timm.models.vision_transformer import VisionTransformer  # isort: skip - zoo makes timm importable
+
+
+def shape_of(path):
+    with Image.open(path) as picture:
+        return picture.size[::-1]
 
 
 @pytest.mark.parametrize("channels", [2, 4])
@@ -23,10 +29,10 @@ def test_a_run_of_many_channels(tmp_path, channels):
     photos = write_photos(tmp_path / "photos", 3)
     run = vitscope.analyze(vitscope.wrap(module, transform=bands), photos, tmp_path / "run", patterns=0)
     assert run.images["problem"].isna().all()
-    pixels = torch.stack([bands(Image.open(path)) for path in sorted(photos.iterdir())])
+    pixels = torch.stack([bands(read_picture(path).image) for path in sorted(photos.iterdir())])
     with torch.no_grad():
         assert run.images["prediction"].tolist() == module(pixels).argmax(-1).tolist()
     previews = sorted((tmp_path / "run" / "previews").iterdir())
-    assert [Image.open(path).size for path in previews] == [(30, 12)] * 3
+    assert [shape_of(path) for path in previews] == [(12, 30)] * 3
     with pytest.raises(InvalidArgument, match=f"a model with {channels} input channels"):
         vitscope.analyze(vitscope.wrap(module), photos, tmp_path / "other", patterns=0)

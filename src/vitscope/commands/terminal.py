@@ -172,7 +172,7 @@ def _fitting(run: Run) -> str | None:
     from vitscope.pipeline.class_folders import fitting_orders
 
     images, source = run.images, run.manifest.source
-    if source.kind != "folder" or (images["label"] >= 0).any():
+    if source.kind != "folder" or max(images["label"].tolist(), default=-1) >= 0:
         return None
     folders = [None if name != name else name for name in images["class_name"]]  # NaN: none
     found = fitting_orders(folders, images["prediction"].tolist(), run.manifest.model.n_classes)
