@@ -81,7 +81,7 @@ def _print_diagnosis(found: Diagnosis) -> None:
         "tokens": f"{found.n_tokens} = prefix ({prefix}) + {found.grid[0]} x {found.grid[1]} patches of "
         f"{found.patch[0]} x {found.patch[1]} pixels",
         "heads": f"{found.n_layers} layers x {' to '.join(map(str, heads))} heads = {sum(found.n_heads)}",
-        "classes": "none: no classifier" if found.n_classes is None else str(found.n_classes),
+        "classes": found.answers,
         "parity": f"{found.parity:.2g} (largest relative difference to the model's own output)",
         "row sums": f"off by at most {found.row_sum_error:.2g} (attention rows must sum to 1)",
         "image": found.image + (f" ({found.note})" if found.note else ""),

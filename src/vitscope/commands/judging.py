@@ -74,3 +74,4 @@ def _print(found: Judgement) -> None:
         out.print("Pointing and mass need boxes: --boxes FILE.")
     if found.unreadable:
         out.print(f"{found.unreadable} images were left out: they cannot be read.")
+    terminal.print_left_out(out, [f"{path}: {reason}" for path, reason in found.not_finite.items()])

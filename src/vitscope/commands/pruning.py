@@ -66,7 +66,7 @@ def _print(found: Removal) -> None:
     else:
         lines["accuracy"] = "not measured: give labelled images, `vitscope prune MODEL IMAGES ...`"
     if found.unreadable:
-        lines["skipped"] = f"{found.unreadable} images that cannot be read"
+        lines["skipped"] = f"{found.unreadable} images that cannot be read or are not finite"
     for name, text in lines.items():
         out.print(f"[bold]{name:<11}[/]{escape(text)}")
     out.print(

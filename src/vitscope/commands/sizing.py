@@ -52,10 +52,14 @@ def resolution(
     with terminal.progress_bar("Comparing sizes", "images") as show:
         found = resolution(model, images, wanted, labels, limit=limit, seed=seed, progress=show)
     kept = as_stored(found) if run is None else keep(run, found, model)
+    left_out = {"unreadable": found.attrs["unreadable"], "not_finite": found.attrs["not_finite"]}
     if as_json:
-        terminal.print_json(report.as_dict(kept))
+        terminal.print_json(report.as_dict(kept) | left_out)
     else:
         sys.stdout.write(report.as_text(kept))
+        if left_out["unreadable"]:
+            terminal.console().print(f"{left_out['unreadable']} images were left out: they cannot be read.")
+        terminal.print_left_out(terminal.console(), left_out["not_finite"])
     if out is not None:
         write(kept, out)
     if run is not None and not as_json:

@@ -18,8 +18,9 @@ from vitscope.errors import BadInput
 from vitscope.models import Model
 from vitscope.pipeline import patterns
 from vitscope.pipeline.backends import backends
-from vitscope.pipeline.computing import head_unit, paired, partial_unit
+from vitscope.pipeline.computing import head_unit, paired, partial_unit, slice_size
 from vitscope.pipeline.head_outputs import sampled_pairs
+from vitscope.pipeline.intact_pass import finite_pairs, intact_pass
 from vitscope.pipeline.listing import Images
 from vitscope.pipeline.loading import Batch, ImageSource, ahead
 from vitscope.pipeline.planning import plan
@@ -46,6 +47,8 @@ class Step:
 
 
 OnStep = Callable[[Step], object]
+Pair = tuple[torch.Tensor, Iterator[torch.Tensor]]
+"""The image that replaces another, and those that come after it."""
 
 
 def analyze(
@@ -86,7 +89,7 @@ def execute(run: Run, model: Model, *, progress: OnStep | None = None) -> Run:
     ------
     StorageError: the disk is full or not writable; what was committed is kept.
     RunError: another process is at work on the run.
-    BadInput: none of the images can be read.
+    BadInput: none of the images can be measured.
     """
     options = run.manifest.options
     with (
@@ -131,19 +134,27 @@ class _Execution:
         if not shards:
             return
         references = self._references()
+        size = slice_size(self.model, self.manifest)
         for shard, (batch, pairs) in ahead(shards, self._load_head):
-            rows = self.manifest.shard_rows(shard)
-            made = references if pairs is None else paired(pairs)
+            rows, on_images = self.manifest.shard_rows(shard), self.counter.of("head")
+            seen = intact_pass(self.model, rows, batch, sampled_pairs(self.manifest, shard), size)
+            made = references if pairs is None else paired(self._pairs(seen.batch.rows, pairs))
             labels = self.labels[rows.start : rows.stop]
-            sampled, on_images = sampled_pairs(self.manifest, shard), self.counter.of("head")
-            unit = head_unit(self.model, self.manifest, rows, batch, labels, made, sampled, on_images)
+            unit = head_unit(self.model, self.manifest, rows, seen, labels, made, on_images)
             self.writer.write_head(shard, unit)
 
-    def _load_head(self, shard: int) -> tuple[Batch, torch.Tensor | None]:
+    def _load_head(self, shard: int) -> tuple[Batch, dict[int, Pair] | None]:
         batch = self.source.batch(self.manifest.shard_rows(shard))
-        if self.manifest.options.fill != "resample" or not batch.rows:
+        if self.manifest.options.fill != "resample":
             return batch, None
-        return batch, torch.stack([self.source.pair_of(row) for row in batch.rows])
+        others = {row: self.source.pairs_of(row) for row in batch.rows}
+        return batch, {row: (next(found), found) for row, found in others.items()}
+
+    def _pairs(self, rows: Sequence[int], loaded: dict[int, Pair]) -> torch.Tensor:
+        """What replaces each of the measured images under the fill `resample`."""
+        first = [loaded[row][0] for row in rows]
+        stacked = torch.stack(first) if first else torch.empty(0, *self.model.input_size)
+        return finite_pairs(self.model, stacked, [loaded[row][1] for row in rows])
 
     def _references(self) -> Callable[[slice], References | None]:
         """Of the fill `mean`: the average over a seeded sample of the images; of the others: none."""
@@ -155,7 +166,7 @@ class _Execution:
     def _featured(self) -> None:
         images = self.writer.run.images
         if all(problem is not None for problem in images["problem"]):
-            _refuse_unreadable(images)
+            _refuse_unmeasured(images)
         rows = choose_featured(images, self.manifest.options.featured, self.manifest.options.seed)
         on_images = self.counter.of("featured")
 
@@ -168,12 +179,19 @@ class _Execution:
         self.writer.write_featured(rows, matrices())
 
     def _partials(self, shards: Sequence[int]) -> None:
-        targets: list[int] = self.writer.run.images["target"].tolist()
-        for shard, batch in ahead(shards, lambda shard: self.source.batch(self._sampled(shard))):
+        images = self.writer.run.images
+        targets: list[int] = images["target"].tolist()
+        measured = images["problem"].isna().tolist()
+
+        def load(shard: int) -> Batch:
+            return self.source.batch(row for row in self._sampled(shard) if measured[row])
+
+        for shard, batch in ahead(shards, load):
             rows = self.manifest.shard_rows(shard)
             target_of = {row: targets[row] for row in batch.rows}
             on_images = self.counter.of("partial")
             unit = partial_unit(self.model, self.manifest, rows, batch, target_of, on_images)
+            on_images(len(self._sampled(shard)) - len(batch.facts))
             self.writer.write_partial(shard, unit)
 
     def _matrices(self, shards: Sequence[int]) -> None:
@@ -246,9 +264,9 @@ def choose_featured(images: "pd.DataFrame", number: int, seed: int) -> list[int]
     return sorted(wrong[:n_wrong] + right[: number - n_wrong])
 
 
-def _refuse_unreadable(images: "pd.DataFrame") -> None:
+def _refuse_unmeasured(images: "pd.DataFrame") -> None:
     first = images.iloc[0]
     raise BadInput(
-        f"cannot analyse these images: none of the {len(images)} can be read; {first['path']} is {first['problem']}",
+        f"cannot analyse these images: none of the {len(images)} can be measured; {first['path']}: {first['problem']}",
         "The reasons are in the run's image table (`vitscope show`).",
     )

@@ -15,8 +15,8 @@ from vitscope.engine import MeanAttention, compare_with_mean, mean_common_attent
 from vitscope.errors import BadInput
 from vitscope.models import Model
 from vitscope.patterns import PATTERNS, ClusterName, Learned, Sample, Space, choose_images, learn
-from vitscope.pipeline.computing import REDUCTION_BATCH, OverRows, slices
 from vitscope.pipeline.loading import Batch, ImageSource
+from vitscope.pipeline.rows import REDUCTION_BATCH, OverRows, slices
 from vitscope.store import Manifest, MatricesUnit, PatternsUnit, Run
 from vitscope.store.arrays import MATRICES, MATRIX_FEATURES, OFFSETS, read_region
 
@@ -50,13 +50,14 @@ def mean_of(run: Run, model: Model, source: ImageSource, sample: Sequence[int]) 
 
 
 def batch_of(run: Run, source: ImageSource, rows: Sequence[int], sample: Sequence[int]) -> Batch:
-    """The readable images among some rows.
+    """The images among some rows that the head units measured.
 
     Raises
     ------
     BadInput: one of the sample could be read before, and cannot any more.
     """
-    batch = source.batch(rows)
+    left_out = run.images["problem"].notna().tolist()
+    batch = source.batch(row for row in rows if not left_out[row])
     _require_readable(batch, set(sample).intersection(rows), run)
     return batch
 
