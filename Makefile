@@ -61,9 +61,9 @@ web-check: setup
 
 types-check: setup # the web app's types must be what the server's schema gives
 	@made=$$(mktemp -d); trap 'rm -rf "$$made"' EXIT; \
-	python -m vitscope.server.schema "$$made/openapi.json"; \
+	python -m vitscope.server.schema "$$made/openapi.json" "$$made/quantities.gen.ts"; \
 	(cd web && npx --no-install openapi-typescript "$$made/openapi.json" --output "$$made/wire.gen.ts" > /dev/null); \
-	{ diff -u web/openapi.json "$$made/openapi.json" && diff -u web/src/io/wire.gen.ts "$$made/wire.gen.ts"; } || \
+	{ diff -u web/src/io/quantities.gen.ts "$$made/quantities.gen.ts" && diff -u web/openapi.json "$$made/openapi.json" && diff -u web/src/io/wire.gen.ts "$$made/wire.gen.ts"; } || \
 	{ echo "the wire types have drifted from the server's schema: run 'make types'" >&2; exit 1; }
 
 fix: setup ## format, and mend what ruff can mend
@@ -74,7 +74,7 @@ ui: setup ## the web app with hot reload; needs `vitscope serve RUN` beside it
 	npm --prefix web run dev
 
 types: setup ## generate the web app's types from the server's schema
-	python -m vitscope.server.schema web/openapi.json
+	python -m vitscope.server.schema web/openapi.json web/src/io/quantities.gen.ts
 	npm --prefix web run types
 
 bench: setup ## the exact sweep against a plain script with one hook per head, and peak memory, on the real model

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from vitscope.quantities import KINDS, names
 from vitscope.store import (
     SCHEMA_VERSION,
     HeadUnit,
@@ -31,8 +32,7 @@ from vitscope.store import (
     RunWriter,
     Source,
 )
-from vitscope.store.arrays import SPREAD_UNITS, STRENGTH_UNITS
-from vitscope.tokens import METRIC_UNITS, TokenLayout, available_modes
+from vitscope.tokens import TokenLayout, available_modes
 
 STRONG = (0, 1)
 """(layer, head) whose effect is by far the largest in a run with a CLS token."""
@@ -117,7 +117,7 @@ def synthetic_manifest(
         options=options,
         patterns=sample,
         outputs=OutputSample(OUTPUT_TOKENS, CHANNELS),
-        metrics=tuple(METRIC_UNITS),
+        quantities={kind: () if kind == "pattern" and sample is None else names(kind) for kind in KINDS},
         versions={"torch": "2.13.0", "timm": "1.0.31"},
         fingerprint=hashlib.sha256(b"images").hexdigest(),
         n_images=n_images,
@@ -241,8 +241,8 @@ def head_unit(
     return HeadUnit(
         columns=_columns(manifest, rows, labels, random),
         effects={name: _effect(name, values(), manifest) for name in manifest.metrics},
-        strength={name: values(hops) for name in STRENGTH_UNITS},
-        spread={name: values() for name in SPREAD_UNITS},
+        strength={name: values(hops) for name in manifest.quantities["strength"]},
+        spread={name: values() for name in manifest.quantities["spread"]},
         cls_rows=cls_rows,
         pooled=pooled,
         attention_sum=attention_sum_of(manifest, int((~skipped).sum()), random, light),

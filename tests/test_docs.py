@@ -8,6 +8,7 @@ import typer.main
 
 from vitscope import errors
 from vitscope.cli import app
+from vitscope.quantities import ROWS
 from vitscope.store.arrays import (
     DEPTH_COUNT,
     DEVIATION,
@@ -17,10 +18,7 @@ from vitscope.store.arrays import (
     MATRIX_FEATURES,
     OFFSETS,
     OUTPUTS,
-    SPREAD_UNITS,
-    STRENGTH_UNITS,
 )
-from vitscope.tokens import DEPTH_METRICS, METRIC_UNITS
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -67,8 +65,9 @@ def test_every_route_is_documented():
 
 def test_every_quantity_of_a_run_is_defined():
     definitions = (ROOT / "docs" / "definitions.md").read_text(encoding="utf-8")
-    names = [*METRIC_UNITS, *STRENGTH_UNITS, *SPREAD_UNITS, DEVIATION, ENERGY, MATRICES, OFFSETS, MATRIX_FEATURES]
-    names += [*DEPTH_METRICS, DEPTH_COUNT, DIVERSITY, OUTPUTS]
+    paths = {"deviation": DEVIATION, "energy": ENERGY, "diversity": DIVERSITY}
+    names = [paths.get(row.name, row.name) for row in ROWS]
+    names += [MATRICES, OFFSETS, MATRIX_FEATURES, DEPTH_COUNT, OUTPUTS]
     assert [name for name in names if f"`{name}`" not in definitions] == []
 
 

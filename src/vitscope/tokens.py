@@ -1,4 +1,4 @@
-"""The words everything else is written in: token layout, heads, regions of an attention matrix, modes, fills, metrics.
+"""The words everything else is written in: token layout, heads, regions of an attention matrix, modes, fills.
 
 Knows nothing about: models, tensors, files.
 """
@@ -21,22 +21,6 @@ PARTIAL_MODES: Final = ("cc", "cp+pc", "pp", "cc+cp+pc", "cc+pp", "cp+pc+pp")
 """The six partial modes of Li et al. 2023; with `head` they are the seven default ones."""
 
 ALL_MODES: Final = (HEAD, *PARTIAL_MODES)
-
-METRIC_UNITS: Final = {
-    "prob_drop": "probability",
-    "logit_drop": "logits",
-    "jsd": "bits",
-    "flip": "0 or 1",
-    "out_cos": "cosine distance",
-    "cls_cos": "cosine distance",
-    "patch_cos": "cosine distance",
-}
-"""Every measure of head importance with its unit; the last two are of the layer, the others of the output."""
-
-METRICS: Final = tuple(METRIC_UNITS)
-
-DEPTH_METRICS: Final = ("cls_cos_at", "patch_cos_at")
-"""`cls_cos` and `patch_cos` over depth: after the pruned block and after each later one, cosine distances."""
 
 
 class HeadRef(NamedTuple):

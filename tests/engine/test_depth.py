@@ -8,7 +8,8 @@ import vitscope
 from closeness import assert_close
 from reference import hooked
 from vitscope.engine import DepthSums, sweep
-from vitscope.tokens import DEPTH_METRICS, available_modes
+from vitscope.quantities import names
+from vitscope.tokens import available_modes
 from zoo import ZOO, make, pixels
 
 N, LAST = 4, 2
@@ -32,7 +33,7 @@ def test_over_depth_equals_the_plain_script(name):
     modes = available_modes(model.tokens)
     data = vitscope.head_importance(model, images, modes=modes)
     plain = hooked.depth(module, images, modes=modes, prefix=model.tokens.prefix)
-    for metric in DEPTH_METRICS:
+    for metric in names("depth"):
         found = data[metric].values
         known = np.isfinite(found)
         for place, mode in enumerate(modes):
@@ -78,7 +79,7 @@ def test_sums_do_not_depend_on_batches_and_leave_the_effects_alone():
     without = sweep(model, images, target, modes=["head"], micro_batch=7)
     for metric, values in without.items():
         assert values.tobytes() == effects[1][metric].tobytes()
-    for metric in DEPTH_METRICS:
+    for metric in names("depth"):
         assert_close(sums[0][metric], sums[2][metric], rtol=1e-4, atol=1e-10)
         assert_close(sums[1][metric], sums[2][metric], rtol=1e-4, atol=1e-10)
     twice = DepthSums(model, 1)

@@ -11,7 +11,8 @@ import vitscope
 from closeness import assert_effects_agree
 from reference import hooked
 from vitscope.engine import features_and_logits
-from vitscope.tokens import ALL_MODES, METRICS
+from vitscope.quantities import names
+from vitscope.tokens import ALL_MODES
 
 pytestmark = pytest.mark.model
 WEIGHTS = "weights/vit_tiny_patch16_224.augreg_in21k_ft_in1k/model.safetensors"
@@ -54,7 +55,7 @@ def test_every_mode_and_metric_equals_one_hook_per_head(model, photos, fill):
     pixels, labels = photos[0][:1], photos[1][:1]
     data = vitscope.head_importance(model, pixels, labels, modes=ALL_MODES, fill=fill)
     plain = hooked.importance(model.module, pixels, labels, modes=ALL_MODES, prefix=("cls",), fill=fill)
-    for metric in METRICS:
+    for metric in names("metric"):
         assert_effects_agree(data[metric].values, plain[metric], f"{fill} {metric}", absolute=1e-7)
 
 

@@ -13,6 +13,7 @@ from attention_cases import LAYOUTS, random_attention
 from closeness import assert_close
 from vitscope import measures
 from vitscope.errors import InvalidArgument, NotAttention
+from vitscope.quantities import names
 from vitscope.tokens import TokenLayout
 
 TOKENS = LAYOUTS["cls, 5 x 2"]
@@ -162,7 +163,7 @@ def test_a_gpu_gives_the_same():
         pytest.skip("no CUDA device")
     attention = random_attention(2, 3, 5, tokens=TOKENS, dtype=torch.float32)
     here, there = measures.summarise(attention, TOKENS), measures.summarise(attention.cuda(), TOKENS)
-    for name in measures.SPREAD:
+    for name in names("spread"):
         assert there.spread[name].is_cuda
         assert_close(there.spread[name], here.spread[name], rtol=1e-5, atol=1e-6, what=name)
     assert_close(there.density, here.density, rtol=1e-5)
@@ -187,7 +188,7 @@ def test_examples_run(name):
     assert not result.failed, "".join(report)
 
 
-@pytest.mark.parametrize("name", [*FUNCTIONS, *measures.SPREAD])
+@pytest.mark.parametrize("name", [*FUNCTIONS, *names("spread")])
 def test_every_measure_is_documented(name):
     text = (Path(__file__).parents[2] / "docs" / "definitions.md").read_text(encoding="utf-8")
     assert f"`{name}`" in text

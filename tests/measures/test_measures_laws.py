@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from attention_cases import random_attention
 from closeness import assert_close
 from vitscope import measures
+from vitscope.quantities import names
 from vitscope.tokens import TokenLayout
 
 PREFIXES = [(), ("cls",), ("cls", "dist"), ("reg1", "cls"), ("cls", "reg1", "reg2", "reg3", "reg4")]
@@ -58,7 +59,7 @@ def test_values_stay_in_their_range(tokens, seed, sharpness, dtype):
         "to_cls": (0, 1),
         "to_other": (0, 1),
     }
-    assert set(bounds) == set(measures.SPREAD)
+    assert set(bounds) == set(names("spread"))
     for name, (low, high) in bounds.items():
         value = summary.spread[name][~summary.spread[name].isnan()]
         assert ((value >= low - slack) & (value <= high + slack)).all(), (name, value)
@@ -93,7 +94,7 @@ def test_permuting_heads_permutes_results(tokens, seed, order):
     attention = random_attention(2, 4, tokens=tokens, seed=seed)
     before, after = measures.summarise(attention, tokens), measures.summarise(attention[:, order], tokens)
     assert_close(after.density, before.density[:, order], rtol=1e-9, atol=1e-15)
-    for name in measures.SPREAD:
+    for name in names("spread"):
         assert_close(after.spread[name], before.spread[name][:, order], rtol=1e-9, atol=1e-9, what=name)
     for variant in ("cls", "full", "jensen-shannon"):
         value = measures.head_diversity(attention[:, order], tokens, variant=variant)

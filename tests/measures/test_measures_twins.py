@@ -8,6 +8,7 @@ from attention_cases import LAYOUTS, random_attention
 from closeness import assert_close
 from reference import measures as twin
 from vitscope import measures
+from vitscope.quantities import names
 from vitscope.tokens import TokenLayout
 
 LEAD = (2, 3)
@@ -77,7 +78,7 @@ def test_summary_equals_the_measures_one_by_one(layout):
         "to_cls": measures.mass_to_cls(attention, tokens),
         "to_other": measures.mass_to_others(attention, tokens),
     }
-    assert tuple(summary.spread) == tuple(expected) == measures.SPREAD
+    assert tuple(summary.spread) == tuple(expected) == names("spread")
     for name, value in expected.items():
         assert_close(summary.spread[name], value, atol=1e-12, what=name)
 
@@ -140,7 +141,7 @@ def test_grids_summed_in_parts_give_the_same(monkeypatch):
     monkeypatch.setattr("vitscope.measures.matrices._CPU_BLOCK", 100)
     parts = measures.summarise(attention, tokens)
     assert_close(parts.density, whole.density, rtol=1e-12)
-    for name in measures.SPREAD:
+    for name in names("spread"):
         assert_close(parts.spread[name], whole.spread[name], rtol=1e-12, what=name)
 
 

@@ -7,10 +7,11 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from vitscope.quantities import names, recorded
 from vitscope.store import Manifest, ModelInfo, Options, Progress, Run, Source
 from vitscope.tokens import TokenLayout
 
-METRICS = ("prob_drop", "logit_drop", "jsd", "flip", "out_cos", "cls_cos", "patch_cos")
+METRICS = names("metric")
 CLS = TokenLayout(("cls",), 5, 7, (16, 16))
 
 
@@ -63,7 +64,7 @@ def manifest_of(n, n_heads, tokens, classes):
     )
     options = Options(("head",), "zero", None, 60, 32, {"head": 8}, 1, "math", 0, 24, True, 0)
     source = Source("folder", "photos", "photos", None, 0, (), None)
-    metrics, versions = METRICS, {"torch": "2.13.0"}
+    kept, versions = recorded(4), {"torch": "2.13.0"}
     return Manifest(
         1,
         "id",
@@ -77,7 +78,7 @@ def manifest_of(n, n_heads, tokens, classes):
         options,
         None,
         None,
-        metrics,
+        kept,
         versions,
         "f",
         n,

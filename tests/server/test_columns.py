@@ -7,22 +7,21 @@ import pytest
 from tests.server.clients import array, client_of
 from tests.synthetic_run import SKIPPED, synthetic_run
 
+from vitscope.quantities import names
 from vitscope.report import layout as layouts
 from vitscope.report.levels import map_entropies
 from vitscope.server import routes
-from vitscope.server.catalogue import SPREAD
 from vitscope.server.codes import decode_log8
-from vitscope.store.arrays import SPREAD_UNITS, STRENGTH_UNITS
 
 
-@pytest.mark.parametrize("kind", STRENGTH_UNITS)
+@pytest.mark.parametrize("kind", names("strength"))
 def test_strength_is_the_runs(client, run, kind):
     response = client.get(f"/api/strength/{kind}")
     assert response.headers["x-dtype"] == "float16"
     np.testing.assert_array_equal(array(response, "<f2"), run.strength[kind].to_numpy().astype(np.float16))
 
 
-@pytest.mark.parametrize("measure", SPREAD_UNITS)
+@pytest.mark.parametrize("measure", names("spread"))
 def test_spread_is_the_runs(client, run, measure):
     values = array(client.get(f"/api/spread/{measure}"), "<f2")
     assert values.shape == (10, 2, 3)
@@ -36,7 +35,7 @@ def test_what_is_larger_than_half_precision_is_infinite(client, monkeypatch):
 
 def test_the_measures_of_spread_are_described_each(client, bare_run):
     infos = client.get("/api/run").json()["spread"]
-    assert [info["name"] for info in infos] == list(SPREAD) == list(SPREAD_UNITS)
+    assert [info["name"] for info in infos] == list(names("spread"))
     assert all(info["available"] and info["label"] and info["definition"] and not info["reason"] for info in infos)
     bare = client_of(bare_run)
     missing = [info["name"] for info in bare.get("/api/run").json()["spread"] if not info["available"]]

@@ -13,11 +13,10 @@ import pytest
 
 from synthetic_run import NOTED, SKIPPED, STRONG, head_unit, synthetic_manifest, synthetic_run, write_synthetic_run
 from vitscope.errors import InvalidArgument, RunError, StorageError
+from vitscope.quantities import names
 from vitscope.store import RunWriter, durable, open_run
 from vitscope.store import writer as writing
-from vitscope.store.arrays import SPREAD_UNITS
 from vitscope.store.commits import Unit, commit_file, committed, is_sound
-from vitscope.tokens import METRIC_UNITS
 
 
 def test_a_complete_run_reads_back(tmp_path):
@@ -34,11 +33,11 @@ def test_a_complete_run_reads_back(tmp_path):
     assert set(images["correct"]) <= {True, False, None}
     importance = run.importance
     assert dict(importance.sizes) == {"image": 10, "mode": 7, "layer": 2, "head": 3}
-    assert set(importance) == set(METRIC_UNITS)
+    assert set(importance) == set(names("metric"))
     assert importance["jsd"].attrs == {"units": "bits", "fill": "zero", "method": "exact", "target": "images.target"}
     assert float(importance["jsd"].sel(mode="head")[0, *STRONG]) > 0.4
     np.testing.assert_array_equal(run.effect("jsd", "cc+pp"), importance["jsd"].sel(mode="cc+pp"))
-    assert set(run.spread) == set(SPREAD_UNITS)
+    assert set(run.spread) == set(names("spread"))
     assert run.spread["distance"].attrs["units"] == "pixels"
     assert dict(run.strength.sizes) == {"image": 10, "layer": 2, "head": 3, "hop": 5}
     assert np.isnan(run.strength["mass"][SKIPPED]).all()

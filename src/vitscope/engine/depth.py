@@ -11,7 +11,7 @@ from torch import Tensor
 
 from vitscope.measures import effect
 from vitscope.models import Model
-from vitscope.tokens import DEPTH_METRICS
+from vitscope.quantities import names
 
 
 class DepthSums:
@@ -38,7 +38,7 @@ class DepthSums:
             self._read["patch_cos_at"] = slice(read.index(patches[0]), read.index(patches[-1]) + 1)
         shape = (n_modes, model.n_layers, max(model.n_heads), model.n_layers)
         self._sums = {
-            name: torch.full(shape, torch.nan, dtype=torch.float64, device=model.device) for name in DEPTH_METRICS
+            name: torch.full(shape, torch.nan, dtype=torch.float64, device=model.device) for name in names("depth")
         }
 
     def add_own(self, layer: int, name: str, distances: Float[Tensor, "mode head image"]) -> None:

@@ -16,7 +16,8 @@ from vitscope.engine.sweep import sweep
 from vitscope.errors import InvalidArgument, NotAvailable
 from vitscope.measures.answers import predictions
 from vitscope.models import Model
-from vitscope.tokens import HEAD, METRIC_UNITS, METRICS, Fill, canonical_mode
+from vitscope.quantities import of_kind
+from vitscope.tokens import HEAD, Fill, canonical_mode
 
 if TYPE_CHECKING:
     import xarray
@@ -82,7 +83,7 @@ def head_importance(
     if logits is None:
         attributes["undefined"] = "prob_drop, logit_drop, jsd and flip: the model has no classifier"
     return xarray.Dataset(
-        {name: xarray.Variable(dims, effects[name], {"units": METRIC_UNITS[name]}) for name in METRICS}
+        {row.name: xarray.Variable(dims, effects[row.name], {"units": row.unit}) for row in of_kind("metric")}
         | {
             name: xarray.Variable(at, values, {"units": "cosine distance", "n": depth.n_images})
             for name, values in depth.means().items()

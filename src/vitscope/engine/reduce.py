@@ -14,8 +14,9 @@ from vitscope.engine.finite import Watch
 from vitscope.engine.forward import heads_by_layer, output_channels
 from vitscope.measures.geometry import n_hops
 from vitscope.measures.similarity import diversity_of_maps
-from vitscope.measures.summary import SPREAD, summarise
+from vitscope.measures.summary import summarise
 from vitscope.models import Evaluation, Model
+from vitscope.quantities import names
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ def reduce_attention(
     reduction = Reduction(
         mass=np.full((n_images, *heads, n_hops(tokens)), np.nan, np.float32),
         density=np.full((n_images, *heads, n_hops(tokens)), np.nan, np.float32),
-        spread={name: np.full((n_images, *heads), np.nan, np.float32) for name in SPREAD},
+        spread={name: np.full((n_images, *heads), np.nan, np.float32) for name in names("spread")},
         cls_rows=None if tokens.cls is None else np.full((n_images, *heads, tokens.n_patches), np.nan, np.float16),
         attention_sum=np.zeros((*heads, tokens.n_tokens, tokens.n_tokens), np.float32),
         diversity=np.full((n_images, heads[0]), np.nan, np.float32),

@@ -25,7 +25,8 @@ from vitscope.errors import InvalidArgument
 from vitscope.measures import effect
 from vitscope.models import Evaluation, Model
 from vitscope.models.block import Block, attend_rows, attention_weights, finish
-from vitscope.tokens import HEAD, METRICS, Fill
+from vitscope.quantities import names
+from vitscope.tokens import HEAD, Fill
 
 Effects = dict[str, Float[np.ndarray, "image mode layer head"]]
 
@@ -64,7 +65,7 @@ def sweep(
 
     Returns
     -------
-    float32 arrays [image, mode, layer, head] for each of METRICS; NaN where a metric is undefined (no classifier, no
+    float32 arrays [image, mode, layer, head] for each metric; NaN where a metric is undefined (no classifier, no
     CLS), a layer has fewer heads, or the model with the head pruned gives no finite numbers (half precision).
 
     Raises
@@ -79,7 +80,7 @@ def sweep(
         )
     shape = (len(pixels), len(modes), model.n_layers, max(model.n_heads))
     keep_freed_memory()
-    results = {metric: np.full(shape, np.nan, np.float32) for metric in METRICS}
+    results = {metric: np.full(shape, np.nan, np.float32) for metric in names("metric")}
     per_batch = max(1, micro_batch // max(model.n_heads))
     with Evaluation(model.module):
         for start in range(0, len(pixels), per_batch):
@@ -121,7 +122,7 @@ class _Sweep:
             per_layer.append(effects | self._output_effects(features, pruned, target))
         if self.depth is not None:
             self.depth.close(len(pixels))
-        return {metric: self._stack([effects[metric] for effects in per_layer]) for metric in METRICS}
+        return {metric: self._stack([effects[metric] for effects in per_layer]) for metric in names("metric")}
 
     def _walk(self, pixels: Tensor, replacements: Iterator[Tensor] | None) -> Iterator[Step]:
         """The intact blocks, first to last."""

@@ -22,7 +22,8 @@ from vitscope.errors import InvalidArgument
 from vitscope.measures import effect
 from vitscope.models import Evaluation, Model
 from vitscope.models.block import attend_rows, finish
-from vitscope.tokens import HEAD, METRIC_UNITS, HeadRef
+from vitscope.quantities import names, quantity
+from vitscope.tokens import HEAD, HeadRef
 
 if TYPE_CHECKING:
     import xarray
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 Heads = Sequence[tuple[int, int]]
 Set = frozenset[tuple[int, int]]
 
-SET_METRICS: Final = ("prob_drop", "logit_drop", "jsd", "flip", "out_cos")
+SET_METRICS: Final = names("metric", family="output")
 """Metrics of the output: a set of heads has no layer of its own."""
 ALL_ORDERS: Final = 6
 """Up to so many heads all orders are gone through (720): Shapley values are then exact."""
@@ -83,7 +84,7 @@ def interactions(
             "interaction": (("image", "head", "other"), alone[:, :, None] + alone[:, None, :] - together),
         },
         coords={"head": names, "other": names},
-        attrs={"metric": metric, "units": METRIC_UNITS[metric], "fill": "zero"},
+        attrs={"metric": metric, "units": quantity(metric).unit, "fill": "zero"},
     )
 
 
@@ -144,7 +145,7 @@ def shapley(
         coords={"head": [str(HeadRef(*head)) for head in chosen]},
         attrs={
             "metric": metric,
-            "units": METRIC_UNITS[metric],
+            "units": quantity(metric).unit,
             "together": float(effect_of[frozenset(range(len(chosen)))]),
             "orders": len(orders),
             "exact": exact,

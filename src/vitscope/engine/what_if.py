@@ -20,8 +20,8 @@ from vitscope.engine.references import References, make_references
 from vitscope.errors import InvalidArgument
 from vitscope.measures import answers, effect
 from vitscope.models import Evaluation, Model
-from vitscope.quantities.readouts import Readout
-from vitscope.tokens import METRIC_UNITS, Fill
+from vitscope.quantities import Readout, quantity
+from vitscope.tokens import Fill
 
 if TYPE_CHECKING:
     import xarray
@@ -117,7 +117,7 @@ def what_if(
     target, source = targets(model, intact.logits, labels, len(pixels))
     found = effects(intact, pruned, torch.from_numpy(target))
     variables: dict[str, Any] = {
-        name: ("image", values.numpy(), {"units": METRIC_UNITS[name]}) for name, values in found.items()
+        name: ("image", values.numpy(), {"units": quantity(name).unit}) for name, values in found.items()
     }
     before, after = intact.probabilities, pruned.probabilities
     if before is not None and after is not None:

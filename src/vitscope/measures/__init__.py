@@ -21,10 +21,9 @@ from vitscope.measures.matrices import check_attention
 from vitscope.measures.similarity import head_diversity, head_similarity, linear_cka
 from vitscope.measures.spread import cls_entropy, entropy, mean_distance, nmi, sink
 from vitscope.measures.strength import mass_to_cls, mass_to_others, region_sums, ring_density, ring_mass
-from vitscope.measures.summary import SPREAD, Summary, summarise
+from vitscope.measures.summary import Summary, summarise
 
 __all__ = [
-    "SPREAD",
     "Summary",
     "centre_map",
     "check_attention",

@@ -5,7 +5,7 @@ third of the work of calling the measures one by one.
 """
 
 import math
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -17,26 +17,9 @@ from vitscope.measures.matrices import in_blocks, undefined, widen
 from vitscope.measures.spread import a_log_a, concentration, patch_nmi, row_entropy
 from vitscope.tokens import TokenLayout
 
-SPREAD: Final = (
-    "distance",
-    "entropy",
-    "cls_entropy",
-    "focus",
-    "coverage",
-    "nmi",
-    "sink",
-    "cls_self",
-    "cls_to_patches",
-    "patches_to_cls",
-    "patches_to_patches",
-    "to_cls",
-    "to_other",
-)
-"""Names of the one-number-a-head measures, in the order in which a run stores them."""
-
 
 class Summary(NamedTuple):
-    """Measures of each matrix; `spread` has one entry for each name of `SPREAD`."""
+    """Measures of each matrix; `spread` has one entry a quantity of that kind, in the table's order."""
 
     mass: Float[Tensor, "*batch hop"]
     density: Float[Tensor, "*batch hop"]

@@ -26,7 +26,7 @@ from vitscope.pipeline.intact_pass import IntactPass
 from vitscope.pipeline.loading import Batch, Fact
 from vitscope.pipeline.rows import OverRows, slices
 from vitscope.store import HeadUnit, Manifest, PartialUnit
-from vitscope.tokens import HEAD, METRICS, Fill
+from vitscope.tokens import HEAD, Fill
 
 _PHOTO: Final = 64
 """Pictures wider or higher than this are kept as WebP; smaller ones as PNG, to the pixel."""
@@ -82,7 +82,7 @@ def head_unit(
     heads = (model.n_layers, max(model.n_heads))
     return HeadUnit(
         columns=_columns(rows, batch.facts, results, label_of),
-        effects={name: over_rows([part[name][:, 0] for part in effects], heads) for name in METRICS},
+        effects={name: over_rows([part[name][:, 0] for part in effects], heads) for name in manifest.metrics},
         strength={"mass": over_rows([reduction.mass]), "density": over_rows([reduction.density])},
         spread={name: over_rows([values]) for name, values in reduction.spread.items()},
         cls_rows=None if reduction.cls_rows is None else over_rows([reduction.cls_rows]),
@@ -134,7 +134,7 @@ def partial_unit(
     over_rows = OverRows(rows, batch.rows)
     shape = (len(modes), model.n_layers, max(model.n_heads))
     return PartialUnit(
-        effects={name: over_rows([part[name] for part in parts], shape) for name in METRICS},
+        effects={name: over_rows([part[name] for part in parts], shape) for name in manifest.metrics},
         depth={} if depth is None else depth.sums(),
         counted=len(batch.rows),
     )

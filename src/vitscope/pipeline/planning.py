@@ -23,9 +23,10 @@ from vitscope.pipeline.identity import file_ids, fingerprint, model_info, requir
 from vitscope.pipeline.labels import ClassNames
 from vitscope.pipeline.listing import Images, Listing, list_images, require_text_names
 from vitscope.pipeline.request import Request, resolve_modes
+from vitscope.quantities import KINDS, names
 from vitscope.store import SCHEMA_VERSION, Manifest, Options, PatternSample, Run, RunWriter, Source, open_run
 from vitscope.store.writer import require_free
-from vitscope.tokens import HEAD, METRICS
+from vitscope.tokens import HEAD
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -129,11 +130,16 @@ def _manifest(model: Model, listing: Listing, ids: list[str], request: Request, 
         ),
         patterns=sample,
         outputs=plan_outputs(model, n_images, SHARD_SIZE),
-        metrics=METRICS,
+        quantities=_quantities(sample),
         versions=versions(),
         fingerprint=fingerprint(ids, listing),
         n_images=n_images,
     )
+
+
+def _quantities(sample: PatternSample | None) -> dict[str, tuple[str, ...]]:
+    """All of the table; those of patterns where the run has patterns."""
+    return {kind: () if kind == "pattern" and sample is None else names(kind) for kind in KINDS}
 
 
 def _pattern_sample(model: Model, n_images: int, asked: int | None) -> PatternSample | None:

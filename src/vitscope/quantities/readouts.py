@@ -5,9 +5,10 @@ logit always is, several are where the user says so. `features`: no classifier, 
 Knows nothing about: tensors, models.
 """
 
-from typing import Final, Literal
+from typing import Final
 
-Readout = Literal["classes", "labels", "features"]
+from vitscope.quantities.quantity import Readout
+
 ONE_LOGIT: Final = 2
 """Answers of a model with one logit: label 0 and label 1."""
 WORDS: Final[dict[Readout, str]] = {

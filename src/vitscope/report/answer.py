@@ -5,12 +5,12 @@ Knows nothing about: models, torch, how the answer is printed.
 
 from dataclasses import dataclass
 
+from vitscope.quantities import names
 from vitscope.report import why
 from vitscope.report.against import Against, against
 from vitscope.report.census import Census, HeldPattern, census, held_pattern
 from vitscope.report.classes import ClassReport, class_exceptions
 from vitscope.report.findings import (
-    LAYER_METRICS,
     HiddenHead,
     Ranking,
     Reach,
@@ -64,7 +64,9 @@ def answer(run: Run) -> Answer:
     if output is None:
         return Answer(None, (), (), (), None, None, None, None, None, None)
     regions = region_effects(run, output, output.top)
-    layers = tuple(ranking for metric in LAYER_METRICS if (ranking := rank_heads(run, metric)) is not None)
+    layers = tuple(
+        ranking for metric in names("metric", family="layer") if (ranking := rank_heads(run, metric)) is not None
+    )
     return Answer(
         output=output,
         layers=layers,

@@ -14,26 +14,15 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from jaxtyping import Bool, Float, Float64
 
+from vitscope.quantities import AXES, Kind, quantity, ranking_metrics
 from vitscope.report import statistics
 from vitscope.report.statistics import Interval, PerHead, Summary
 from vitscope.store import Run
-from vitscope.tokens import HEAD, METRIC_UNITS, HeadRef
+from vitscope.tokens import HEAD, HeadRef
 
 if TYPE_CHECKING:
     import pandas as pd
 
-MEANINGS: Final = {
-    "prob_drop": "how much the target's probability falls when the head is pruned",
-    "logit_drop": "how much the target's logit falls when the head is pruned",
-    "jsd": "how far the class probabilities move when the head is pruned, 0 to 1",
-    "flip": "how often the top-1 class changes when the head is pruned",
-    "out_cos": "how far the pooled output turns when the head is pruned, 0 to 2",
-    "cls_cos": "how far the CLS token turns right after the pruned block, 0 to 2",
-    "patch_cos": "how far the patches turn right after the pruned block, 0 to 2",
-}
-OUTPUT_METRICS: Final = ("jsd", "out_cos")
-"""What output rankings use: the first where the model has a classifier, the second where it has none."""
-LAYER_METRICS: Final = ("cls_cos", "patch_cos")
 PATCH_SHARE: Final = 0.5
 """Heads whose patches give less than this to patches are left out of "most local": short for want of patches."""
 
@@ -58,7 +47,7 @@ class Ranking:
     @property
     def unit(self) -> str:
         """Unit of the metric."""
-        return METRIC_UNITS[self.metric]
+        return quantity(self.metric).unit
 
     @property
     def n(self) -> int:
@@ -184,7 +173,7 @@ def rank(
 
 def output_ranking(run: Run) -> Ranking | None:
     """The ranking that "which heads matter" is answered with: jsd, or out_cos without a classifier."""
-    return next((found for metric in OUTPUT_METRICS if (found := rank_heads(run, metric)) is not None), None)
+    return next((found for metric in ranking_metrics() if (found := rank_heads(run, metric)) is not None), None)
 
 
 def hidden_heads(output: Ranking, layers: Sequence[Ranking]) -> tuple[HiddenHead, ...]:
@@ -224,11 +213,11 @@ def region_effects(run: Run, output: Ranking, head: HeadRef) -> tuple[RegionEffe
 
 def reach(run: Run) -> Reach | None:
     """How far heads look; None while no image has been measured."""
-    heads, spread, tokens = real_heads(run.manifest.model.n_heads), run.spread, run.tokens
-    distance = flatten(spread["distance"].values, heads)
+    heads, tokens = real_heads(run.manifest.model.n_heads), run.tokens
+    distance = flatten(kept(run, "spread", "distance"), heads)
     if not np.isfinite(distance).any():
         return None
-    mass, to_cls = mean_over_images(run.strength["mass"].values), mean_over_images(spread["to_cls"].values)
+    mass, to_cls = mean_over_images(kept(run, "strength", "mass")), mean_over_images(kept(run, "spread", "to_cls"))
     layers, columns = [h.layer for h in heads], [h.head for h in heads]
     return Reach(
         heads=heads,
@@ -240,6 +229,16 @@ def reach(run: Run) -> Reach | None:
         diagonal=hypot(tokens.rows * tokens.patch[0], tokens.cols * tokens.patch[1]),
         n=int(np.isfinite(distance).any(axis=1).sum()),
     )
+
+
+def kept(run: Run, kind: Kind, name: str) -> Float[np.ndarray, "image *rest"]:
+    """A quantity of a run over its images; NaN throughout where the run has none (`Manifest.lacks` says why)."""
+    manifest = run.manifest
+    if manifest.lacks(name):
+        sizes = {"layer": manifest.model.n_layers, "head": max(manifest.model.n_heads)}
+        sizes |= {"image": manifest.n_images, "hop": max(manifest.tokens.rows, manifest.tokens.cols)}
+        return np.full([sizes[axis] for axis in AXES[kind]], np.nan, np.float32)
+    return run.measure(f"{kind}/{name}")
 
 
 def measured(images: "pd.DataFrame") -> Bool[np.ndarray, " image"]:

@@ -11,13 +11,14 @@ from typing import Final
 import numpy as np
 from jaxtyping import Float, Shaped
 
+from vitscope.quantities import ranking_metrics
 from vitscope.report.paired import Paired, paired
 from vitscope.store import Run
 
 Heads = Mapping[tuple[int, int], str]
 LOW, HIGH = 5, 95
 """Percentiles of the random orders that bound the band."""
-METRICS: Final = ("jsd", "out_cos", "prob_drop")
+METRICS: Final = (*ranking_metrics(), "prob_drop")
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from vitscope.errors import NotAvailable
+from vitscope.quantities import of_kind
 from vitscope.report.form import number, percent
 from vitscope.store import Run
 from vitscope.tokens import HEAD, HeadRef
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 STEADY: Final = 0.1
 """Effects that end within this share of where they began are called unchanged."""
-_TOKENS: Final = {"cls_cos_at": "CLS", "patch_cos_at": "the patches"}
+_TOKENS: Final = {row.name: "CLS" if "cls" in row.needs else "the patches" for row in of_kind("depth")}
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,11 @@ from typing import Final
 
 import numpy as np
 
+from vitscope.quantities import of_kind, quantity
 from vitscope.report import classes as by_class
 from vitscope.report.answer import Answer, answer
 from vitscope.report.classes import ClassReport
-from vitscope.report.findings import MEANINGS, PATCH_SHARE, Ranking, Reach, RegionEffect, measured, occurrences
+from vitscope.report.findings import PATCH_SHARE, Ranking, Reach, RegionEffect, measured, occurrences
 from vitscope.report.form import DASH, WIDTH, name_list, number, paragraph, percent, plural, span, table
 from vitscope.report.heads_text import against_lines, repair_lines
 from vitscope.report.patterns_text import pattern_lines
@@ -135,6 +136,9 @@ def _absent(run: Run) -> Iterable[str]:
         yield f"{DASH} for prob_drop, logit_drop, jsd and flip: the model has no classifier; ranked by out_cos instead"
     if run.tokens.cls is None:
         yield f"{DASH} for cls_cos and everything seen from CLS: the model has no CLS token"
+    lacking = [row.name for row in of_kind("spread") if run.manifest.lacks(row.name)]
+    if lacking:
+        yield f"{DASH} for {name_list(lacking)}: {run.manifest.lacks(lacking[0])}"
 
 
 def _few(run: Run) -> Iterable[str]:
@@ -153,7 +157,7 @@ def _ranking(ranking: Ranking, title: str, most: int) -> list[str]:
     header = ("head", "mean", "95 % interval", "median", "quartiles", "rank, 95 %", "first in", "consistency", "n")
     return [
         f"{title}: {ranking.metric}, {ranking.unit}",
-        f"  {MEANINGS[ranking.metric]}",
+        *paragraph(quantity(ranking.metric).meaning),
         *table(header, [_row(ranking, index) for index in ranking.order[:most]]),
         *_rest(ranking, ranking.order[most:]),
     ]

@@ -12,8 +12,9 @@ from typing import Final
 
 import numpy as np
 
+from vitscope.quantities import quantity
 from vitscope.report.census import HeldPattern
-from vitscope.report.findings import Ranking, RegionEffect, mean_over_images, measured
+from vitscope.report.findings import Ranking, RegionEffect, kept, mean_over_images, measured
 from vitscope.report.form import name_list, number, percent
 from vitscope.store import Run
 from vitscope.tokens import HeadRef, TokenLayout
@@ -89,14 +90,14 @@ def gaze(run: Run, head: HeadRef) -> Gaze:
     """Collect where a head looks from the run's reductions and, once complete, its mean attention."""
     tokens = run.tokens
 
-    def over_images(measure: str) -> np.ndarray:
-        return run.measure(measure)[:, head.layer, head.head]
+    def over_images(name: str) -> np.ndarray:
+        return kept(run, "spread", name)[:, head.layer, head.head]
 
-    def mean(measure: str) -> float:
-        return float(mean_over_images(over_images(f"spread/{measure}")))
+    def mean(name: str) -> float:
+        return float(mean_over_images(over_images(name)))
 
-    mass = mean_over_images(over_images("strength/mass"))
-    distances, sinks = over_images("spread/distance"), over_images("spread/sink")
+    mass = mean_over_images(kept(run, "strength", "mass")[:, head.layer, head.head])
+    distances, sinks = over_images("distance"), over_images("sink")
     sinks = sinks[~np.isnan(sinks)]
     near, far = _uniform(tokens)
     token, share = _key_token(run, head)
@@ -189,8 +190,7 @@ def short(ranking: Ranking, head: HeadRef, seen: Gaze | None, lost: Loss) -> str
     index = ranking.heads.index(head)
     low, high, n = ranking.interval.low[index], ranking.interval.high[index], ranking.summary.n[index]
     interval = f", 95 % interval {number(low)} to {number(high)}" if np.isfinite(low) else ""
-    name = "JSD" if ranking.metric == "jsd" else ranking.metric
-    effect = f"{name} {number(ranking.summary.mean[index])} {ranking.unit}{interval}, n = {n}"
+    effect = f"{quantity(ranking.metric).short} {number(ranking.summary.mean[index])} {ranking.unit}{interval}, n = {n}"
     if np.isfinite(lost.flip):
         breaks = f"pruning it changes {percent(lost.flip)} of the predictions ({effect})"
     else:

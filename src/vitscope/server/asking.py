@@ -3,7 +3,7 @@
 Knows nothing about: what is asked for.
 """
 
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 
 from fastapi import Depends, Path, Request
 
@@ -13,8 +13,6 @@ from vitscope.server.served import Served
 from vitscope.server.wire import ErrorBody
 from vitscope.store import Manifest
 from vitscope.tokens import HEAD, canonical_mode
-
-MetricName = Literal["prob_drop", "logit_drop", "jsd", "flip", "out_cos", "cls_cos", "patch_cos"]
 
 FAILURES: Final[dict[int | str, dict[str, Any]]] = {
     400: {"model": ErrorBody, "description": "An argument outside what the run allows."},

@@ -7,9 +7,10 @@ import math
 from typing import Any
 
 from vitscope import report
+from vitscope.quantities import Quantity, of_kind, ranking_metric
 from vitscope.report.layout import METHODS, TSNE_LIMIT
 from vitscope.server import thumbs
-from vitscope.server.catalogue import METRICS, SPREAD, measure_reason, mode_label, unavailable_reason
+from vitscope.server.catalogue import mode_label
 from vitscope.server.describe_patterns import patterns_reason
 from vitscope.server.live import Dropped
 from vitscope.server.served import Served
@@ -51,7 +52,7 @@ def run_info(served: Served) -> RunInfo:
         fill=manifest.options.fill,
         metrics=metrics,
         modes=mode_infos(manifest),
-        default_metric="jsd" if manifest.model.n_classes else "out_cos",
+        default_metric=ranking_metric("classes" if manifest.model.n_classes else "features"),
         spread=measure_infos(manifest),
         hops=max(manifest.tokens.rows, manifest.tokens.cols),
         diagonal=_diagonal(manifest),
@@ -103,41 +104,43 @@ def _diagonal(manifest: Manifest) -> float:
 
 
 def measure_infos(manifest: Manifest) -> list[MeasureInfo]:
-    """The measures of spread in words, with the reason where the model has no values for one."""
-    cls = manifest.tokens.cls is not None
+    """All measures of spread in words, with the reason where the model or the run has no values for one."""
     return [
         MeasureInfo(
-            name=name,
-            label=measure.label,
-            unit=measure.unit,
-            definition=measure.definition,
-            available=not measure_reason(measure, cls=cls),
-            reason=measure_reason(measure, cls=cls),
+            name=row.name,
+            label=row.label,
+            unit=row.mark,
+            definition=row.meaning,
+            available=not reason,
+            reason=reason,
         )
-        for name, measure in SPREAD.items()
+        for row in of_kind("spread")
+        for reason in (_reason(manifest, row),)
     ]
 
 
 def metric_infos(manifest: Manifest) -> list[MetricInfo]:
-    """The run's metrics in words, with the reason where the model has no values for one."""
-    classifier, cls = bool(manifest.model.n_classes), manifest.tokens.cls is not None
-    infos = []
-    for name in (name for name in METRICS if name in manifest.metrics):
-        metric = METRICS[name]
-        reason = unavailable_reason(metric, classifier=classifier, cls=cls)
-        infos.append(
-            MetricInfo(
-                name=name,
-                label=metric.label,
-                unit=metric.unit,
-                signed=metric.signed,
-                family=metric.family,
-                definition=metric.definition,
-                available=not reason,
-                reason=reason,
-            )
+    """All metrics in words, with the reason where the model or the run has no values for one."""
+    return [
+        MetricInfo(
+            name=row.name,
+            label=row.label,
+            unit=row.mark,
+            signed=row.signed,
+            family=row.family or "output",
+            definition=row.meaning,
+            available=not reason,
+            reason=reason,
         )
-    return infos
+        for row in of_kind("metric")
+        for reason in (_reason(manifest, row),)
+    ]
+
+
+def _reason(manifest: Manifest, row: Quantity) -> str:
+    """Why there are no values: the model cannot have any, or the run does not keep them; empty where there are."""
+    missing = row.missing(classifier=bool(manifest.model.n_classes), cls=manifest.tokens.cls is not None)
+    return missing or manifest.lacks(row.name)
 
 
 def mode_infos(manifest: Manifest) -> list[ModeInfo]:

@@ -11,6 +11,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from vitscope.errors import RunError, VitscopeError
+from vitscope.quantities import ranking_metric
 from vitscope.report.lab import Counted, CurveCount
 from vitscope.report.paired import Paired
 from vitscope.server.describe import class_names
@@ -104,7 +105,7 @@ def curve_result(
         searched=searched,
         held_out=held_out,
         sizes=list(sizes),
-        moved_by="jsd" if classifier else "out_cos",
+        moved_by=ranking_metric("classes" if classifier else "features"),
         lines=[
             CurveLine(
                 name=line.name,

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Request, Response
 from vitscope.server import describe_heads
 from vitscope.server.asking import FAILURES, UNCHANGED, TheRun, binary, computed_mode
 from vitscope.server.columns import REVALIDATE, column, etag, not_modified, unchanged
+from vitscope.server.names import DepthName
 from vitscope.server.served import Served
 from vitscope.server.wire import HeadsInfo, HeadTree
 
@@ -61,7 +62,7 @@ def tree(served: TheRun, request: Request, response: Response, by: Way) -> HeadT
 
 
 @router.get("/heads/depth/{metric}/{mode}", response_class=Response, responses=binary("x-n"))
-def depth(served: TheRun, request: Request, metric: Literal["cls_cos_at", "patch_cos_at"], mode: str) -> Response:
+def depth(served: TheRun, request: Request, metric: DepthName, mode: str) -> Response:
     """Cosine distance of pruned from intact tokens over depth, mean over `x-n` images: float32 [layer, head, observed].
 
     `observed` = layer after which it is measured, from the pruned one on; NaN before it, where there is no such token,

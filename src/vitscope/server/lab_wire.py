@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from vitscope.server.names import RankingName
 from vitscope.server.wire import ErrorBody, Wire
 from vitscope.tokens import Fill
 
@@ -191,7 +192,7 @@ class CurveResult(Wire):
     searched: int = Field(description="Images that the search looked at.")
     held_out: bool = Field(description="The search looked at other images than the curves.")
     sizes: list[int]
-    moved_by: Literal["jsd", "out_cos"]
+    moved_by: RankingName
     lines: list[CurveLine]
     band: CurveBand
 

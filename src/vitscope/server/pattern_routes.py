@@ -5,7 +5,7 @@ Knows nothing about: how patterns are learned, models.
 
 import json
 import zlib
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final
 
 import numpy as np
 from fastapi import APIRouter, Path, Query, Request, Response
@@ -15,6 +15,7 @@ from vitscope.server import describe_patterns
 from vitscope.server.asking import FAILURES, UNCHANGED, TheRun, binary
 from vitscope.server.codes import LOG8, encode_log8
 from vitscope.server.columns import BINARY, REVALIDATE, column, etag, not_modified, unchanged
+from vitscope.server.names import PatternColumn
 from vitscope.server.served import Served
 from vitscope.server.wire import ClusterName, NearMatrix, PatternsInfo, TypicalImages
 from vitscope.store.patterns import Patterns
@@ -108,7 +109,7 @@ def typical(
 
 
 @router.get("/patterns/{what}", response_class=Response, responses=binary())
-def per_image(served: TheRun, request: Request, what: Literal["deviation", "energy"]) -> Response:
+def per_image(served: TheRun, request: Request, what: PatternColumn) -> Response:
     """Squared distance of each matrix from its head's mean, or from the uniform matrix: float32 [image, layer, head].
 
     Their sums over images are in the ratio of the content dependence; NaN = not computed.

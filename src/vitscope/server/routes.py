@@ -15,30 +15,15 @@ from vitscope.report import statistics
 from vitscope.report.layout import Layout, Method, embedding_vectors, importance_vectors, layout
 from vitscope.report.levels import map_entropies
 from vitscope.server import describe
-from vitscope.server.asking import FAILURES, UNCHANGED, MetricName, TheRun, binary, computed_mode, known_layer
+from vitscope.server.asking import FAILURES, UNCHANGED, TheRun, binary, computed_mode, known_layer
 from vitscope.server.codes import LOG8, encode_log8
 from vitscope.server.columns import REVALIDATE, column, etag, not_modified, unchanged
 from vitscope.server.matrices import pooled
+from vitscope.server.names import MetricName, SpreadName, StrengthName
 from vitscope.server.served import Served
 from vitscope.server.wire import Headline, ImageTable, ProgressInfo, RunInfo
 from vitscope.tokens import HEAD
 
-StrengthKind = Literal["mass", "density"]
-SpreadName = Literal[
-    "distance",
-    "entropy",
-    "cls_entropy",
-    "focus",
-    "coverage",
-    "nmi",
-    "sink",
-    "cls_self",
-    "cls_to_patches",
-    "patches_to_cls",
-    "patches_to_patches",
-    "to_cls",
-    "to_other",
-]
 Layer = Annotated[int, Path(ge=0, description="Number of the layer, from 0.")]
 
 MEAN_BYTES: Final = 16 * 2**20
@@ -104,7 +89,7 @@ def summary(served: TheRun, request: Request, metric: MetricName, mode: str) -> 
 
 
 @router.get("/strength/{kind}", response_class=Response, responses=binary())
-def strength(served: TheRun, request: Request, kind: StrengthKind) -> Response:
+def strength(served: TheRun, request: Request, kind: StrengthName) -> Response:
     """Attention by hop: float16 [image, layer, head, hop], little-endian; NaN = not computed."""
     tag = _tag(served, "strength", kind)
     if unchanged(request, tag):

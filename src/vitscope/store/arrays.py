@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from vitscope.errors import RunError
+from vitscope.quantities import AXES
 from vitscope.store.durable import flush
-from vitscope.store.manifest import Manifest
-from vitscope.tokens import DEPTH_METRICS, METRIC_UNITS
+from vitscope.store.manifest import Manifest, unit_of
 
 if TYPE_CHECKING:
     import zarr
@@ -24,25 +24,6 @@ FOLDER: Final = "arrays"
 
 POOLED: Final = "features/pooled"
 """The model's pooled output of each image."""
-STRENGTH_UNITS: Final[Mapping[str, str]] = {
-    "mass": "share of attention in the ring",
-    "density": "share of attention per patch of the ring",
-}
-SPREAD_UNITS: Final[Mapping[str, str]] = {
-    "distance": "pixels",
-    "entropy": "nats",
-    "cls_entropy": "nats",
-    "focus": "0 to 1",
-    "coverage": "share of patches",
-    "nmi": "0 to 1",
-    "sink": "largest over median column sum",
-    "cls_self": "share of attention",
-    "cls_to_patches": "share of attention",
-    "patches_to_cls": "share of attention",
-    "patches_to_patches": "share of attention",
-    "to_cls": "share of attention",
-    "to_other": "share of attention",
-}
 DEVIATION: Final = "patterns/deviation"
 ENERGY: Final = "patterns/energy"
 """How far each image's matrix is from the head's mean matrix, and from the uniform one."""
@@ -90,22 +71,22 @@ def planned_arrays(manifest: Manifest) -> dict[str, ArraySpec]:
         specs[f"importance/{metric}"] = ArraySpec(
             (n, len(manifest.options.modes), *heads),
             (size, 1, *heads),
-            ("image", "mode", "layer", "head"),
+            AXES["metric"],
             "float32",
             {
-                "units": METRIC_UNITS[metric],
+                "units": unit_of(metric),
                 "fill": manifest.options.fill,
                 "method": "exact",
                 "target": "images.target",
             },
         )
-    for name, units in STRENGTH_UNITS.items():
+    for name in manifest.quantities["strength"]:
         specs[f"strength/{name}"] = ArraySpec(
-            (n, *heads, hops), (size, *heads, hops), ("image", "layer", "head", "hop"), "float32", {"units": units}
+            (n, *heads, hops), (size, *heads, hops), AXES["strength"], "float32", {"units": unit_of(name)}
         )
-    for name, units in SPREAD_UNITS.items():
+    for name in manifest.quantities["spread"]:
         specs[f"spread/{name}"] = ArraySpec(
-            (n, *heads), (size, *heads), ("image", "layer", "head"), "float32", {"units": units}
+            (n, *heads), (size, *heads), AXES["spread"], "float32", {"units": unit_of(name)}
         )
     if manifest.tokens.cls is not None:
         row = (*heads, manifest.tokens.n_patches)
@@ -136,7 +117,7 @@ def _head_arrays(manifest: Manifest) -> dict[str, ArraySpec]:
             "float64",
             {"units": "cosine distance, sum over the images of a shard"},
         )
-        for name in DEPTH_METRICS
+        for name in manifest.quantities["depth"]
     }
     specs[DEPTH_COUNT] = ArraySpec((shards, n_modes), (1, 1), ("shard", "mode"), "float64", {"units": "images"})
     specs[DIVERSITY] = ArraySpec(

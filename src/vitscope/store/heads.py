@@ -15,7 +15,7 @@ from vitscope.store import similarity as alike
 from vitscope.store.arrays import DEPTH, DEPTH_COUNT, DIVERSITY, OUTPUTS, planned_arrays, read_region
 from vitscope.store.commits import committed
 from vitscope.store.seriation import Tree, mean_similarity, tree
-from vitscope.tokens import DEPTH_METRICS, HEAD, HeadRef
+from vitscope.tokens import HEAD, HeadRef
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -226,8 +226,9 @@ def read_repair(run: "Run") -> "xr.Dataset":
     modes = manifest.options.modes
     specs = planned_arrays(manifest)
     counted = read_region(run.path, DEPTH_COUNT)
-    sums = {name: read_region(run.path, f"{DEPTH}/{name}") for name in DEPTH_METRICS}
-    means = {name: np.full(specs[f"{DEPTH}/{name}"].shape[1:], np.nan) for name in DEPTH_METRICS}
+    metrics = manifest.quantities["depth"]
+    sums = {name: read_region(run.path, f"{DEPTH}/{name}") for name in metrics}
+    means = {name: np.full(specs[f"{DEPTH}/{name}"].shape[1:], np.nan) for name in metrics}
     n = np.zeros(len(modes), np.int64)
     done = committed(run.path)
     for place, mode in enumerate(modes):
@@ -236,7 +237,7 @@ def read_repair(run: "Run") -> "xr.Dataset":
         shards = [shard for shard in shards if counted[shard, place] > 0]
         if shards:
             n[place] = int(counted[shards, place].sum())
-            for name in DEPTH_METRICS:
+            for name in metrics:
                 means[name][place] = sums[name][shards, place].sum(0) / n[place]
     dims = ("mode", "layer", "head", "observed")
     attributes = {"units": "cosine distance", "fill": manifest.options.fill}

@@ -8,17 +8,20 @@ from dataclasses import asdict, dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Final, Literal, Union, get_args, get_origin, get_type_hints
 
-from vitscope.errors import RunError, VitscopeError
-from vitscope.quantities.readouts import Readout
+from vitscope.errors import InvalidArgument, RunError, VitscopeError
+from vitscope.quantities import RECORDING_FORMAT, Readout, quantity, recorded
 from vitscope.store.durable import read_json, write_json
 from vitscope.tokens import HEAD, TokenLayout
 
-SCHEMA_VERSION: Final = 4
+SCHEMA_VERSION: Final = 5
 """Format of the runs written now; older ones are read, and resumed as what they are.
 
-2 added `features/pooled`, 3 added patterns, 4 added effects over depth and heads against each other.
+2 added `features/pooled`, 3 added patterns, 4 added effects over depth and heads against each other, 5
+lists the quantities of the run, so that the table of quantities may grow.
 """
 FILE: Final = "run.json"
+_KEPT_WITH: Final = {"pattern": "patterns", "depth": "outputs", "diversity": "outputs"}
+"""Kinds of quantities that a run keeps only beside something else."""
 State = Literal["planned", "running", "complete"]
 
 
@@ -121,7 +124,7 @@ class Manifest:
     """The whole of `run.json`. `fingerprint` identifies the set of images: names, bytes, labels, order.
 
     `patterns` is None in a run without patterns. `outputs` is None in runs before format 4, which keep neither outputs
-    nor effects over depth nor the diversity of whole matrices.
+    nor effects over depth nor the diversity of whole matrices. `quantities` are those that the run keeps, by kind.
     """
 
     schema_version: int
@@ -136,10 +139,21 @@ class Manifest:
     options: Options
     patterns: PatternSample | None
     outputs: OutputSample | None
-    metrics: tuple[str, ...]
+    quantities: dict[str, tuple[str, ...]]
     versions: dict[str, str]
     fingerprint: str
     n_images: int
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """The metrics of head importance that the run has."""
+        return self.quantities["metric"]
+
+    def lacks(self, name: str) -> str:
+        """Why the run does not keep a quantity of the table, or an empty string where it does."""
+        if name in self.quantities[quantity(name).kind]:
+            return ""
+        return f"this run was made by vitscope {self.vitscope}, which did not measure it: analyse again to have it"
 
     @property
     def n_shards(self) -> int:
@@ -153,8 +167,11 @@ class Manifest:
 
 
 def write_manifest(run: Path, manifest: Manifest) -> None:
-    """Write `run.json` atomically."""
-    write_json(run / FILE, asdict(manifest), indent=1)
+    """Write `run.json` atomically; a run of an older format stays as that format has it."""
+    document = asdict(manifest)
+    if manifest.schema_version < RECORDING_FORMAT:
+        document["metrics"] = document.pop("quantities")["metric"]
+    write_json(run / FILE, document, indent=1)
 
 
 def read_manifest(run: Path) -> Manifest:
@@ -192,14 +209,33 @@ def read_manifest(run: Path) -> Manifest:
 
 def _upgraded(document: dict[str, Any], version: int) -> dict[str, Any]:
     """The document of an older format with what later ones added, as "not there"; its version stays what it is."""
-    if version <= 4 and isinstance(document.get("model"), dict):
+    if isinstance(document.get("model"), dict):  # the first runs of format 5 do not say it either
         readout = "features" if document["model"].get("n_classes") is None else "classes"
         document = document | {"model": {"readout": readout} | document["model"]}
     if version == 1 and isinstance(document.get("model"), dict):
         document = document | {"model": {"n_features": None} | document["model"]}
     if version <= 2 and isinstance(document.get("options"), dict):
         document = document | {"options": {"patterns": 0} | document["options"], "patterns": None}
-    return document if version > 3 else {"outputs": None} | document
+    if version <= 3:
+        document = {"outputs": None} | document
+    if version < RECORDING_FORMAT:  # these list their metrics alone
+        kept = recorded(version) | {"metric": document.get("metrics")}
+        kept |= {kind: () for kind, needed in _KEPT_WITH.items() if document.get(needed) is None}
+        document = document | {"quantities": {kind: _listed(found) for kind, found in kept.items()}}
+    return document
+
+
+def _listed(found: object) -> object:
+    """Names as JSON has them; what is no tuple of names is left to be refused."""
+    return list(found) if isinstance(found, tuple) else found
+
+
+def unit_of(name: str) -> str:
+    """The unit of a quantity; empty for one that a later vitscope has added to its table."""
+    try:
+        return quantity(name).unit
+    except InvalidArgument:
+        return ""
 
 
 def _damaged(run: Path, reason: str) -> RunError:

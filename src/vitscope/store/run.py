@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from vitscope.errors import InvalidArgument
+from vitscope.errors import InvalidArgument, NotAvailable
+from vitscope.quantities import ROWS
 from vitscope.store.arrays import DEVIATION, DIVERSITY, ENERGY, POOLED, ArraySpec, planned_arrays, read_region
 from vitscope.store.commits import GROUPS, Unit, committed, read_commit
 from vitscope.store.heads import Heads, read_repair
@@ -140,9 +141,11 @@ class Run:
 
         Raises
         ------
-        InvalidArgument: the run has no such metric or mode; the message lists those it has.
+        InvalidArgument: there is no such metric or mode; the message lists those there are.
+        NotAvailable: the run does not keep the metric, which an older or a later run has.
         """
         manifest = self.manifest
+        self._require(metric)
         for kind, name, known in (("metric", metric, manifest.metrics), ("mode", mode, manifest.options.modes)):
             if name not in known:
                 raise InvalidArgument(f"cannot read {kind} {name!r}: this run has {', '.join(known)}")
@@ -158,12 +161,14 @@ class Run:
         Raises
         ------
         InvalidArgument: there is no such array; the message lists those there are.
+        NotAvailable: the run does not keep the quantity, which a later run has.
         """
         specs = planned_arrays(self.manifest)
         streamed = (DEVIATION, ENERGY)
         plain = ("strength/", "spread/", DIVERSITY)
         known = [name for name in specs if name.startswith(plain) or name in streamed]
         if path not in known:
+            self._require(path.rpartition("/")[2])
             raise InvalidArgument(f"cannot read {path!r}: this run has {', '.join(known)}")
         return self._rows(path, specs[path], "matrices" if path in streamed else "head")
 
@@ -299,6 +304,14 @@ class Run:
         except OSError:
             return (0, 0)  # read_manifest says what is wrong
         return status.st_mtime_ns, status.st_ino
+
+    def _require(self, name: str) -> None:
+        """NotAvailable where the table has a quantity that this run does not keep."""
+        if any(row.name == name for row in ROWS) and (reason := self.manifest.lacks(name)):
+            raise NotAvailable(f"there is no {name} here: {reason}", f"The run has {self._listed()}.")
+
+    def _listed(self) -> str:
+        return ", ".join(name for names in self.manifest.quantities.values() for name in names)
 
     def _row(self, image: int) -> int:
         if not 0 <= image < self.manifest.n_images:

@@ -15,6 +15,7 @@ from typing import Final
 import numpy as np
 
 from vitscope.errors import RunError, StorageError
+from vitscope.quantities import Kind
 from vitscope.store.arrays import (
     CODES,
     DEPTH,
@@ -163,9 +164,11 @@ class RunWriter:
     def write_head(self, shard: int, results: HeadUnit) -> None:
         """Write and commit the head unit of a shard. The first pass over the shards must be in order (running sum)."""
         rows, unit = self.run.manifest.shard_rows(shard), Unit("head", shard)
-        parts: dict[str, np.ndarray] = {f"importance/{name}": v[:, None] for name, v in results.effects.items()}
-        parts |= {f"strength/{name}": values for name, values in results.strength.items()}
-        parts |= {f"spread/{name}": values for name, values in results.spread.items()}
+        parts: dict[str, np.ndarray] = {
+            f"importance/{name}": v[:, None] for name, v in self._kept("metric", results.effects)
+        }
+        parts |= {f"strength/{name}": values for name, values in self._kept("strength", results.strength)}
+        parts |= {f"spread/{name}": values for name, values in self._kept("spread", results.spread)}
         if results.cls_rows is not None:
             parts["attention/cls_rows"] = results.cls_rows
         if self.run.manifest.model.n_features is not None:  # a run of format 1 goes on without
@@ -191,7 +194,8 @@ class RunWriter:
         manifest = self.run.manifest
         rows, modes = manifest.shard_rows(shard), slice(1, len(manifest.options.modes))
         with storage_errors(self.path):
-            regions = [self._write(f"importance/{name}", rows, modes, v) for name, v in results.effects.items()]
+            effects = self._kept("metric", results.effects)
+            regions = [self._write(f"importance/{name}", rows, modes, v) for name, v in effects]
             if manifest.outputs is not None:
                 regions += self._write_depth(shard, modes, results.depth, results.counted)
             write_commit(self.path, Commit(Unit("partial", shard).name, tuple(regions), {}))
@@ -250,6 +254,10 @@ class RunWriter:
             columns |= {name: results[name].tolist() for name in COMPUTED}
             write_table(self.path / IMAGE_TABLE, columns, {**PLANNED, **COMPUTED})
             self.set_state("complete")
+
+    def _kept(self, kind: Kind, found: Mapping[str, np.ndarray]) -> list[tuple[str, np.ndarray]]:
+        """Of the quantities of a unit those that the run lists: an older run that is resumed gets no new ones."""
+        return [(name, found[name]) for name in self.run.manifest.quantities[kind]]
 
     def _write(self, path: str, rows: range, modes: slice, values: np.ndarray) -> RegionSum:
         """Write the rows of a shard; `modes` applies to arrays that have that axis."""

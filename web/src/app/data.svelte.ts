@@ -3,10 +3,10 @@ import type { Summary } from '../core/kernels';
 import type { ClassMapKind } from '../core/class_maps';
 import type { Direction, HeadRef } from '../core/state';
 import type { DataSource, DepthCurves, Layout, MeanMatrices, PatternPoints, RolloutChoice, SizeColumn } from '../io/source';
+import type { PatternColumn, StrengthName } from '../io/quantities.gen';
 import type { HeadsInfo, HeadTree, NearMatrix, PatternsInfo, ProgressInfo, ResolutionInfo, TypicalImages } from '../io/wire';
 import { Cache, WAITING, type Loaded } from './cache.svelte';
 
-export type StrengthKind = 'mass' | 'density';
 
 /** In an image's own caches nothing grows with the run. */
 const FOR_EVER = 0;
@@ -69,7 +69,7 @@ export class Data {
     return this.#column(`importance/${metric}/${mode}`, (signal) => this.source.importance(metric, mode, signal));
   }
 
-  strength(kind: StrengthKind): Loaded<Float32Array> {
+  strength(kind: StrengthName): Loaded<Float32Array> {
     if (!this.opened) return WAITING;
     return this.#column(`strength/${kind}`, (signal) => this.source.strength(kind, signal));
   }
@@ -141,7 +141,7 @@ export class Data {
     return this.#column(`patterns/glyphs/${k}`, (signal) => this.source.patternGlyphs(k, signal));
   }
 
-  patternColumn(what: 'deviation' | 'energy'): Loaded<Float32Array> {
+  patternColumn(what: PatternColumn): Loaded<Float32Array> {
     return this.#column(`patterns/${what}`, (signal) => this.source.patternColumn(what, signal));
   }
 

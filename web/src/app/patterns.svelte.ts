@@ -8,6 +8,7 @@ import type { Mixes, Sample } from '../core/pattern_sample';
 import { Memo } from '../core/memo';
 import { labelled } from '../core/pattern_tables';
 import { boxed } from '../core/positions';
+import { PATTERN_COLUMNS } from '../core/quantities';
 import { isEverything } from '../core/scope';
 import type { HeadRef } from '../core/state';
 import { count, percent } from '../core/words';
@@ -95,7 +96,7 @@ export class PatternModel {
       this.info?.content.forEach((layer, at) => layer.forEach((value, head) => (found[at * width + head] = value ?? NaN)));
       return found;
     }
-    const [deviation, energy] = (['deviation', 'energy'] as const).map((what) => {
+    const [deviation, energy] = PATTERN_COLUMNS.map((what) => {
       const values = data.patternColumn(what).value;
       return values && overScope.read('means', `patterns/${what}`, values, run.model.nLayers * width, this.#rows);
     });
@@ -223,7 +224,7 @@ export class PatternModel {
   #contentOf(head: HeadRef, rows: Int32Array, everything: boolean): number {
     if (everything) return this.info?.content[head.layer]?.[head.head] ?? NaN;
     const { data, cells, run } = this.#session;
-    const [deviation, energy] = [data.patternColumn('deviation').value, data.patternColumn('energy').value];
+    const [deviation, energy] = PATTERN_COLUMNS.map((what) => data.patternColumn(what).value);
     if (!deviation || !energy) return NaN;
     let [above, below] = [0, 0];
     for (const row of rows) {

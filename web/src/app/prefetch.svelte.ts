@@ -1,6 +1,7 @@
 // Columns that other panes and other choices will need, read one after the other while nothing else is going on, so
 // that a later choice fetches nothing. The likeliest first, and no more than is small together. Then the first atlases of
 // small pictures, and a change of the scope is rehearsed.
+import { PATTERN_COLUMNS, STRENGTHS } from '../core/quantities';
 import { tokenCount } from '../core/tokens';
 import { atlasesOf } from '../views/parts/thumbs.svelte';
 import type { Loaded } from './cache.svelte';
@@ -68,14 +69,14 @@ function wanted({ data, run, state, cells, head }: Session): Column[] {
   const layers = run.capabilities.mean ? [head.layer, ...run.model.nHeads.keys()] : [];
   return [
     // The first change of the scope asks for them: content dependence over other images than all.
-    ...(run.capabilities.patterns ? (['deviation', 'energy'] as const) : []).map((what) => ({ bytes: size * FLOAT32, read: () => data.patternColumn(what) })),
+    ...(run.capabilities.patterns ? PATTERN_COLUMNS : []).map((what) => ({ bytes: size * FLOAT32, read: () => data.patternColumn(what) })),
     // Why a head matters names the token that draws all: it is in the mean matrices.
     ...[...new Set(layers)].map((layer) => ({ bytes: run.model.nHeads[layer]! * side * side, read: () => data.meanMatrices(layer) })),
     ...run.spread.filter((measure) => measure.available).map(({ name }) => ({ bytes: size * FLOAT16, read: () => data.spread(name) })),
     ...metrics.map(({ name }) => ({ bytes: size * FLOAT32, read: () => data.importance(name, 'head') })),
     // Small, but the server goes through all rows of CLS for it.
     ...(run.tokens.cls === null ? [] : [{ bytes: run.nImages * (run.model.nLayers + 1) * FLOAT32, read: () => data.levels() }]),
-    ...(['density', 'mass'] as const).map((kind) => ({ bytes: size * run.hops * FLOAT16, read: () => data.strength(kind) })),
+    ...STRENGTHS.toReversed().map((kind) => ({ bytes: size * run.hops * FLOAT16, read: () => data.strength(kind) })),
     ...modes.map(({ name }) => ({ bytes: size * FLOAT32, read: () => data.importance(state.metric, name) })),
   ];
 }

@@ -16,7 +16,8 @@ import type { DataSource } from '../io/source';
 import { asFailure, type Failure } from '../io/source';
 import type { DroppedImage, ImageTable, MetricInfo, ModeInfo, ProgressInfo, RunInfo } from '../io/wire';
 import { Calm, type InForce } from './calm.svelte';
-import type { Data, StrengthKind } from './data.svelte';
+import type { StrengthName } from '../io/quantities.gen';
+import type { Data } from './data.svelte';
 import { Intervals } from './intervals.svelte';
 import { know, manyValues, type Known } from './known';
 import { OverScope, type Made } from './over_scope.svelte';
@@ -179,7 +180,7 @@ export class Session {
   }
 
   /** Mean over the images in scope, [layer, head, hop]. */
-  strengthMeans(kind: StrengthKind): Float64Array | null {
+  strengthMeans(kind: StrengthName): Float64Array | null {
     const values = this.data.strength(kind).value;
     return values && this.overScope.read('means', `strength/${kind}`, values, this.cells * this.run.hops, this.inScope);
   }

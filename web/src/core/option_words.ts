@@ -1,5 +1,6 @@
 // What the options are called in the palette and in the list of steps: the words of the panes, not the names of the code.
 import type { OptionKey } from './options';
+import { LAYER_METRICS, shortOf } from './quantities';
 
 const NAMES: Record<OptionKey, string> = {
   statistic: 'Statistic over images',
@@ -62,7 +63,7 @@ const VALUES: Partial<Record<OptionKey, Readonly<Record<string, string>>>> = {
   imageColour: { correct: 'right or wrong', head: 'value of the focus head', pattern: 'pattern of the focus head' },
   importance: { metrics: 'four measures', classes: 'by class' },
   headOrder: { index: 'by number', value: 'by value' },
-  layerMetric: { cls_cos: 'CLS cosine', patch_cos: 'patch cosine' },
+  layerMetric: Object.fromEntries(LAYER_METRICS.map((name) => [name, shortOf(name)])),
   patterns: { patterns: 'map and clusters', mean: 'mean matrices' },
   patternColour: { cluster: 'pattern', rule: 'their own name by rule', importance: 'importance of the head', class: 'class of the image' },
   clusters: { 0: 'as the run chose' },

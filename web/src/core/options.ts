@@ -1,6 +1,9 @@
 // How each view draws: every option once, with its default, the values it may take, and its key in the address.
 // Reducer, address and history are driven by this table: an option that is not in it does not exist.
 
+import type { LayerMetric } from '../io/quantities.gen';
+import { LAYER_METRICS } from './quantities';
+
 interface Choice<T extends string> {
   readonly address: string;
   readonly initial: T;
@@ -46,7 +49,7 @@ export const OPTIONS = {
   importance: choice('t', ['matrix', 'distributions', 'metrics', 'scatter', 'classes', 'difference']),
   headOrder: choice('o', ['index', 'value']),
   /** The layer metric that the scatter sets against the output. */
-  layerMetric: choice('y', ['cls_cos', 'patch_cos']),
+  layerMetric: choice('y', LAYER_METRICS as readonly [LayerMetric, ...LayerMetric[]]),
 
   /** Attention strength. */
   strength: choice('st', ['curves', 'table', 'trend']),

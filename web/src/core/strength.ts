@@ -1,5 +1,6 @@
 // Attention strength: how much attention goes to the rings of patches k hops away. Arrays are [layer, head, hop], the
 // heads of all layers side by side; NaN = no such head, or not computed.
+import type { StrengthName } from '../io/quantities.gen';
 import type { TokenInfo } from '../io/wire';
 import { quantile } from './kernels';
 import { patchCount, tokenCount } from './tokens';
@@ -18,7 +19,7 @@ export function ringMembers({ rows, cols }: TokenInfo, hops: number): Float64Arr
 }
 
 /** What attention uniform over all tokens gives to each ring: its mass, or its density. */
-export function uniformStrength(tokens: TokenInfo, hops: number, kind: 'mass' | 'density'): Float64Array {
+export function uniformStrength(tokens: TokenInfo, hops: number, kind: StrengthName): Float64Array {
   const share = 1 / tokenCount(tokens);
   return kind === 'density' ? new Float64Array(hops).fill(share) : ringMembers(tokens, hops).map((members) => members * share);
 }
@@ -99,7 +100,7 @@ export function fitting(mass: Float64Array, hops: number, heads: readonly number
  * it: every head whose line lies above that edge over the whole range fits. Rounded to whole percent from 2 % up, so
  * that the words say exactly what was chosen.
  */
-export function brushed(tokens: TokenInfo, kind: 'mass' | 'density', from: number, to: number, edge: number): Profile {
+export function brushed(tokens: TokenInfo, kind: StrengthName, from: number, to: number, edge: number): Profile {
   const members = ringMembers(tokens, to + 1);
   let sum = 0;
   for (let hop = from; hop <= to; hop++) sum += kind === 'mass' ? edge : edge * members[hop]!;

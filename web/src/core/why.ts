@@ -2,6 +2,7 @@
 // arrays. Where all images are in scope the clauses are those of `vitscope show`, word for word.
 import type { TokenInfo } from '../io/wire';
 import { fixed, nameList, reported, reportedShare } from './form';
+import { unitOf } from './quantities';
 import { uniformReach } from './strength';
 import { tokenCount } from './tokens';
 
@@ -20,16 +21,6 @@ const REGION_NAMES: Record<string, string> = {
 };
 /** The modes whose effect is compared with the whole head's. */
 export const REGION_MODES: readonly string[] = Object.keys(REGION_NAMES);
-
-const UNITS: Record<string, string> = {
-  prob_drop: 'probability',
-  logit_drop: 'logits',
-  jsd: 'bits',
-  flip: '0 or 1',
-  out_cos: 'cosine distance',
-  cls_cos: 'cosine distance',
-  patch_cos: 'cosine distance',
-};
 
 /** Where one head looks: means over the images in scope; NaN = not defined for the layout, or not here yet. */
 export interface Gaze {
@@ -113,7 +104,7 @@ export function claim(name: string, { metric, rank, top, clear }: Standing, word
 /** `0.595 bits, n = 800; first in 82 % of the images, consistency 0.51`; the interval is told apart. */
 export function standingWords({ metric, mean, n, leads, consistency }: Standing): string {
   const steady = n > 1 && Number.isFinite(consistency) ? `, consistency ${fixed(consistency, 2)}` : '';
-  return `${reported(mean)} ${UNITS[metric] ?? ''}, n = ${n}; first in ${reportedShare(leads)} of the images${steady}`;
+  return `${reported(mean)} ${unitOf(metric)}, n = ${n}; first in ${reportedShare(leads)} of the images${steady}`;
 }
 
 export function patchesClause({ tokens, mass, toCls, toOther }: Gaze): string {
@@ -200,7 +191,7 @@ export function patternClause({ cluster, name, share, n, bits, rule, ruleShare, 
 
 export function pruningClause({ metric, mean }: Standing, lost: Loss): string {
   if (!Number.isFinite(lost.flip)) {
-    const turned = `${reported(mean)} ${UNITS[metric] ?? ''}`;
+    const turned = `${reported(mean)} ${unitOf(metric)}`;
     return `pruning it moves ${metric} by ${turned} (the model has no classifier, so no answers to count)`;
   }
   const moves = `${lost.probDrop >= 0 ? 'lowers' : 'raises'} the target's probability by ${reported(Math.abs(lost.probDrop))}`;

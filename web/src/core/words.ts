@@ -4,6 +4,7 @@ import { className, headName, shortName } from './focus';
 import type { Summary } from './kernels';
 import type { Options } from './options';
 import { optionName, valueWords } from './option_words';
+import { quantityOf, shortOf } from './quantities';
 import { EVERYTHING, isEverything, toggledClass, type Scope } from './scope';
 import type { HeadRef, Intent, PaneName, View } from './state';
 import { tokenName } from './tokens';
@@ -38,18 +39,8 @@ export function percent(share: number | null | undefined): string {
   return `${(100 * share).toFixed(share > 0 && share < 0.01 ? 2 : 1)} %`;
 }
 
-const SHORT_METRICS: Record<string, string> = {
-  prob_drop: 'Prob. drop',
-  logit_drop: 'Logit drop',
-  jsd: 'JSD',
-  flip: 'Flips',
-  out_cos: 'Output cos.',
-  cls_cos: 'CLS cosine',
-  patch_cos: 'Patch cosine',
-};
-
 /** A metric's name where there is little room. */
-export const shortMetric = (metric: MetricInfo): string => SHORT_METRICS[metric.name] ?? metric.label;
+export const shortMetric = (metric: MetricInfo): string => quantityOf(metric.name)?.short ?? metric.label;
 
 const GROUPED = new Intl.NumberFormat('en-US'); // made once: toLocaleString makes one each time
 export const count = (n: number): string => GROUPED.format(n);
@@ -140,7 +131,7 @@ export function scopeParts(scope: Scope, images: ImageTable): ScopePart[] {
   }
   if (scope.range) {
     const { metric, head, low, high } = scope.range;
-    parts.push({ key: 'range', text: `${SHORT_METRICS[metric] ?? metric} of ${headName(head)} ${number(low)} to ${number(high)}`, without: { range: null } });
+    parts.push({ key: 'range', text: `${shortOf(metric)} of ${headName(head)} ${number(low)} to ${number(high)}`, without: { range: null } });
   }
   if (scope.lasso) parts.push({ key: 'lasso', text: 'inside the lasso', without: { lasso: null } });
   return parts;

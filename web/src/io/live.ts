@@ -5,6 +5,7 @@ import type { Direction, HeadRef } from '../core/state';
 import { fromFloat16 } from './float16';
 import { fromLog8 } from './log8';
 import { Failure, type DataSource, type DepthCurves, type Layout, type MeanMatrices, type PatternPoints, type RolloutChoice, type SizeColumn } from './source';
+import type { PatternColumn, StrengthName } from './quantities.gen';
 import type { DroppedImage, ErrorBody, Headline, HeadsInfo, HeadTree, ImageTable, NearMatrix, PatternsInfo, ProgressInfo, ResolutionInfo, RunInfo, SizedImage, TypicalImages } from './wire';
 
 export class LiveSource implements DataSource {
@@ -41,7 +42,7 @@ export class LiveSource implements DataSource {
     return new Float32Array(await this.#bytes(`importance/${metric}/${encodeURIComponent(mode)}`, signal));
   }
 
-  async strength(kind: 'mass' | 'density', signal: AbortSignal): Promise<Float32Array> {
+  async strength(kind: StrengthName, signal: AbortSignal): Promise<Float32Array> {
     return fromFloat16(await this.#bytes(`strength/${kind}`, signal));
   }
 
@@ -115,7 +116,7 @@ export class LiveSource implements DataSource {
     return this.#json(`patterns/typical/${layer}/${head}`, signal);
   }
 
-  async patternColumn(what: 'deviation' | 'energy', signal: AbortSignal): Promise<Float32Array> {
+  async patternColumn(what: PatternColumn, signal: AbortSignal): Promise<Float32Array> {
     return new Float32Array(await this.#bytes(`patterns/${what}`, signal));
   }
 

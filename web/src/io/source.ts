@@ -2,6 +2,7 @@
 import type { Summary } from '../core/kernels';
 import type { ClassMapKind } from '../core/class_maps';
 import type { Direction, HeadRef } from '../core/state';
+import type { PatternColumn, StrengthName } from './quantities.gen';
 import type { DroppedImage, ErrorBody, HeadsInfo, HeadTree, ImageTable, NearMatrix, PatternsInfo, ProgressInfo, ResolutionInfo, RunInfo, SizedImage, TypicalImages } from './wire';
 
 export interface RolloutChoice {
@@ -58,7 +59,7 @@ export interface DataSource {
   /** Float32 [image, layer, head]; NaN = not computed. */
   importance(metric: string, mode: string, signal: AbortSignal): Promise<Float32Array>;
   /** Float32 [image, layer, head, hop]. */
-  strength(kind: 'mass' | 'density', signal: AbortSignal): Promise<Float32Array>;
+  strength(kind: StrengthName, signal: AbortSignal): Promise<Float32Array>;
   /** Float32 [image, layer, head]. */
   spread(measure: string, signal: AbortSignal): Promise<Float32Array>;
   /** `importance/pca/jsd/head`, `embedding/tsne`: see core/positions.ts. */
@@ -84,7 +85,7 @@ export interface DataSource {
   nearestMatrices(matrix: number, n: number, signal: AbortSignal): Promise<readonly NearMatrix[]>;
   typicalImages(head: HeadRef, signal: AbortSignal): Promise<TypicalImages>;
   /** Float32 [image, layer, head]: squared distance of a head's matrix from its mean, and from the uniform matrix. */
-  patternColumn(what: 'deviation' | 'energy', signal: AbortSignal): Promise<Float32Array>;
+  patternColumn(what: PatternColumn, signal: AbortSignal): Promise<Float32Array>;
   /** The comparison of input sizes that the run carries, or how to get one. */
   resolution(signal: AbortSignal): Promise<ResolutionInfo>;
   /** Float32 [size, image] or [size, image, layer, head]. */
