@@ -19,20 +19,29 @@ INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells expect it."""
 
 
-def load(spec: str, weights: Path | None, device: str, dtype: str) -> Model:
+def load(spec: str, weights: Path | None, device: str, dtype: str, *, multi_label: bool = False) -> Model:
     """Load a model, saying so."""
     with terminal.busy(f"Loading {spec}"):
         from vitscope.models import load_model
 
-        return load_model(spec, weights, device=device, dtype=dtype)
+        return load_model(spec, weights, device=device, dtype=dtype, multi_label=multi_label)
 
 
 def analyze(
-    model_spec: str, images: str, out: Path, request: Request, *, device: str, dtype: str, resume: bool, as_json: bool
+    model_spec: str,
+    images: str,
+    out: Path,
+    request: Request,
+    *,
+    device: str,
+    dtype: str,
+    multi_label: bool,
+    resume: bool,
+    as_json: bool,
 ) -> int:
     """Analyse images into a run folder; returns the exit code."""
     weights = None if request.weights_file is None else _path(request.weights_file)
-    model = load(model_spec, weights, device, dtype)
+    model = load(model_spec, weights, device, dtype, multi_label=multi_label)
     from vitscope.pipeline import execute, plan
 
     with terminal.busy("Reading the list of images"):
@@ -55,9 +64,18 @@ def analyze(
     return 0
 
 
-def doctor(model_spec: str, image: Path | None, *, weights: Path | None, device: str, dtype: str, as_json: bool) -> int:
+def doctor(
+    model_spec: str,
+    image: Path | None,
+    *,
+    weights: Path | None,
+    device: str,
+    dtype: str,
+    multi_label: bool,
+    as_json: bool,
+) -> int:
     """Check a model; returns the exit code."""
-    model = load(model_spec, weights, device, dtype)
+    model = load(model_spec, weights, device, dtype, multi_label=multi_label)
     from vitscope.pipeline.doctor import examine
 
     found = examine(model, image)

@@ -35,10 +35,11 @@ def judge(
     weights: Path | None,
     device: str,
     dtype: str,
+    multi_label: bool,
     as_json: bool,
 ) -> int:
     """Judge maps and print the verdicts; returns the exit code."""
-    model = load(model_spec, weights, device, dtype)
+    model = load(model_spec, weights, device, dtype, multi_label=multi_label)
     from vitscope.engine import MAPS
     from vitscope.pipeline.judging import judge
 

@@ -28,13 +28,14 @@ def prune(
     weights: Path | None,
     device: str,
     dtype: str,
+    multi_label: bool,
     as_json: bool,
 ) -> int:
     """Save a smaller model; returns the exit code."""
     from vitscope.pipeline.removing import parse_heads, remove
 
     wanted = parse_heads(heads)
-    model = load(model_spec, weights, device, dtype)
+    model = load(model_spec, weights, device, dtype, multi_label=multi_label)
     with terminal.progress_bar("Before and after", "images") as show:
         found = remove(model, wanted, folder, images=images, labels=labels, progress=show)
     if as_json:

@@ -30,6 +30,7 @@ def resolution(
     weights: Path | None,
     device: str,
     dtype: str,
+    multi_label: bool,
     as_json: bool,
 ) -> int:
     """Compare sizes and print the tables; returns the exit code."""
@@ -41,7 +42,7 @@ def resolution(
             f"cannot write to {out.name}: expected a name that ends in .json or .npz",
             ".json: the numbers by size; .npz: all arrays, by image and head.",
         )
-    model = load(model_spec, weights, device, dtype)
+    model = load(model_spec, weights, device, dtype, multi_label=multi_label)
     from vitscope.pipeline.across_sizes import resolution
     from vitscope.pipeline.resolution_run import as_stored, check_run, keep
     from vitscope.report import sizes as report

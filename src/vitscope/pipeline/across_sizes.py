@@ -252,6 +252,6 @@ def _dataset(
             "preprocessing": PREPROCESSING[seen.follows],
             "root": str(listing.root),
             "unreadable": len(listing) - len(rows) - len(skipped),
-            "not_finite": {listing.paths[row]: reason for row, reason in sorted(skipped.items())},
+            "not_finite": [f"{listing.paths[row]}: {reason}" for row, reason in sorted(skipped.items())],
         },
     )

@@ -57,6 +57,7 @@ def analyze(
     out: str | Path,
     *,
     resume: bool = False,
+    multi_label: bool = False,
     progress: OnStep | None = None,
     **options: Any,  # noqa: ANN401 - the fields of Request
 ) -> Run:
@@ -66,6 +67,7 @@ def analyze(
     ----------
     images: a folder, a table or list file, a sequence of paths, or a data frame with the columns path and label.
     resume: go on with the run in `out` where it stopped; with the same options it ends with the same bits.
+    multi_label: the model's logits are labels, each yes or no by itself (sigmoid), as for `load_model`.
     progress: called after every few images.
     options: the fields of `Request`: labels, modes, fill, limit, partial_images, patterns, seed,
         threads, weights_file.
@@ -78,6 +80,7 @@ def analyze(
     -------
     >>> run = analyze(model, "photos", "run", modes="all", partial_images=60)  # doctest: +SKIP
     """
+    model = model.with_labels() if multi_label else model
     run = plan(model, images, out, Request(**options), resume=resume)
     return execute(run, model, progress=progress)
 

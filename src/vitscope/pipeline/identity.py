@@ -63,6 +63,7 @@ def model_info(model: Model, weights_file: str | None) -> ModelInfo:
         device=device_name(model.device),
         dtype=str(model.dtype).removeprefix("torch."),
         readout=model.readout,
+        n_logits=model.n_logits,
     )
 
 

@@ -64,6 +64,7 @@ class LiveModel:
                 f"cannot serve {run.path} live: the weights of {model.id} are not those of the run",
                 "Give the run's own weights.",
             )
+        model = model.with_labels() if run.manifest.model.readout == "labels" else model
         self._run = run
         self._model = model
         self._source = ImageSource(run, model)

@@ -32,7 +32,7 @@ class ModelInfo:
     `weights` is the file given by the user; `weights_sha256` identifies the numbers; `parity` is max|difference| /
     max|reference| between our path and the model's own output; `n_heads` has one entry a layer. `n_features` is the
     width of what the classifier reads, None in runs of format 1, which do not keep it. `readout` says what the logits
-    mean; of a single logit there are two classes, label 0 and label 1.
+    mean; of a single logit there are two classes, label 0 and label 1. `n_logits` is None where it is not known.
     """
 
     id: str
@@ -50,6 +50,7 @@ class ModelInfo:
     device: str
     dtype: str
     readout: Readout = "classes"
+    n_logits: int | None = None
 
 
 @dataclass(frozen=True)
@@ -211,7 +212,7 @@ def _upgraded(document: dict[str, Any], version: int) -> dict[str, Any]:
     """The document of an older format with what later ones added, as "not there"; its version stays what it is."""
     if isinstance(document.get("model"), dict):  # the first runs of format 5 do not say it either
         readout = "features" if document["model"].get("n_classes") is None else "classes"
-        document = document | {"model": {"readout": readout} | document["model"]}
+        document = document | {"model": {"readout": readout, "n_logits": None} | document["model"]}
     if version == 1 and isinstance(document.get("model"), dict):
         document = document | {"model": {"n_features": None} | document["model"]}
     if version <= 2 and isinstance(document.get("options"), dict):
