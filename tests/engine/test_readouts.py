@@ -70,11 +70,9 @@ def test_measures_are_those_written_slowly(shape, scale):
     for name in ("jsd", "flip"):
         found = getattr(measures, name)(intact, moved, "labels")
         assert_close(found.flatten(), expected[name], rtol=1e-9, atol=1e-15, what=name)
-    rows, classes = flat[0], range(max(shape[-1], 2))
-    assert_close(
-        probabilities(intact, "labels").reshape(len(rows), -1),
-        [[slow.probability(r, c) for c in classes] for r in rows],
-    )
+    rows = flat[0]
+    chances = [[slow.probability(row, label) for label in range(max(shape[-1], 2))] for row in rows]
+    assert_close(probabilities(intact, "labels").reshape(len(rows), -1), chances, atol=1e-15)
     assert predictions(intact, "labels").flatten().tolist() == [slow.prediction(row) for row in rows]
 
 

@@ -201,10 +201,15 @@ class _Execution:
         if not shards:
             return
         run, rows_of = self.writer.run, self.manifest.shard_rows
-        sample = patterns.sampled_rows(run.images, self.manifest)
+        images = run.images
+        sample, measured = patterns.sampled_rows(images, self.manifest), images["problem"].isna().tolist()
         mean = patterns.mean_of(run, self.model, self.source, sample)
         on_images = self.counter.of("matrices")
-        for shard, batch in ahead(shards, lambda shard: patterns.batch_of(run, self.source, rows_of(shard), sample)):
+
+        def load(shard: int) -> Batch:
+            return patterns.batch_of(run, self.source, [row for row in rows_of(shard) if measured[row]], sample)
+
+        for shard, batch in ahead(shards, load):
             rows = rows_of(shard)
             self.writer.write_matrices(shard, patterns.matrices_unit(self.model, rows, batch, mean, sample))
             on_images(len(rows))

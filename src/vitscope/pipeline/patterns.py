@@ -50,14 +50,13 @@ def mean_of(run: Run, model: Model, source: ImageSource, sample: Sequence[int]) 
 
 
 def batch_of(run: Run, source: ImageSource, rows: Sequence[int], sample: Sequence[int]) -> Batch:
-    """The images among some rows that the head units measured.
+    """The readable images among some rows.
 
     Raises
     ------
     BadInput: one of the sample could be read before, and cannot any more.
     """
-    left_out = run.images["problem"].notna().tolist()
-    batch = source.batch(row for row in rows if not left_out[row])
+    batch = source.batch(rows)
     _require_readable(batch, set(sample).intersection(rows), run)
     return batch
 

@@ -2246,7 +2246,7 @@ export interface components {
             outCos: number | null;
             /**
              * Skipped
-             * @description Of them, those whose files could not be read.
+             * @description Of them, those that cannot be read or give no finite numbers.
              */
             skipped: number;
             /**
