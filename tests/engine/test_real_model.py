@@ -90,3 +90,19 @@ def test_legrad_as_its_authors_make_it_points_at_the_object(model, data_dir):
 
     assert pointing() >= 0.85  # 0.917 of all 300
     assert pointing(legrad_layers=None, legrad_reading="classifier") <= 0.8  # 0.723 of all 300: CLS, all layers
+
+
+def test_one_logit_of_it_is_a_sigmoid_and_the_same_head_comes_first(data_dir, tmp_path):
+    from safetensors.torch import load_file, save_file
+
+    weights = load_file(data_dir / WEIGHTS)
+    weights |= {name: weights[name][207:208].contiguous() for name in ("head.weight", "head.bias")}
+    save_file(weights, tmp_path / "one.safetensors")
+    one = vitscope.load_model("timm:vit_tiny_patch16_224", weights=tmp_path / "one.safetensors", device="cpu")
+    assert (one.readout, one.n_classes, one.n_logits) == ("labels", 2, 1)
+    files = sorted((data_dir / "images" / "imagenet_val_300").iterdir())[:6]
+    pixels = torch.stack([one.preprocess(Image.open(file).convert("RGB")) for file in files])
+    found = vitscope.head_importance(one, pixels).sel(mode="head")
+    for name in ("jsd", "logit_drop", "prob_drop"):
+        means = np.abs(found[name].values).mean(0)
+        assert np.unravel_index(means.argmax(), means.shape) == (2, 0), name

@@ -32,6 +32,7 @@ def resolution(
     weights: Path | None,
     device: str,
     dtype: str,
+    multi_label: bool,
     as_json: bool,
 ) -> int:
     """Compare sizes and print the tables; returns the exit code."""
@@ -43,7 +44,7 @@ def resolution(
             f"cannot write to {out.name}: expected a name that ends in .json or .npz",
             ".json: the numbers by size; .npz: all arrays, by image and head.",
         )
-    model = load(model_spec, weights, device, dtype)
+    model = load(model_spec, weights, device, dtype, multi_label=multi_label)
     from vitscope.pipeline.across_sizes import resolution
     from vitscope.pipeline.resolution_run import as_stored, check_run, keep
     from vitscope.report import sizes as report
@@ -65,21 +66,25 @@ def resolution(
             progress=show,
         )
     kept = as_stored(found) if run is None else keep(run, found, model)
+    left_out = {"unreadable": found.attrs["unreadable"], "not_finite": found.attrs["not_finite"]}
     if as_json:
-        terminal.print_json(report.as_dict(kept) | {"note": found.attrs["note"] or None})
+        terminal.print_json(report.as_dict(kept) | left_out | {"note": found.attrs["note"] or None})
     else:
         sys.stdout.write(report.as_text(kept))
         if found.attrs["note"]:
             terminal.console().print(f"\nNote: {escape(found.attrs['note'])}")
+        if left_out["unreadable"]:
+            terminal.console().print(f"{left_out['unreadable']} images were left out: they cannot be read.")
+        terminal.print_left_out(terminal.console(), left_out["not_finite"])
     if out is not None:
-        write(kept, out)
+        write(kept, out, left_out)
     if run is not None and not as_json:
         terminal.console().print(f"\nKept in {escape(str(run))}: `vitscope serve` shows it in Heads.")
     return 0
 
 
-def write(found: Resolution, out: Path) -> None:
-    """The numbers by size as JSON, or all arrays; by the ending of the name."""
+def write(found: Resolution, out: Path, left_out: dict[str, Any]) -> None:
+    """The numbers by size and what was left out as JSON, or all arrays; by the ending of the name."""
     import numpy as np
 
     from vitscope.report import sizes as report
@@ -87,7 +92,7 @@ def write(found: Resolution, out: Path) -> None:
 
     with storage_errors(out.parent):
         if out.suffix == ".json":
-            write_json(out, report.as_dict(found), indent=1)
+            write_json(out, report.as_dict(found) | left_out, indent=1)
             return
 
         def save(beside: Path) -> None:

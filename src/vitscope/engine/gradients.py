@@ -10,9 +10,11 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from vitscope.engine.forward import features_and_logits
+from vitscope.engine.finite import Watch, refuse
+from vitscope.engine.forward import features_and_logits, intact
 from vitscope.engine.importance import targets as resolve_targets
-from vitscope.errors import InvalidArgument
+from vitscope.errors import InvalidArgument, NotFinite
+from vitscope.measures.answers import either
 from vitscope.models import Evaluation, Model
 from vitscope.models.block import attention_weights, finish, head_outputs
 
@@ -53,6 +55,7 @@ def attention_gradients(
     Raises
     ------
     InvalidArgument: the model has no classifier, or pixels, targets or score do not fit.
+    NotFinite: an image whose activations are not finite.
 
     Source
     ------
@@ -67,7 +70,12 @@ def attention_gradients(
     result = torch.full(shape, torch.nan, dtype=dtype, device="cpu")
     for start in range(0, len(pixels), BATCH):
         part = slice(start, start + BATCH)
-        for layer, found in enumerate(layer_gradients(model, pixels[part], chosen[part], score=score)):
+        try:
+            layers = layer_gradients(model, pixels[part], chosen[part], score=score)
+        except NotFinite:
+            refuse(model.id, intact(model, pixels).problems, len(pixels))  # by its place among all
+            raise
+        for layer, found in enumerate(layers):
             result[part, layer, : found.gradient.shape[1]] = found.gradient.to(dtype).cpu()
     return result
 
@@ -104,14 +112,24 @@ def layer_gradients(
     """Attention and gradient of each layer from `start` on, of as many heads as it has.
 
     With `output` the activations of all layers are kept at once, with the layers' own scores those of one.
+
+    Raises
+    ------
+    NotFinite: an image whose attention is not finite.
     """
     with Evaluation(model.module, gradients=True):
         with torch.no_grad():
             x = model.embed(model.place(pixels))
         chosen = targets.clone().to(x.device)  # a normal tensor, whatever mode it was made in
         if score == "output":
-            return _by_output(model, x, chosen)[start:]
-        return _by_layer(model, x, chosen, start, mean=score == "layer_mean")
+            layers = _by_output(model, x, chosen)[start:]
+        else:
+            layers = _by_layer(model, x, chosen, start, mean=score == "layer_mean")
+    watch = Watch()
+    for layer, one in enumerate(layers, start):
+        watch.see_attention(layer, one.attention)
+    refuse(model.id, watch.problems(), len(pixels))
+    return layers
 
 
 def _by_output(model: Model, x: Tensor, targets: Tensor) -> list[LayerGradient]:
@@ -152,7 +170,10 @@ def _followed(weights: Tensor, *, first: bool) -> Tensor:
 
 
 def _score(model: Model, read: Tensor, targets: Tensor) -> Tensor:
-    """Sum over images of the class's logit from the tokens read: images do not see each other."""
+    """Sum over images of the class's logit from the tokens read; of a single logit l label 0 has -l.
+
+    Images do not see each other, so gradients stay each image's own.
+    """
     logits = model.logits(model.pool(read))
     assert logits is not None  # noqa: S101 - asked only of a model with classes
-    return logits.gather(1, targets[:, None]).sum()
+    return (either(logits) if model.readout == "labels" else logits).gather(1, targets[:, None]).sum()

@@ -15,11 +15,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from vitscope import measures
-from vitscope.engine import MAPS, LeGrad, explain, features_and_logits
+from vitscope.engine import MAPS, LeGrad, explain, intact
 from vitscope.engine.explaining import AUTHORS, Reading, check_legrad
+from vitscope.engine.finite import HINT
 from vitscope.engine.gradients import target_classes
 from vitscope.engine.schedule import keep_freed_memory, plan_micro_batch
-from vitscope.errors import InvalidArgument
+from vitscope.errors import BadInput, InvalidArgument
+from vitscope.measures.answers import probabilities
 from vitscope.models import Model
 from vitscope.models.levels import parse_range
 from vitscope.pipeline.boxes import OnPatches, boxed, on_patches, read_boxes
@@ -60,14 +62,15 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Judgement:
-    """How maps did. `values` are per image; `unreadable` images were left out.
+    """How maps did. `values` are per image; `unreadable` images were left out, and those that are `not_finite`.
 
-    `legrad` says how that map was made, `note` how labels were read.
+    `not_finite` has the reason by path; `legrad` says how that map was made, `note` how labels were read.
     """
 
     model: str
     steps: int
     unreadable: int
+    not_finite: dict[str, str]
     legrad: LeGrad
     note: str | None
     verdicts: tuple[Verdict, ...]
@@ -80,6 +83,7 @@ class Judgement:
             "model": self.model,
             "steps": self.steps,
             "unreadable": self.unreadable,
+            "not_finite": self.not_finite,
             "legrad": self.legrad._asdict(),
             "note": self.note,
             "units": MEASURES,
@@ -144,13 +148,22 @@ def judge(
     found: list[dict[str, np.ndarray]] = []
     paths: list[str] = []
     done = 0
-    for batch in in_batches(pictures(listing, model.input_size[0], parse_range(picture_range)), BATCH):
+    skipped: dict[str, str] = {}
+    for read in in_batches(pictures(listing, model.input_size[0], parse_range(picture_range)), BATCH):
+        batch, problems = _finite(model, read)
+        skipped |= {listing.paths[row]: reason for row, reason in problems.items()}
+        done = read[-1].row + 1
+        if progress is not None:
+            progress(done, len(listing))
+        if not batch:
+            continue
         on = None if places is None else [on_patches(model, item.image.size, places[item.row]) for item in batch]
         found.append(_judged(model, batch, on, maps, legrad, steps, seed))
         paths += [listing.paths[item.row] for item in batch]
-        done = batch[-1].row + 1
-        if progress is not None:
-            progress(done, len(listing))
+    if not found:
+        raise BadInput(
+            f"cannot judge maps on these images: of none of the {len(listing)} the activations are finite", HINT
+        )
     if progress is not None and done < len(listing):
         progress(len(listing), len(listing))
     values = {name: np.concatenate([part[name] for part in found], axis=1) for name in found[0]}
@@ -158,7 +171,8 @@ def judge(
     return Judgement(
         model=model.id,
         steps=len(measures.step_sizes(model.tokens.n_patches, steps)) - 1,
-        unreadable=len(listing) - len(paths),
+        unreadable=len(listing) - len(paths) - len(skipped),
+        not_finite=skipped,
         legrad=legrad,
         note=listing.note,
         verdicts=verdicts_of(names, values),
@@ -180,6 +194,13 @@ def _check(model: Model, maps: Sequence[str], legrad: LeGrad, steps: int) -> Non
         )
     check_legrad(legrad)
     measures.step_sizes(model.tokens.n_patches, steps)
+
+
+def _finite(model: Model, read: Sequence[Listed]) -> tuple[list[Listed], dict[int, str]]:
+    """The pictures whose activations are finite; the rows of the others with the reason."""
+    problems = intact(model, torch.stack([model.preprocess(item.image) for item in read])).problems
+    kept = [item for place, item in enumerate(read) if place not in problems]
+    return kept, {read[place].row: reason for place, reason in problems.items()}
 
 
 def _judged(
@@ -249,10 +270,10 @@ def _probabilities(model: Model, variants: Iterator[Tensor], targets: Tensor) ->
     waiting: list[Tensor] = []
 
     def run() -> None:
-        logits = features_and_logits(model, torch.cat(waiting), len(waiting) * n)[1]
+        logits = intact(model, torch.cat(waiting), len(waiting) * n).logits
         assert logits is not None  # noqa: S101 - asked only of a model with classes
-        probabilities = logits.double().cpu().softmax(-1).view(len(waiting), n, -1)
-        result.extend(probabilities[:, torch.arange(n), targets].float())
+        said = probabilities(logits.cpu(), model.readout).view(len(waiting), n, -1)
+        result.extend(said[:, torch.arange(n), targets].float())
         waiting.clear()
 
     for variant in variants:

@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import torch
 from jaxtyping import Float, Float16, Float32
 from PIL import Image
 from torch import Tensor
 
 from vitscope.engine import attention, features_and_logits
 from vitscope.engine.explaining import AUTHORS, LeGrad, Reading
-from vitscope.errors import ImageUnreadable, InvalidArgument, NotAvailable
+from vitscope.engine.look import most_probable
+from vitscope.errors import ImageUnreadable, InvalidArgument, NotAvailable, NotFinite
 from vitscope.measures.maps import Fusion
 from vitscope.models import Model, load_model
 from vitscope.models.images import decode_picture
@@ -66,6 +66,7 @@ class LiveModel:
                 f"cannot serve {run.path} live: the weights of {model.id} are not those of the run",
                 "Give the run's own weights.",
             )
+        model = model.with_labels() if run.manifest.model.readout == "labels" else model
         self._run = run
         self._model = model
         self._source = ImageSource(run, model)
@@ -130,6 +131,7 @@ class LiveModel:
         Raises
         ------
         ImageUnreadable: the bytes are no image, or one that is refused in a run too.
+        NotFinite: its activations are not finite.
         """
         try:
             picture_range = self._run.manifest.options.picture_range
@@ -138,7 +140,10 @@ class LiveModel:
             raise ImageUnreadable(f"cannot look at {name}: {error.message}", "Drop another picture.") from error
         pixels = self._model.preprocess(picture.image)
         with self._lock:
-            _, logits = features_and_logits(self._model, pixels[None])
+            try:
+                _, logits = features_and_logits(self._model, pixels[None])
+            except NotFinite as error:
+                raise NotFinite(f"cannot look at {name}: {error.message}", "Drop another picture.") from error
             number, self._next = self._next, self._next + 1
             self._dropped[number] = pixels
             while len(self._dropped) > _DROPS_HELD:
@@ -148,7 +153,7 @@ class LiveModel:
             image=number,
             name=name,
             digest=hashlib.sha256(data).hexdigest(),
-            top=() if logits is None else _most_probable(logits[0]),
+            top=() if logits is None else most_probable(self._model, logits[0], _TOP),
             note=picture.note,
             preview=encoded(self._model.to_picture(pixels)),
         )
@@ -198,11 +203,6 @@ class LiveModel:
 _TIMM_NAME: Final = re.compile(r"timm:\w+(\.\w+)?")
 
 
-def _most_probable(logits: Float[Tensor, "class"]) -> tuple[tuple[int, float], ...]:
-    best = torch.softmax(logits.double(), -1).topk(min(_TOP, len(logits)))
-    return tuple(zip(best.indices.tolist(), best.values.tolist(), strict=True))
-
-
 def load_live(run: Run, weights: str | None = None, *, download: bool = False) -> LiveModel:
     """Load the model that a run was made with, and prove that it is the one.
 
@@ -233,5 +233,5 @@ def load_live(run: Run, weights: str | None = None, *, download: bool = False) -
             f"cannot load {info.id} unasked: its weights are not a file on this computer",
             "Give --weights FILE, or --live to let timm fetch them.",
         )
-    model = load_model(info.id, weights, dtype=info.dtype)
+    model = load_model(info.id, weights, dtype=info.dtype, multi_label=info.readout == "labels")
     return LiveModel(run, model)

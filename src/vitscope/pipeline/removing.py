@@ -16,8 +16,9 @@ from jaxtyping import Float
 from scipy import stats
 from torch import Tensor
 
-from vitscope.engine import features_and_logits, prune
+from vitscope.engine import intact, prune
 from vitscope.errors import BadInput, ImageUnreadable, InvalidArgument, ParityError
+from vitscope.measures.answers import predictions
 from vitscope.models import Evaluation, Model
 from vitscope.models.images import decode_picture, read_bytes
 from vitscope.models.levels import PictureRange, parse_range
@@ -161,7 +162,10 @@ def _compare(
     picture_range: PictureRange | None,
     progress: Callable[[int, int], object] | None,
 ) -> tuple[float, Paired | None, int]:
-    """Agreement with the masked model on the first batch, accuracies on all labelled images, unreadable images."""
+    """Agreement with the masked model on the first batch, accuracies on all labelled images, images left out.
+
+    Left out are those that cannot be read or whose activations are not finite.
+    """
     if listing is None:
         return _agreement(model, smaller, heads, probe_image(model.architecture)), None, 0
     agreement: float | None = None
@@ -169,7 +173,7 @@ def _compare(
     read = 0
     for start in range(0, len(listing), BATCH):
         rows = range(start, min(start + BATCH, len(listing)))
-        pixels, labels = _load(model, listing, rows, picture_range)
+        pixels, labels = _finite(model, *_load(model, listing, rows, picture_range))
         if progress is not None:
             progress(rows.start, len(listing))
         if not len(pixels):
@@ -182,7 +186,7 @@ def _compare(
             answers = [_answers(one, pixels[torch.from_numpy(known)]) == labels[known] for one in (model, smaller)]
             right.append((answers[0], answers[1]))
     if agreement is None:
-        raise BadInput(f"cannot measure on these images: none of the {len(listing)} can be read", "Check the files.")
+        raise BadInput(f"cannot measure on these images: none of the {len(listing)} can be used", "Check the files.")
     compared = paired(*(np.concatenate(part) for part in zip(*right, strict=True))) if right else None
     return agreement, compared, len(listing) - read
 
@@ -203,10 +207,18 @@ def _load(
     return stacked, np.array(labels, dtype=np.int64)
 
 
+def _finite(
+    model: Model, pixels: Float[Tensor, "image color row col"], labels: np.ndarray
+) -> tuple[Float[Tensor, "image color row col"], np.ndarray]:
+    problems = intact(model, pixels).problems if len(pixels) else {}
+    kept = [place for place in range(len(pixels)) if place not in problems]
+    return pixels[kept], labels[kept]
+
+
 def _answers(model: Model, pixels: Float[Tensor, "image color row col"]) -> np.ndarray:
-    logits = features_and_logits(model, pixels)[1]
+    logits = intact(model, pixels).logits
     assert logits is not None  # noqa: S101 - asked only of a model with classes
-    return logits.argmax(-1).cpu().numpy()
+    return predictions(logits, model.readout).cpu().numpy()
 
 
 def _agreement(

@@ -47,10 +47,12 @@ def loss(run: Run, head: HeadRef, mode: str) -> Loss:
     """Collect what pruning a head does to probabilities, answers and accuracy."""
     drop = run.effect("prob_drop", mode)[:, head.layer, head.head]
     flip = run.effect("flip", mode)[:, head.layer, head.head]
-    images = run.images
+    images, model = run.images, run.manifest.model
     labelled = (images["label"].to_numpy() >= 0) & measured(images) & np.isfinite(flip)
     right = (images["prediction"].to_numpy() == images["label"].to_numpy())[labelled]
     changed = flip[labelled] > 0
+    if model.readout == "labels" and model.n_logits != 1:
+        labelled[:] = False  # of several labels the top one may change though none is said differently
     count = int(labelled.sum())
     kept = float((right & ~changed).mean()) if count else np.nan
     return Loss(
