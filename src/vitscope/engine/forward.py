@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from vitscope.arguments import checked
 from vitscope.errors import InvalidArgument
 from vitscope.models import Evaluation, Model
 from vitscope.models.block import attention_weights, finish, head_outputs
@@ -57,6 +58,7 @@ def output_channels(model: Model) -> int:
         return max(block.attend(nothing).v.shape[-1] for block in model.blocks)
 
 
+@checked
 def attention(
     model: Model, pixels: Float[Tensor, "image color row col"], layers: Sequence[int] | None = None
 ) -> Float[Tensor, "image layer head query key"]:

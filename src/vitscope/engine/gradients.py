@@ -10,9 +10,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from vitscope.arguments import checked
 from vitscope.engine.forward import features_and_logits
 from vitscope.engine.importance import targets as resolve_targets
-from vitscope.errors import InvalidArgument
+from vitscope.errors import InvalidArgument, UnsupportedModel
 from vitscope.models import Evaluation, Model
 from vitscope.models.block import attention_weights, finish, head_outputs
 
@@ -28,6 +29,7 @@ class LayerGradient(NamedTuple):
     gradient: Float[Tensor, "image head query key"]
 
 
+@checked
 def attention_gradients(
     model: Model,
     pixels: Float[Tensor, "image color row col"],
@@ -95,6 +97,13 @@ def layer_gradients(
     model: Model, pixels: Float[Tensor, "image color row col"], targets: Int[Tensor, " image"], *, score: Score
 ) -> list[LayerGradient]:
     """Attention and gradient of each layer, of as many heads as it has; keeps the activations of all layers at once."""
+    inference = next((name for name, value in model.module.named_parameters() if value.is_inference()), None)
+    if inference is not None:
+        raise UnsupportedModel(
+            f"cannot take gradients through {model.id}: its weights ({inference}) were made under "
+            "torch.inference_mode(), which forbids that",
+            "Outside of it copy the module, vitscope.wrap(copy.deepcopy(module)), or build it there.",
+        )
     found = _by_output if score == "output" else _by_layer
     with Evaluation(model.module, gradients=True):
         with torch.no_grad():

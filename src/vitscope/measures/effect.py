@@ -11,10 +11,12 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from vitscope.arguments import checked
 from vitscope.measures.matrices import widen
 from vitscope.tokens import TokenLayout
 
 
+@checked
 def prob_drop(
     intact: Float[Tensor, "*#batch class"], pruned: Float[Tensor, "*#batch class"], target: Int[Tensor, "*#batch"]
 ) -> Float[Tensor, "*batch"]:
@@ -41,6 +43,7 @@ def prob_drop(
     return _at(intact.double().softmax(-1), target) - _at(pruned.double().softmax(-1), target)
 
 
+@checked
 def logit_drop(
     intact: Float[Tensor, "*#batch class"], pruned: Float[Tensor, "*#batch class"], target: Int[Tensor, "*#batch"]
 ) -> Float[Tensor, "*batch"]:
@@ -63,6 +66,7 @@ def logit_drop(
     return _at(widen(intact), target) - _at(widen(pruned), target)
 
 
+@checked
 def jsd(intact: Float[Tensor, "*#batch class"], pruned: Float[Tensor, "*#batch class"]) -> Float[Tensor, "*batch"]:
     """Jensen-Shannon divergence of the two predictions: H((p + p') / 2) - (H(p) + H(p')) / 2, from logits.
 
@@ -88,6 +92,7 @@ def jsd(intact: Float[Tensor, "*#batch class"], pruned: Float[Tensor, "*#batch c
     return divergence(intact.double().softmax(-1), pruned.double().softmax(-1))
 
 
+@checked
 def flip(intact: Float[Tensor, "*#batch class"], pruned: Float[Tensor, "*#batch class"]) -> Float[Tensor, "*batch"]:
     """Whether the top-1 class changes.
 
@@ -103,6 +108,7 @@ def flip(intact: Float[Tensor, "*#batch class"], pruned: Float[Tensor, "*#batch 
     return (intact.argmax(-1) != pruned.argmax(-1)).to(widen(intact[..., :0]).dtype)
 
 
+@checked
 def cosine_distance(
     intact: Float[Tensor, "*#batch channel"], pruned: Float[Tensor, "*#batch channel"]
 ) -> Float[Tensor, "*batch"]:
@@ -127,6 +133,7 @@ def cosine_distance(
     return difference.norm(dim=-1).square() / 2  # one pass: squares that are summed afterwards cost four
 
 
+@checked
 def cls_cos(
     intact: Float[Tensor, "*#batch token channel"], pruned: Float[Tensor, "*#batch token channel"], tokens: TokenLayout
 ) -> Float[Tensor, "*batch"]:
@@ -147,6 +154,7 @@ def cls_cos(
     return cosine_distance(intact[..., tokens.cls, :], pruned[..., tokens.cls, :])
 
 
+@checked
 def patch_cos(
     intact: Float[Tensor, "*#batch token channel"], pruned: Float[Tensor, "*#batch token channel"], tokens: TokenLayout
 ) -> Float[Tensor, "*batch"]:

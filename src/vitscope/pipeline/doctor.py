@@ -40,6 +40,7 @@ class Diagnosis:
     device: str
     dtype: str
     weights_sha256: str
+    weights_part: str | None
     prefix: tuple[str, ...]
     grid: tuple[int, int]
     patch: tuple[int, int]
@@ -82,6 +83,7 @@ def examine(model: Model, image: Path | None = None) -> Diagnosis:
         device=str(model.device),
         dtype=str(model.dtype).removeprefix("torch."),
         weights_sha256=model.weights_sha256,
+        weights_part=model.weights_part,
         prefix=tokens.prefix,
         grid=(tokens.rows, tokens.cols),
         patch=tokens.patch,

@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from vitscope import measures
+from vitscope.arguments import checked
 from vitscope.engine import MAPS, explain, features_and_logits
 from vitscope.engine.gradients import target_classes
 from vitscope.engine.schedule import keep_freed_memory, plan_micro_batch
@@ -78,6 +79,7 @@ class Judgement:
         }
 
 
+@checked
 def judge(
     model: Model,
     images: Images,
