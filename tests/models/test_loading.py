@@ -10,6 +10,7 @@ import torch
 
 import vitscope
 from vitscope.errors import InvalidArgument, ModelLoadError, NotAvailable
+from vitscope.models.torchvision_ops import define_missing
 from vitscope.models.weights import first_line, parameters_sha256, read_weights
 
 NAME = "vit_tiny_patch16_224"
@@ -178,6 +179,16 @@ def test_names_and_options_that_do_not_exist(tmp_path):
         vitscope.load_model("test_vit", dtype="float31")
     with pytest.raises(InvalidArgument, match="cannot use device"):
         vitscope.load_model("test_vit", weights=None, device="abacus")
+
+
+def test_operators_that_another_library_defined_first_are_left_as_they_are():
+    schemas = ("first(Tensor a) -> Tensor", "second(Tensor a) -> Tensor")
+    other = torch.library.Library("vitscope_test", "DEF")  # noqa: TOR901 - a name space of this test's own
+    other.define(schemas[0])
+    held = [define_missing("vitscope_test", schemas) for _ in range(2)]  # the second time nothing is missing
+    assert torch.ops.vitscope_test.first.default
+    assert torch.ops.vitscope_test.second.default
+    assert len(held) == 2
 
 
 @pytest.mark.model

@@ -9,7 +9,7 @@ from tests.synthetic_run import synthetic_manifest, synthetic_run, write_synthet
 
 ROUTES = (
     ("GET", "/api/matrix/1/0/0", None),
-    ("GET", "/api/attention/1?query=0,0", None),
+    ("GET", "/api/attention/1?query=3", None),
     ("GET", "/api/class_map/legrad/1", None),
     ("GET", "/api/resolution/live/1/24", None),
     ("POST", "/api/lab/image/1", {"heads": [{"layer": 0, "head": 0, "mode": "head"}], "fill": "zero"}),
