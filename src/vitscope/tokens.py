@@ -3,6 +3,8 @@
 Knows nothing about: models, tensors, files.
 """
 
+import operator
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
@@ -50,6 +52,17 @@ class TokenLayout:
     patch: tuple[int, int]
 
     def __post_init__(self) -> None:
+        prefix, patch = self.prefix, self.patch
+        if isinstance(prefix, str) or not isinstance(prefix, Sequence) or not all(isinstance(n, str) for n in prefix):
+            raise InvalidArgument(
+                f"cannot lay out tokens: expected names of prefix tokens, got {prefix!r}", "Such as ('cls',) or ()."
+            )
+        if not isinstance(patch, Sequence) or len(patch) != 2:
+            raise InvalidArgument(f"cannot lay out patches of {patch!r}: expected (height, width)", "Such as (16, 16).")
+        object.__setattr__(self, "prefix", tuple(prefix))
+        object.__setattr__(self, "rows", _whole(self.rows, "rows"))
+        object.__setattr__(self, "cols", _whole(self.cols, "columns"))
+        object.__setattr__(self, "patch", (_whole(patch[0], "pixels a patch"), _whole(patch[1], "pixels a patch")))
         if self.rows < 1 or self.cols < 1 or min(self.patch) <= 0 or len(set(self.prefix)) != len(self.prefix):
             raise InvalidArgument(
                 f"cannot lay out tokens: got prefix {self.prefix}, a grid of {self.rows} x {self.cols} patches of "
@@ -94,6 +107,17 @@ class TokenLayout:
         return "{},{}".format(*divmod(token - self.n_prefix, self.cols))
 
 
+def _whole(value: object, what: str) -> int:
+    try:
+        if isinstance(value, bool) or getattr(value, "shape", ()) != ():
+            raise TypeError
+        return operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        raise InvalidArgument(
+            f"cannot lay out tokens: expected a whole number of {what}, got {value!r}", "Such as 14."
+        ) from None
+
+
 def mode_regions(mode: str) -> frozenset[str]:
     """Regions that a mode prunes; `head` prunes more than the four (see `HEAD`), here it counts as all four."""
     return frozenset(REGIONS) if mode == HEAD else frozenset(mode.split("+"))
@@ -105,6 +129,11 @@ def canonical_mode(mode: str, layout: TokenLayout | None = None) -> str:
     Raises InvalidArgument for an unknown region, and, when a layout is given, for a region that needs a CLS token where
     there is none.
     """
+    if not isinstance(mode, str):
+        raise InvalidArgument(
+            f"cannot prune mode {mode!r}: expected the name of a mode, got a {type(mode).__name__}",
+            "Examples: head, pp, cp+pc, cc+cp+pc.",
+        )
     if mode == HEAD:
         return mode
     parts = [part.strip() for part in mode.split("+")]
@@ -120,6 +149,21 @@ def canonical_mode(mode: str, layout: TokenLayout | None = None) -> str:
             "A model without CLS has the modes head and pp.",
         )
     return "+".join(region for region in REGIONS if region in parts)
+
+
+def canonical_modes(modes: str | Iterable[str], layout: TokenLayout) -> list[str]:
+    """The modes as they are asked for: `all`, names joined by commas, or several names.
+
+    Raises InvalidArgument for an unknown mode, or one that needs a CLS token where there is none.
+    """
+    if isinstance(modes, bytes | Mapping) or not isinstance(modes, Iterable) or getattr(modes, "shape", None) == ():
+        raise InvalidArgument(
+            f"cannot prune modes {modes!r}: expected names of modes", "Such as 'all', 'pp,cp+pc' or ['head', 'pp']."
+        )
+    names = [part.strip() for part in modes.split(",")] if isinstance(modes, str) else list(modes)
+    if len(names) == 1 and isinstance(names[0], str) and names[0] == "all":
+        return list(available_modes(layout))
+    return [canonical_mode(name, layout) for name in names if not isinstance(name, str) or name]
 
 
 def available_modes(layout: TokenLayout) -> tuple[str, ...]:

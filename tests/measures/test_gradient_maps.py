@@ -2,7 +2,6 @@
 
 import math
 
-import jaxtyping
 import numpy as np
 import pytest
 import torch
@@ -74,8 +73,8 @@ def test_what_is_no_attention_or_has_other_shapes_is_refused():
     for function in (measures.gradient_rollout, measures.relevance):
         with pytest.raises(NotAttention):
             function(attention * 1.1, gradients)
-        with pytest.raises((InvalidArgument, jaxtyping.TypeCheckError), match="shapes differ|parameter 'gradients'"):
-            function(attention, gradients[:, :1])  # the tests' run-time check of annotations sees it first
+        with pytest.raises(InvalidArgument, match="Axes of the same name"):
+            function(attention, gradients[:, :1])
         with pytest.raises(InvalidArgument, match=r"layers 0\.\.1"):
             function(attention, gradients, start=2)
     partly = attention.clone()

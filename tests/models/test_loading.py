@@ -1,6 +1,8 @@
 """Loading by name with local weights, and every way in which that fails."""
 
 import pickle
+from argparse import Namespace
+from pathlib import Path
 
 import pytest
 import safetensors.torch
@@ -8,10 +10,15 @@ import torch
 
 import vitscope
 from vitscope.errors import InvalidArgument, ModelLoadError, NotAvailable
-from vitscope.models.loading import parameters_sha256, read_weights
+from vitscope.models.torchvision_ops import define_missing
+from vitscope.models.weights import first_line, parameters_sha256, read_weights
 
 NAME = "vit_tiny_patch16_224"
 WEIGHTS = "weights/vit_tiny_patch16_224.augreg_in21k_ft_in1k/model.safetensors"
+
+
+DINO = {"head.mlp.0.weight": torch.ones(7, 64), "head.last_layer.weight_g": torch.ones(7, 1)}
+"""The projection head of a DINO teacher: no classifier."""
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +72,78 @@ def test_a_pickle_is_never_run(tmp_path):
         read_weights(path)
 
 
+def test_a_whole_pickled_model_is_refused_by_what_it_holds(tmp_path, small_state):
+    torch.save(torch.nn.Sequential(torch.nn.Linear(2, 3)), tmp_path / "whole.pth")
+    with pytest.raises(ModelLoadError) as error:
+        read_weights(tmp_path / "whole.pth")
+    assert "it holds Python objects (torch.nn.modules" in error.value.message
+    assert "that only running its code could restore" in error.value.message
+    assert "\x1b" not in str(error.value)
+
+
+def test_what_an_error_says_first_has_no_terminal_codes_and_ends_with_a_word():
+    long = "\x1b[1mWeights only load failed\x1b[0m. " + "word " * 100 + "\nsecond line"
+    said = first_line(RuntimeError(long))
+    assert said.startswith("Weights only load failed. word")
+    assert said.endswith("word ...")
+    assert len(said) < 250
+    assert first_line(ValueError()) == "ValueError"
+
+
+def prefixed(state, prefix):
+    return {f"{prefix}{name}": value for name, value in state.items()}
+
+
+@pytest.mark.parametrize(
+    ("saved", "part"),
+    [
+        (
+            lambda s, e: {"state_dict": s, "state_dict_ema": e, "args": Namespace(model="test_vit", lr=0.1)},
+            "state_dict_ema",
+        ),
+        (lambda s, e: {"state_dict": s, "model_ema": e, "args": Namespace(output=Path("out"))}, "model_ema"),
+        (lambda s, e: {"model": e, "args": Namespace(), "optimizer": {}, "epoch": 3}, "model"),
+        (
+            lambda s, e: {"student": prefixed(s, "module.backbone."), "teacher": DINO | prefixed(e, "backbone.")},
+            "teacher",
+        ),
+        (lambda s, e: {"state_dict": prefixed(e, "model."), "hyper_parameters": {"lr": 0.1}}, "state_dict"),
+        (lambda s, e: {"state_dict": prefixed(e, "_orig_mod.module."), "loops": {}}, "state_dict"),
+        (lambda s, e: {"n_averaged": torch.tensor(3)} | prefixed(e, "module."), None),
+        (lambda s, e: {"criterion.weight": torch.ones(3)} | prefixed(e, "net.encoder."), None),
+    ],
+    ids=["timm", "DeiT", "MAE", "DINO", "Lightning", "compiled DDP", "AveragedModel", "a part of a model"],
+)
+def test_training_checkpoints(tmp_path, small_state, saved, part):
+    """The averaged weights are taken where there are some, names lose what wrappers put before them."""
+    average = {name: value + 0.01 for name, value in small_state.items()}
+    torch.save(saved(small_state, average), tmp_path / "last.pth.tar")
+    found = read_weights(tmp_path / "last.pth.tar")
+    assert found.part == part
+    assert found.state.keys() == average.keys()
+    assert all(torch.equal(value, average[name]) for name, value in found.state.items())
+
+
+def test_the_part_of_a_checkpoint_is_kept_with_the_model(tmp_path, small_state):
+    torch.save({"state_dict": small_state, "args": Namespace(model="test_vit")}, tmp_path / "last.pth")
+    assert vitscope.load_model("test_vit", weights=tmp_path / "last.pth").weights_part == "state_dict"
+    torch.save(small_state, tmp_path / "plain.pth")
+    assert vitscope.load_model("test_vit", weights=tmp_path / "plain.pth").weights_part is None
+
+
+def test_weights_that_leave_a_choice_or_are_none_are_refused(tmp_path, small_state):
+    torch.save(prefixed(small_state, "student.") | prefixed(small_state, "teacher."), tmp_path / "two.pth")
+    with pytest.raises(ModelLoadError, match="2 Vision Transformers, at student, teacher"):
+        read_weights(tmp_path / "two.pth")
+    torch.save({"epoch": 3, "metric": 70.0}, tmp_path / "none.pth")
+    with pytest.raises(ModelLoadError, match="a dict of epoch, metric"):
+        read_weights(tmp_path / "none.pth")
+    own = {name: value for name, value in small_state.items() if not name.startswith("head.")}
+    torch.save(own | {"head.1.weight": torch.ones(5, 64)}, tmp_path / "own.pth")
+    with pytest.raises(ModelLoadError, match=r"head\.1\.weight.*give it to vitscope\.wrap"):
+        vitscope.load_model("test_vit", weights=tmp_path / "own.pth")
+
+
 @pytest.mark.parametrize("content", [b"", b"not weights at all" * 10, b"\x80\x02.", b"\x80\x02h\x07."])
 @pytest.mark.parametrize("suffix", ["safetensors", "pth"])
 def test_damaged_files(tmp_path, content, suffix):
@@ -100,6 +179,16 @@ def test_names_and_options_that_do_not_exist(tmp_path):
         vitscope.load_model("test_vit", dtype="float31")
     with pytest.raises(InvalidArgument, match="cannot use device"):
         vitscope.load_model("test_vit", weights=None, device="abacus")
+
+
+def test_operators_that_another_library_defined_first_are_left_as_they_are():
+    schemas = ("first(Tensor a) -> Tensor", "second(Tensor a) -> Tensor")
+    other = torch.library.Library("vitscope_test", "DEF")  # noqa: TOR901 - a name space of this test's own
+    other.define(schemas[0])
+    held = [define_missing("vitscope_test", schemas) for _ in range(2)]  # the second time nothing is missing
+    assert torch.ops.vitscope_test.first.default
+    assert torch.ops.vitscope_test.second.default
+    assert len(held) == 2
 
 
 @pytest.mark.model

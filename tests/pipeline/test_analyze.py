@@ -326,8 +326,8 @@ def test_resampling_needs_two_readable_images(tmp_path, model):
         ({"modes": "heads"}, "cannot prune mode 'heads'"),
         ({"fill": "noise"}, "cannot fill with 'noise'"),
         ({"fill": "mean", "modes": "all"}, "replaces a whole head's output"),
-        ({"limit": 0}, "limit 0: expected at least 1"),
-        ({"seed": -1}, "seed -1: expected at least 0"),
+        ({"limit": 0}, "0 as limit of an analysis: expected at least 1"),
+        ({"seed": -1}, "-1 as seed of an analysis: expected at least 0"),
     ],
 )
 def test_options_that_do_not_fit_are_refused_before_anything_is_written(tmp_path, model, options, expected):

@@ -161,7 +161,7 @@ def test_none_are_learned_where_there_is_too_little(tmp_path, model):
     for number in (3, 18):
         with pytest.raises(InvalidArgument, match="expected at least 20"):
             analyze(model, photos, tmp_path / "other", patterns=number)
-    with pytest.raises(InvalidArgument, match="patterns -1: expected at least 0"):
+    with pytest.raises(InvalidArgument, match="-1 as patterns of an analysis: expected at least 0"):
         Request(patterns=-1)
     write_photos(photos, 5)
     assert analyze(model, photos, tmp_path / "none", patterns=0).manifest.patterns is None

@@ -96,7 +96,7 @@ def test_without_cls_the_patches_speak(tmp_path):
 def test_old_runs_say_what_they_lack():
     text = plain(show(planted_run()))
     assert "not kept by runs before format 4: analyse again into another folder" in text
-    assert "redundancy by output needs a run of format 4" in text
+    assert "no redundancy by output: runs of format" in text
     assert repairs(planted_run(), [HeadRef(0, 0)]) is None
 
 

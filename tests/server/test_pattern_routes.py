@@ -54,14 +54,20 @@ def test_the_clusters_are_those_of_the_run(pattern_client, patterned):
     assert body["renameReason"] == ""
 
 
-def test_the_run_says_how_many_clusters_it_has_or_why_none(pattern_client, patterned, client, half_run):
+def test_the_run_says_how_many_clusters_it_has_or_why_none(pattern_client, patterned, client, half_run, tmp_path):
     capabilities = pattern_client.get("/api/run").json()["capabilities"]
     assert capabilities["patterns"] == len(patterned.patterns.clusters)
     assert capabilities["patternsReason"] == ""
     for other in (client, client_of(half_run)):
         capabilities = other.get("/api/run").json()["capabilities"]
         assert capabilities["patterns"] == 0
-        assert capabilities["patternsReason"].startswith("The run was analysed without (--patterns 0). Analyse again")
+        assert capabilities["patternsReason"] == (
+            "There is too little to learn from, 10 images with 6 heads make 60 matrices. "
+            "It takes at least 100: analyse 17 images or more."
+        )
+    asked_for_none = client_of(synthetic_run(tmp_path / "run", n_images=17, light=True))
+    said = asked_for_none.get("/api/run").json()["capabilities"]["patternsReason"]
+    assert said.startswith("The run was analysed without (--patterns 0). Analyse again")
 
 
 def test_without_patterns_every_route_says_what_to_do(client):
@@ -69,7 +75,7 @@ def test_without_patterns_every_route_says_what_to_do(client):
         response = client.get(f"/api/patterns{path}")
         assert response.status_code == 404, path
         assert response.json()["code"] == "not_available"
-        assert "Analyse again" in response.json()["hint"]
+        assert "at least 100" in response.json()["hint"]
 
 
 def test_points_are_the_table_in_its_order(pattern_client, patterned):

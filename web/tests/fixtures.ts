@@ -49,6 +49,7 @@ export function run(changes: Partial<RunInfo> = {}): RunInfo {
       embedding: true,
       layouts: ['importance/pca', 'importance/tsne', 'embedding/pca', 'embedding/tsne'],
       mean: true,
+      meanReason: '',
       tsneLimit: 3000,
       patterns: 4,
       patternsReason: '',

@@ -94,7 +94,7 @@ def _print_diagnosis(found: Diagnosis) -> None:
     lines = {
         "model": f"{found.model} ({found.dtype} on {found.device})",
         "adapter": found.adapter,
-        "weights": f"sha256 {found.weights_sha256}",
+        "weights": f"sha256 {found.weights_sha256}{'' if found.weights_part is None else f', {found.weights_part}'}",
         "input": f"{channels} x {height} x {width} (channels x rows x columns of pixels)",
         "preprocess": found.transform,
         "tokens": f"{found.n_tokens} = prefix ({prefix}) + {found.grid[0]} x {found.grid[1]} patches of "

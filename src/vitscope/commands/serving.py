@@ -135,7 +135,10 @@ def _live(run: Run, weights: Path | None, *, insist: bool) -> LiveModel | None:
             if insist or weights is not None:
                 raise
             terminal.errors().print(f"Serving without the model: {escape(error.message)}.")
-            terminal.errors().print("Attention of tokens that the run does not keep needs it: --live --weights FILE.")
+            if run.manifest.model.by_name:
+                terminal.errors().print(
+                    "Attention of tokens that the run does not keep needs it: --live --weights FILE."
+                )
             return None
 
 

@@ -14,6 +14,7 @@ import torch
 from jaxtyping import Float, Float64, Int
 from torch import Tensor
 
+from vitscope.arguments import Natural, checked, whole_heads
 from vitscope.engine.forward import BATCH, require_finite
 from vitscope.engine.importance import targets
 from vitscope.engine.prune import check_heads
@@ -56,6 +57,7 @@ class SetAnswers:
         return self.jsd if self.classified else self.out_cos
 
 
+@checked
 def pruning_curve(
     model: Model,
     pixels: Float[Tensor, "image color row col"],
@@ -63,8 +65,8 @@ def pruning_curve(
     labels: Sequence[int] | None = None,
     *,
     sizes: Sequence[int] | None = None,
-    random: int = 10,
-    seed: int = 0,
+    random: Natural = 10,
+    seed: Natural = 0,
 ) -> "xarray.Dataset":
     """Prune the first heads of an order, ever more of them: what is left of the accuracy, beside random orders?
 
@@ -101,7 +103,7 @@ def pruning_curve(
     """
     import xarray
 
-    named = dict(orders) if isinstance(orders, Mapping) else {GIVEN: orders}
+    named = _named_orders(orders)
     for order in named.values():
         check_order(model, order)
     wanted = check_sizes(model, sizes, max((len(order) for order in named.values()), default=0))
@@ -132,6 +134,7 @@ def pruning_curve(
     )
 
 
+@checked
 def greedy_order(
     model: Model, pixels: Float[Tensor, "image color row col"], length: int | None = None
 ) -> list[tuple[int, int]]:
@@ -152,6 +155,13 @@ def greedy_order(
     """
     ((order, _),) = deque(greedy_steps(model, pixels, length), maxlen=1)
     return order
+
+
+def _named_orders(orders: Heads | Mapping[str, Heads]) -> dict[str, list[tuple[int, int]]]:
+    """Orders by name; a dict with (layer, head) keys, as `prune` takes it, is one order."""
+    if isinstance(orders, Mapping) and all(isinstance(name, str) for name in orders):
+        return {str(name): whole_heads(order, f"order {name!r}") for name, order in orders.items()}
+    return {GIVEN: whole_heads(orders, "the order")}
 
 
 def greedy_steps(
@@ -230,7 +240,9 @@ def _set_answers(heads: Set, images: slice, intact: Answer, pruned: Answer) -> S
     return SetAnswers(heads, images, pruned.prediction.numpy(), jsd, out_cos, pruned.logits is not None)
 
 
-def places_of_sets(orders: Sequence[Heads], sizes: Sequence[int]) -> dict[Set, list[tuple[int, int]]]:
+def places_of_sets(
+    orders: Sequence[Sequence[tuple[int, int]]], sizes: Sequence[int]
+) -> dict[Set, list[tuple[int, int]]]:
     """Each set of heads that occurs, with its places (order, size); an order has none beyond its length."""
     places: defaultdict[Set, list[tuple[int, int]]] = defaultdict(list)
     for i, order in enumerate(orders):
@@ -252,7 +264,7 @@ def all_heads(n_heads: Sequence[int]) -> list[tuple[int, int]]:
     return [(layer, head) for layer, number in enumerate(n_heads) for head in range(number)]
 
 
-def check_order(model: Model, order: Heads) -> None:
+def check_order(model: Model, order: Sequence[tuple[int, int]]) -> None:
     """Raise InvalidArgument unless every head exists and comes once."""
     if len(check_heads(model, dict.fromkeys(order, HEAD))) != len(order):
         raise InvalidArgument(

@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from vitscope.arguments import checked
 from vitscope.engine.finite import Watch, refuse
 from vitscope.errors import InvalidArgument
 from vitscope.models import Evaluation, Model
@@ -109,6 +110,7 @@ def output_channels(model: Model) -> int:
         return max(block.attend(nothing).v.shape[-1] for block in model.blocks)
 
 
+@checked
 def attention(
     model: Model, pixels: Float[Tensor, "image color row col"], layers: Sequence[int] | None = None
 ) -> Float[Tensor, "image layer head query key"]:

@@ -10,10 +10,11 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from vitscope.arguments import checked
 from vitscope.engine.finite import Watch, refuse
 from vitscope.engine.forward import features_and_logits, intact
 from vitscope.engine.importance import targets as resolve_targets
-from vitscope.errors import InvalidArgument, NotFinite
+from vitscope.errors import InvalidArgument, NotFinite, UnsupportedModel
 from vitscope.measures.answers import either
 from vitscope.models import Evaluation, Model
 from vitscope.models.block import attention_weights, finish, head_outputs
@@ -30,6 +31,7 @@ class LayerGradient(NamedTuple):
     gradient: Float[Tensor, "image head query key"]
 
 
+@checked
 def attention_gradients(
     model: Model,
     pixels: Float[Tensor, "image color row col"],
@@ -116,7 +118,15 @@ def layer_gradients(
     Raises
     ------
     NotFinite: an image whose attention is not finite.
+    UnsupportedModel: weights made under `torch.inference_mode()`.
     """
+    inference = next((name for name, value in model.module.named_parameters() if value.is_inference()), None)
+    if inference is not None:
+        raise UnsupportedModel(
+            f"cannot take gradients through {model.id}: its weights ({inference}) were made under "
+            "torch.inference_mode(), which forbids that",
+            "Outside of it copy the module, vitscope.wrap(copy.deepcopy(module)), or build it there.",
+        )
     with Evaluation(model.module, gradients=True):
         with torch.no_grad():
             x = model.embed(model.place(pixels))

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float
 from torch import Tensor
 
+from vitscope.arguments import Natural, checked
 from vitscope.engine.depth import DepthSums
 from vitscope.engine.forward import features_and_logits
 from vitscope.engine.prune import check_fill
@@ -17,28 +18,30 @@ from vitscope.errors import InvalidArgument, NotAvailable
 from vitscope.measures.answers import predictions
 from vitscope.models import Model
 from vitscope.quantities import of_kind
-from vitscope.tokens import HEAD, Fill, canonical_mode
+from vitscope.tokens import HEAD, Fill, canonical_modes
 
 if TYPE_CHECKING:
     import xarray
 
 
+@checked
 def head_importance(
     model: Model,
     pixels: Float[Tensor, "image color row col"],
     labels: Sequence[int] | None = None,
-    modes: Sequence[str] = (HEAD,),
+    modes: str | Sequence[str] = (HEAD,),
     fill: Fill = "zero",
     method: str = "exact",
     references: Float[Tensor, "reference color row col"] | None = None,
-    seed: int = 0,
+    seed: Natural = 0,
 ) -> "xarray.Dataset":
     """How much each head matters to each image: prune it, alone, and compare.
 
     Parameters
     ----------
     labels: class per image, -1 = none (its effects then follow the intact model's own top class); None = none at all.
-    modes: `head`, and any regions of cc, cp, pc, pp joined by + (see `vitscope.tokens`).
+    modes: `head`, and any regions of cc, cp, pc, pp joined by + (see `vitscope.tokens`); `all`, or names joined by
+        commas, as `analyze` takes them.
     fill, references, seed: what replaces a pruned head, see `prune`.
     method: `exact`.
 
@@ -63,7 +66,7 @@ def head_importance(
         raise (NotAvailable if later else InvalidArgument)(
             f"cannot compute importance by {method!r}: {why}", "Use method='exact'."
         )
-    modes = [canonical_mode(mode, model.tokens) for mode in modes]
+    modes = canonical_modes(modes, model.tokens)
     if not modes or len(set(modes)) != len(modes):
         raise InvalidArgument(
             f"cannot compute importance: expected at least one mode and each once, got {modes}",

@@ -1,11 +1,12 @@
 """Prune any set of heads at once, whole or by region, and read the logits."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from vitscope.arguments import Natural, checked, pairs
 from vitscope.engine.forward import BATCH, check_layer, require_finite
 from vitscope.engine.references import EVERY_TOKEN, References, make_references
 from vitscope.engine.regions import Parts, change_of_z, pruned_columns, split_columns, token_groups
@@ -14,22 +15,26 @@ from vitscope.models import Evaluation, Model
 from vitscope.models.block import Block, attend_rows, attention_weights, finish
 from vitscope.tokens import FILLS, HEAD, Fill, TokenLayout, canonical_mode
 
+Heads = Mapping[tuple[int, int], str] | Iterable[tuple[int, int]]
+"""{(layer, head): mode}, or (layer, head) pairs: whole heads."""
 
+
+@checked
 def prune(
     model: Model,
     pixels: Float[Tensor, "image color row col"],
-    heads: Mapping[tuple[int, int], str],
+    heads: Heads,
     *,
     fill: Fill = "zero",
     references: Float[Tensor, "reference color row col"] | None = None,
-    seed: int = 0,
+    seed: Natural = 0,
 ) -> Float[Tensor, "image output"]:
     """Logits of the model with a set of heads pruned together (pooled features where it has no classifier).
 
     Parameters
     ----------
-    heads: {(layer, head): mode}, mode `head` or regions such as `cp+pc`; {} prunes nothing and is bitwise the intact
-        model.
+    heads: {(layer, head): mode}, mode `head` or regions such as `cp+pc`; or (layer, head) pairs, whole heads; nothing
+        in it prunes nothing and is bitwise the intact model.
     fill: zero (default), renormalise, mean or resample (the last two for mode `head` only), see docs/definitions.md.
     references: images for mean and resample; None means `pixels` themselves.
     seed: of the derangement that `resample` uses.
@@ -56,9 +61,11 @@ def prune(
     return joined
 
 
-def check_heads(model: Model, heads: Mapping[tuple[int, int], str]) -> dict[tuple[int, int], str]:
+def check_heads(model: Model, heads: Heads) -> dict[tuple[int, int], str]:
     """Canonical modes, or InvalidArgument naming what does not exist."""
-    for layer, head in heads:
+    places = pairs(heads, "heads to prune")
+    modes = heads.values() if isinstance(heads, Mapping) else [HEAD] * len(places)
+    for layer, head in places:
         check_layer(model, layer)
         if not 0 <= head < model.n_heads[layer]:
             raise InvalidArgument(
@@ -66,7 +73,7 @@ def check_heads(model: Model, heads: Mapping[tuple[int, int], str]) -> dict[tupl
                 f"(0..{model.n_heads[layer] - 1})",
                 "`vitscope doctor MODEL` lists layers and heads.",
             )
-    return {(int(layer), int(head)): canonical_mode(mode, model.tokens) for (layer, head), mode in heads.items()}
+    return {place: canonical_mode(mode, model.tokens) for place, mode in zip(places, modes, strict=True)}
 
 
 def check_fill(fill: str, modes: list[str]) -> None:

@@ -6,7 +6,7 @@ Knows nothing about: files, how the numbers are shown.
 
 import itertools
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -15,6 +15,7 @@ from jaxtyping import Float, Float64
 from scipy import stats
 from torch import Tensor
 
+from vitscope.arguments import Natural, checked, whole_heads
 from vitscope.engine.forward import BATCH, require_finite
 from vitscope.engine.importance import targets
 from vitscope.engine.prune import check_heads
@@ -28,7 +29,8 @@ from vitscope.tokens import HEAD, HeadRef
 if TYPE_CHECKING:
     import xarray
 
-Heads = Sequence[tuple[int, int]]
+Heads = Iterable[tuple[int, int]] | Mapping[tuple[int, int], str]
+"""(layer, head) pairs in an order; also {(layer, head): "head"}."""
 Set = frozenset[tuple[int, int]]
 
 SET_METRICS: Final = names("metric", family="output")
@@ -38,6 +40,7 @@ ALL_ORDERS: Final = 6
 _LEVEL: Final = 0.95
 
 
+@checked
 def interactions(
     model: Model,
     pixels: Float[Tensor, "image color row col"],
@@ -88,6 +91,7 @@ def interactions(
     )
 
 
+@checked
 def shapley(
     model: Model,
     pixels: Float[Tensor, "image color row col"],
@@ -95,8 +99,8 @@ def shapley(
     labels: Sequence[int] | None = None,
     *,
     metric: str = "prob_drop",
-    permutations: int = 64,
-    seed: int = 0,
+    permutations: Natural = 64,
+    seed: Natural = 0,
 ) -> "xarray.Dataset":
     """Share out the effect of pruning a set of heads: each gets its mean part over the orders in which they are pruned.
 
@@ -123,6 +127,8 @@ def shapley(
     import xarray
 
     chosen = _chosen(model, heads, least=1)
+    if not len(pixels):
+        raise InvalidArgument("cannot share out an effect over no images: expected at least one", "Give pixels.")
     exact = len(chosen) <= ALL_ORDERS
     orders = (
         list(itertools.permutations(range(len(chosen)))) if exact else _drawn_orders(len(chosen), permutations, seed)
@@ -239,10 +245,11 @@ def _logits(model: Model, features: Tensor) -> Tensor:
 
 
 def _chosen(model: Model, heads: Heads, least: int) -> list[tuple[int, int]]:
-    chosen = list(check_heads(model, dict.fromkeys(heads, HEAD)))
-    if len(chosen) < least or len(chosen) != len(heads):
+    given = whole_heads(heads, "heads to prune together")
+    chosen = list(check_heads(model, dict.fromkeys(given, HEAD)))
+    if len(chosen) < least or len(chosen) != len(given):
         raise InvalidArgument(
-            f"cannot measure heads together: expected at least {least} heads, each once, got {len(heads)} "
+            f"cannot measure heads together: expected at least {least} heads, each once, got {len(given)} "
             f"({len(chosen)} different)",
             "Give (layer, head) pairs, e.g. [(2, 0), (4, 2)].",
         )

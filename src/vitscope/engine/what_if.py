@@ -12,9 +12,10 @@ import torch
 from jaxtyping import Bool, Float, Float64, Int
 from torch import Tensor
 
+from vitscope.arguments import Natural, checked
 from vitscope.engine.forward import BATCH, require_finite
 from vitscope.engine.importance import targets
-from vitscope.engine.prune import check_fill, check_heads, features_from
+from vitscope.engine.prune import Heads, check_fill, check_heads, features_from
 from vitscope.engine.receipt import mask_receipt
 from vitscope.engine.references import References, make_references
 from vitscope.errors import InvalidArgument
@@ -25,8 +26,6 @@ from vitscope.tokens import Fill
 
 if TYPE_CHECKING:
     import xarray
-
-Heads = Mapping[tuple[int, int], str]
 
 
 @dataclass(frozen=True)
@@ -65,6 +64,7 @@ class Answer:
         )
 
 
+@checked
 def what_if(
     model: Model,
     pixels: Float[Tensor, "image color row col"],
@@ -73,13 +73,13 @@ def what_if(
     *,
     fill: Fill = "zero",
     references: Float[Tensor, "reference color row col"] | None = None,
-    seed: int = 0,
+    seed: Natural = 0,
 ) -> "xarray.Dataset":
     """Prune a set of heads together: each image's answer before and after, how far it moved, and a receipt.
 
     Parameters
     ----------
-    heads: {(layer, head): mode}, at least one, as for `prune`.
+    heads: at least one, as for `prune`: {(layer, head): mode}, or (layer, head) pairs.
     labels: as for `head_importance`.
     fill, references, seed: what replaces a pruned head, see `prune`.
 
@@ -132,12 +132,12 @@ def what_if(
 
 def require_heads(model: Model, heads: Heads, fill: str) -> dict[tuple[int, int], str]:
     """Canonical modes of a set of heads that is not empty and that the fill can replace. Raises InvalidArgument."""
-    if not heads:
+    chosen = check_heads(model, heads)
+    if not chosen:
         raise InvalidArgument(
             "cannot ask what if nothing is pruned: expected at least one head, got none",
             "Give {(layer, head): mode}, e.g. {(2, 0): 'head'}.",
         )
-    chosen = check_heads(model, heads)
     check_fill(fill, list(chosen.values()))
     return chosen
 
@@ -145,7 +145,7 @@ def require_heads(model: Model, heads: Heads, fill: str) -> dict[tuple[int, int]
 def compare(
     model: Model,
     pixels: Float[Tensor, "image color row col"],
-    heads: Heads,
+    heads: Mapping[tuple[int, int], str],
     fill: Fill,
     references: References | None,
     images: slice,

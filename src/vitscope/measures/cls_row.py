@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from vitscope.arguments import checked
 from vitscope.errors import InvalidArgument
 from vitscope.measures.matrices import check_attention, has_mass, widen
 from vitscope.measures.spread import a_log_a, rescaled_entropy
@@ -18,6 +19,7 @@ _TOLERANCE = 1e-6
 """Slack of cuts: despite rounding, k of n equal patches hold the mass k / n, and none of them is above 1 / n."""
 
 
+@checked
 def focus(attention: Float[Tensor, "*batch query key"], tokens: TokenLayout) -> Float[Tensor, "*batch"]:
     """Focus of CLS: 1 - H / log n of the CLS->patch row rescaled to sum to 1 (n patches).
 
@@ -39,6 +41,7 @@ def focus(attention: Float[Tensor, "*batch query key"], tokens: TokenLayout) -> 
     return row_focus(cls_patch_row(widen(attention), tokens))
 
 
+@checked
 def coverage(
     attention: Float[Tensor, "*batch query key"], tokens: TokenLayout, mass: float = 0.6
 ) -> Float[Tensor, "*batch"]:
@@ -73,6 +76,7 @@ def coverage(
     return row_coverage(cls_patch_row(widen(attention), tokens), mass)
 
 
+@checked
 def share_above_uniform(attention: Float[Tensor, "*batch query key"], tokens: TokenLayout) -> Float[Tensor, "*batch"]:
     """Share of the patches that get more than 1 / n of the CLS->patch row rescaled to sum to 1 (n patches).
 
@@ -97,6 +101,7 @@ def share_above_uniform(attention: Float[Tensor, "*batch query key"], tokens: To
     return torch.where(has_mass(row.sum(-1)), above.to(row.dtype).mean(-1), math.nan)
 
 
+@checked
 def map_entropy(cls_rows: Float[Tensor, "*batch head patch"]) -> Float[Tensor, "*batch"]:
     """Entropy of the head-mean CLS->patch row, rescaled to sum to 1: what `spread_level` ranks.
 
@@ -115,6 +120,7 @@ def map_entropy(cls_rows: Float[Tensor, "*batch head patch"]) -> Float[Tensor, "
     return rescaled_entropy(row, a_log_a(row))
 
 
+@checked
 def spread_level(entropies: Float[Tensor, "image *rest"]) -> Float[Tensor, "image *rest"]:
     """Quartile of each image within the set given, 1 = most focused .. 4 = most spread, separately along other axes.
 

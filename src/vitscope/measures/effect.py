@@ -12,12 +12,14 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from vitscope.arguments import checked
 from vitscope.measures.answers import either, probabilities, yes_or_no
 from vitscope.measures.matrices import widen
 from vitscope.quantities.readouts import Readout
 from vitscope.tokens import TokenLayout
 
 
+@checked
 def prob_drop(
     intact: Float[Tensor, "*#batch class"],
     pruned: Float[Tensor, "*#batch class"],
@@ -47,6 +49,7 @@ def prob_drop(
     return _at(probabilities(intact, readout), target) - _at(probabilities(pruned, readout), target)
 
 
+@checked
 def logit_drop(
     intact: Float[Tensor, "*#batch class"],
     pruned: Float[Tensor, "*#batch class"],
@@ -76,6 +79,7 @@ def logit_drop(
     return _at(widen(intact), target) - _at(widen(pruned), target)
 
 
+@checked
 def jsd(
     intact: Float[Tensor, "*#batch class"], pruned: Float[Tensor, "*#batch class"], readout: Readout = "classes"
 ) -> Float[Tensor, "*batch"]:
@@ -106,6 +110,7 @@ def jsd(
     return divergence(intact.double().softmax(-1), pruned.double().softmax(-1))
 
 
+@checked
 def flip(
     intact: Float[Tensor, "*#batch class"], pruned: Float[Tensor, "*#batch class"], readout: Readout = "classes"
 ) -> Float[Tensor, "*batch"]:
@@ -126,6 +131,7 @@ def flip(
     return torch.where(finite, changed.to(widen(intact[..., :0]).dtype), math.nan)
 
 
+@checked
 def cosine_distance(
     intact: Float[Tensor, "*#batch channel"], pruned: Float[Tensor, "*#batch channel"]
 ) -> Float[Tensor, "*batch"]:
@@ -150,6 +156,7 @@ def cosine_distance(
     return difference.norm(dim=-1).square() / 2  # one pass: squares that are summed afterwards cost four
 
 
+@checked
 def cls_cos(
     intact: Float[Tensor, "*#batch token channel"], pruned: Float[Tensor, "*#batch token channel"], tokens: TokenLayout
 ) -> Float[Tensor, "*batch"]:
@@ -170,6 +177,7 @@ def cls_cos(
     return cosine_distance(intact[..., tokens.cls, :], pruned[..., tokens.cls, :])
 
 
+@checked
 def patch_cos(
     intact: Float[Tensor, "*#batch token channel"], pruned: Float[Tensor, "*#batch token channel"], tokens: TokenLayout
 ) -> Float[Tensor, "*batch"]:

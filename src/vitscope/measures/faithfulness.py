@@ -10,10 +10,12 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from vitscope.arguments import Natural, checked
 from vitscope.errors import InvalidArgument
 
 
-def patch_order(maps: Float[Tensor, "image row col"], seed: int = 0) -> Int[Tensor, "image patch"]:
+@checked
+def patch_order(maps: Float[Tensor, "image row col"], seed: Natural = 0) -> Int[Tensor, "image patch"]:
     """Patches from the largest value of the map to the smallest; equal ones in an order drawn with `seed`.
 
     A fixed order of equals would favour one corner of the image wherever a map has many zeros.
@@ -38,7 +40,8 @@ def patch_order(maps: Float[Tensor, "image row col"], seed: int = 0) -> Int[Tens
     return drawn[flat[:, drawn].argsort(dim=1, descending=True, stable=True)]
 
 
-def step_sizes(n_patches: int, steps: int) -> list[int]:
+@checked
+def step_sizes(n_patches: Natural, steps: int) -> list[int]:
     """How many patches are gone after each step, from 0 to all, in nearly equal steps.
 
     Raises
@@ -56,7 +59,8 @@ def step_sizes(n_patches: int, steps: int) -> list[int]:
     return [round(n_patches * step / steps) for step in range(steps + 1)]
 
 
-def removed(order: Int[Tensor, "image patch"], number: int, rows: int) -> Bool[Tensor, "image row col"]:
+@checked
+def removed(order: Int[Tensor, "image patch"], number: Natural, rows: int) -> Bool[Tensor, "image row col"]:
     """True at the first `number` patches of an order, on the grid of `rows` rows.
 
     Example
@@ -64,10 +68,16 @@ def removed(order: Int[Tensor, "image patch"], number: int, rows: int) -> Bool[T
     >>> removed(torch.tensor([[1, 2, 0]]), 2, rows=1)
     tensor([[[False,  True,  True]]])
     """
+    if rows < 1 or order.shape[1] % rows or ((order < 0) | (order >= order.shape[1])).any():
+        raise InvalidArgument(
+            f"cannot remove patches of an order of {order.shape[1]} on a grid of {rows} rows: expected each patch once",
+            "The order is that of patch_order, the rows those of its maps.",
+        )
     gone = torch.zeros(order.shape, dtype=torch.bool, device=order.device)
     return gone.scatter_(1, order[:, :number], True).unflatten(1, (rows, -1))
 
 
+@checked
 def curve_area(scores: Float[Tensor, "*batch step"], sizes: list[int]) -> Float[Tensor, "*batch"]:
     """Area under a score as patches go (deletion) or come (insertion): trapezoids over the share of patches, 0 to 1.
 
@@ -100,6 +110,7 @@ def curve_area(scores: Float[Tensor, "*batch step"], sizes: list[int]) -> Float[
     return torch.trapezoid(scores, share, dim=-1)
 
 
+@checked
 def pointing_hit(
     maps: Float[Tensor, "image row col"], inside: Bool[Tensor, "image row col"]
 ) -> Float[Tensor, " image"]:
@@ -127,6 +138,7 @@ def pointing_hit(
     return (largest & inside.flatten(1)).sum(1) / largest.sum(1).to(maps.dtype)
 
 
+@checked
 def mass_inside(
     maps: Float[Tensor, "image row col"], covered: Float[Tensor, "image row col"]
 ) -> Float[Tensor, " image"]:
@@ -157,7 +169,8 @@ def mass_inside(
     return torch.where(total > 0, part / total, math.nan)
 
 
-def centre_map(rows: int, cols: int) -> Float[Tensor, "row col"]:
+@checked
+def centre_map(rows: Natural, cols: Natural) -> Float[Tensor, "row col"]:
     """A map that knows nothing but where the middle is: a Gaussian, its deviation a quarter of each side.
 
     The baseline that any map of photographs must beat: photographers centre their objects.

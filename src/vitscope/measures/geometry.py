@@ -13,6 +13,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from vitscope.arguments import checked
 from vitscope.tokens import TokenLayout
 
 NEIGHBOURS = ((-1, -1), (-1, 0), (-1, 1), (0, -1), (0, 1), (1, -1), (1, 0), (1, 1))
@@ -28,6 +29,7 @@ def n_hops(tokens: TokenLayout) -> int:
     return max(tokens.rows, tokens.cols)
 
 
+@checked
 def image_diagonal(tokens: TokenLayout) -> float:
     """Diagonal of the token grid's image in pixels: what `mean_distance` is divided by to give a share.
 

@@ -10,8 +10,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from vitscope.arguments import checked
 from vitscope.errors import InvalidArgument
-from vitscope.measures.maps import Fusion, check_start, known_heads, roll_out, there
+from vitscope.measures.maps import Fusion, check_start, known_heads, one_axis, roll_out, there
 from vitscope.measures.matrices import check_attention, widen
 from vitscope.tokens import TokenLayout
 
@@ -19,15 +20,16 @@ LEGRAD_LAYERS: Final = 2
 """Last layers that LeGrad takes, the default of its authors' program."""
 
 
+@checked
 def gradient_rollout(
-    attention: Float[Tensor, "image layer head query key"],
-    gradients: Float[Tensor, "image layer head query key"],
+    attention: Float[Tensor, "*batch layer head query key"],
+    gradients: Float[Tensor, "*batch layer head query key"],
     tokens: TokenLayout | None = None,
     residual: float = 0.5,
     fusion: Fusion = "mean",
     discard: float = 0.0,
     start: int = 0,
-) -> Float[Tensor, "image query key"]:
+) -> Float[Tensor, "*batch query key"]:
     """Rollout of A * relu(dA): the product of A~ = (1 - residual) fuse(A * relu(dA)) + residual I, rows rescaled.
 
     Follows only weights whose growth would raise the class's score. Not free of scale: the identity does not grow
@@ -62,15 +64,17 @@ def gradient_rollout(
     tensor([[[0.7500, 0.2500],
              [0.2500, 0.7500]]])
     """
-    weights = _weighted(attention, gradients, tokens)
-    return roll_out(weights, tokens, residual=residual, fusion=fusion, discard=discard, start=start)
+    weights = one_axis(_weighted(attention, gradients, tokens))
+    rolled = roll_out(weights, tokens, residual=residual, fusion=fusion, discard=discard, start=start)
+    return rolled.reshape(*attention.shape[:-4], *rolled.shape[1:])
 
 
+@checked
 def relevance(
-    attention: Float[Tensor, "image layer head query key"],
-    gradients: Float[Tensor, "image layer head query key"],
+    attention: Float[Tensor, "*batch layer head query key"],
+    gradients: Float[Tensor, "*batch layer head query key"],
     start: int = 0,
-) -> Float[Tensor, "image query key"]:
+) -> Float[Tensor, "*batch query key"]:
     """Generic relevance: from R = I, layer by layer R <- R + (mean over heads of relu(A * dA)) R.
 
     Parameters
@@ -102,7 +106,7 @@ def relevance(
     tensor([[[1.5000, 0.5000],
              [0.5000, 1.5000]]])
     """
-    weights = _weighted(attention, gradients, None)
+    weights = one_axis(_weighted(attention, gradients, None))
     check_start(start, weights.shape[1])
     n_images, n_layers, _, n_tokens, _ = weights.shape
     passed = torch.eye(n_tokens, dtype=weights.dtype, device=weights.device).expand(n_images, n_tokens, n_tokens)
@@ -110,9 +114,10 @@ def relevance(
         heads = there(weights[:, layer])
         if heads.shape[1]:
             passed = passed + heads.mean(1) @ passed
-    return passed
+    return passed.reshape(*attention.shape[:-4], n_tokens, n_tokens)
 
 
+@checked
 def legrad(
     gradients: Float[Tensor, "image layer head query key"], tokens: TokenLayout, layers: int | None = LEGRAD_LAYERS
 ) -> Float[Tensor, "image row col"]:

@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from vitscope.arguments import checked
 from vitscope.errors import InvalidArgument
 from vitscope.measures.cls_row import cls_patch_row
 from vitscope.measures.matrices import check_attention, widen
@@ -18,6 +19,7 @@ from vitscope.tokens import TokenLayout
 Fusion = Literal["mean", "max", "min"]
 
 
+@checked
 def cls_map(attention: Float[Tensor, "*batch query key"], tokens: TokenLayout) -> Float[Tensor, "*batch row col"]:
     """The CLS->patch row on the patch grid, not rescaled; fuse heads or layers with `fuse`.
 
@@ -39,6 +41,7 @@ def cls_map(attention: Float[Tensor, "*batch query key"], tokens: TokenLayout) -
     return cls_patch_row(widen(attention), tokens).unflatten(-1, (tokens.rows, tokens.cols))
 
 
+@checked
 def fuse(values: Float[Tensor, "..."], dim: int, fusion: Fusion = "mean") -> Float[Tensor, "..."]:
     """Fuse one axis, of heads or of layers, by mean, max or min.
 
@@ -53,6 +56,8 @@ def fuse(values: Float[Tensor, "..."], dim: int, fusion: Fusion = "mean") -> Flo
     >>> fuse(torch.tensor([[0.75, 0.25], [0.5, 0.5]]), dim=0, fusion="max")
     tensor([0.7500, 0.5000])
     """
+    if not -values.ndim <= dim < max(values.ndim, 1):
+        raise InvalidArgument(f"cannot fuse axis {dim} of a tensor {list(values.shape)}", "Axes count from 0.")
     if fusion == "mean":
         return values.mean(dim)
     if fusion == "max":
@@ -62,14 +67,15 @@ def fuse(values: Float[Tensor, "..."], dim: int, fusion: Fusion = "mean") -> Flo
     raise InvalidArgument(f"cannot fuse by {fusion!r}", f"Fusions: {', '.join(get_args(Fusion))}.")
 
 
+@checked
 def rollout(
-    attention: Float[Tensor, "image layer head query key"],
+    attention: Float[Tensor, "*batch layer head query key"],
     tokens: TokenLayout | None = None,
     residual: float = 0.5,
     fusion: Fusion = "mean",
     discard: float = 0.0,
     start: int = 0,
-) -> Float[Tensor, "image query key"]:
+) -> Float[Tensor, "*batch query key"]:
     """Attention rollout: the product, last layer leftmost, of A~ = (1 - residual) A_fused + residual I, rows rescaled.
 
     Follows weights through layers as if values and MLPs passed everything on unchanged; says nothing of their sign.
@@ -109,13 +115,19 @@ def rollout(
              [0.2500, 0.7500]]])
     """
     check_attention(known_heads(attention), tokens)
-    return roll_out(attention, tokens, residual=residual, fusion=fusion, discard=discard, start=start)
+    rolled = roll_out(one_axis(attention), tokens, residual=residual, fusion=fusion, discard=discard, start=start)
+    return rolled.reshape(*attention.shape[:-4], *rolled.shape[1:])
 
 
 # Unchecked cores ------------------------------------------------------------------------------------------------------
 
 
-def known_heads(values: Float[Tensor, "image layer head query key"]) -> Float[Tensor, "*known query key"]:
+def one_axis(values: Float[Tensor, "*batch layer head query key"]) -> Float[Tensor, "image layer head query key"]:
+    """Any leading axes as one, of images."""
+    return values.reshape(math.prod(values.shape[:-4]), *values.shape[-4:])
+
+
+def known_heads(values: Float[Tensor, "*batch layer head query key"]) -> Float[Tensor, "*known query key"]:
     """The matrices of the heads that there are: a head that its layer lacks is NaN throughout."""
     missing = values[..., 0, 0].isnan()
     if not missing.any() or not values[missing].isnan().all():

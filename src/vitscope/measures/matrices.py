@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from vitscope.arguments import checked
 from vitscope.errors import NotAttention
 from vitscope.tokens import TokenLayout
 
@@ -19,6 +20,7 @@ from vitscope.tokens import TokenLayout
 _CPU_BLOCK, _DEVICE_BLOCK = 2**20, 2**26
 
 
+@checked
 def check_attention(attention: Float[Tensor, "*batch query key"], tokens: TokenLayout | None = None) -> None:
     """Refuse what is not attention: every row must be a distribution over keys.
 
@@ -30,13 +32,8 @@ def check_attention(attention: Float[Tensor, "*batch query key"], tokens: TokenL
     NotAttention: a row has a negative entry or sums to anything but 1 (tolerance 1e-4, in half precision 5e-3), naming
         the index of the first such row; or, with `tokens`, the matrix is not tokens x tokens.
     """
-    n_query, n_key = attention.shape[-2:]
-    if tokens is not None and (n_query, n_key) != (tokens.n_tokens, tokens.n_tokens):
-        raise NotAttention(
-            f"cannot measure attention of {n_query} queries x {n_key} keys: the token layout has {tokens.n_tokens} "
-            f"tokens ({tokens.n_prefix} prefix + {tokens.rows} x {tokens.cols} patches)",
-            "Give the TokenLayout of the model that made the matrix (`model.tokens`).",
-        )
+    if tokens is not None:
+        check_layout(attention, tokens)
     half = attention.dtype in (torch.float16, torch.bfloat16)
     tolerance = 5e-3 if half else 1e-4
     sums = attention.sum(-1, dtype=torch.float32 if half else None)
@@ -48,6 +45,17 @@ def check_attention(attention: Float[Tensor, "*batch query key"], tokens: TokenL
             f"not attention: row {index} sums to {sums[index].item():.6g} with smallest entry "
             f"{attention[index].amin().item():.3g}; expected no negative entry and a sum of 1 +- {tolerance:g}",
             "Give weights after the softmax, the key axis last.",
+        )
+
+
+def check_layout(attention: Float[Tensor, "*batch query key"], tokens: TokenLayout) -> None:
+    """Raise NotAttention unless the matrices are tokens x tokens."""
+    n_query, n_key = attention.shape[-2:]
+    if (n_query, n_key) != (tokens.n_tokens, tokens.n_tokens):
+        raise NotAttention(
+            f"cannot measure attention of {n_query} queries x {n_key} keys: the token layout has {tokens.n_tokens} "
+            f"tokens ({tokens.n_prefix} prefix + {tokens.rows} x {tokens.cols} patches)",
+            "Give the TokenLayout of the model that made the matrix (`model.tokens`).",
         )
 
 

@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from vitscope.arguments import checked
 from vitscope.errors import InvalidArgument
 from vitscope.measures.cls_row import cls_patch_row
 from vitscope.measures.effect import divergence, unit
@@ -17,6 +18,7 @@ from vitscope.measures.matrices import check_attention, has_mass, in_blocks, wid
 from vitscope.tokens import TokenLayout
 
 
+@checked
 def head_diversity(
     attention: Float[Tensor, "*batch head query key"],
     tokens: TokenLayout,
@@ -72,6 +74,7 @@ def head_diversity(
     raise InvalidArgument(f"cannot measure diversity by {variant!r}", "Variants: cls, full, jensen-shannon.")
 
 
+@checked
 def head_similarity(
     attention: Float[Tensor, "*batch head query key"],
     tokens: TokenLayout,
@@ -118,6 +121,7 @@ def head_similarity(
     return (directions @ directions.transpose(-2, -1)).clamp(max=1)
 
 
+@checked
 def linear_cka(outputs: Float[Tensor, "sample head channel"]) -> Float[Tensor, "head head"]:
     """Similarity of heads by what they put out: linear centred kernel alignment of their outputs on the same samples.
 

@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from vitscope.arguments import checked
 from vitscope.errors import InvalidArgument
 from vitscope.measures.geometry import LinearSums, pixel_distances
 from vitscope.measures.keys import patch_shares, stand_out
@@ -26,6 +27,7 @@ class Sink(NamedTuple):
     token: Int[Tensor, "*batch"]
 
 
+@checked
 def mean_distance(
     attention: Float[Tensor, "*batch query key"],
     tokens: TokenLayout,
@@ -76,6 +78,7 @@ def mean_distance(
     raise InvalidArgument(f"cannot measure distance with variant {variant!r}", "Variants: drop, renormalise, no-sinks.")
 
 
+@checked
 def entropy(attention: Float[Tensor, "*batch query key"]) -> Float[Tensor, "*batch query"]:
     """Shannon entropy of where each query looks: H = -sum_key A log A.
 
@@ -106,6 +109,7 @@ def entropy(attention: Float[Tensor, "*batch query key"]) -> Float[Tensor, "*bat
     return in_blocks(lambda block: row_entropy(a_log_a(block)), widen(attention), core=2)
 
 
+@checked
 def cls_entropy(attention: Float[Tensor, "*batch query key"], tokens: TokenLayout) -> Float[Tensor, "*batch"]:
     """Shannon entropy of the CLS row alone, over all keys: `entropy` at query CLS.
 
@@ -128,6 +132,7 @@ def cls_entropy(attention: Float[Tensor, "*batch query key"], tokens: TokenLayou
     return undefined(attention) if tokens.cls is None else row_entropy(a_log_a(attention[..., tokens.cls, :]))
 
 
+@checked
 def nmi(attention: Float[Tensor, "*batch query key"], tokens: TokenLayout) -> Float[Tensor, "*batch"]:
     """Normalised mutual information of query and key: I(q; k) / sqrt(H(q) H(k)) under p(q) = 1 / n, p(k|q) = A.
 
@@ -166,6 +171,7 @@ def nmi(attention: Float[Tensor, "*batch query key"], tokens: TokenLayout) -> Fl
     return in_blocks(of_block, widen(attention), core=2)
 
 
+@checked
 def sink(attention: Float[Tensor, "*batch query key"]) -> Sink:
     """Attention sinks: column sums c_j = sum_query A_qj, how far the largest stands out, and which token it is.
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from jaxtyping import Float
 from torch import Tensor
 
+from vitscope.arguments import checked
 from vitscope.measures.geometry import LinearSums
 from vitscope.measures.matrices import check_attention, undefined, widen
 from vitscope.tokens import TokenLayout
@@ -22,6 +23,7 @@ class RegionSums(NamedTuple):
     patches_to_patches: Float[Tensor, "*batch"]
 
 
+@checked
 def ring_mass(attention: Float[Tensor, "*batch query key"], tokens: TokenLayout) -> Float[Tensor, "*batch hop"]:
     """Attention mass by hop: mass[k] = mean over query patches i of sum_{j in ring k of i} A_ij.
 
@@ -55,6 +57,7 @@ def ring_mass(attention: Float[Tensor, "*batch query key"], tokens: TokenLayout)
     return sums(widen(attention))[..., sums.mass]
 
 
+@checked
 def ring_density(attention: Float[Tensor, "*batch query key"], tokens: TokenLayout) -> Float[Tensor, "*batch hop"]:
     """Attention per patch by hop: density[k] = mean over query patches i of mass_i[k] / |ring k of i|.
 
@@ -88,6 +91,7 @@ def ring_density(attention: Float[Tensor, "*batch query key"], tokens: TokenLayo
     return sums(widen(attention))[..., sums.density]
 
 
+@checked
 def mass_to_cls(attention: Float[Tensor, "*batch query key"], tokens: TokenLayout) -> Float[Tensor, "*batch"]:
     """Mean over query patches of the weight on CLS: the `to_cls` part that completes `ring_mass`.
 
@@ -112,6 +116,7 @@ def mass_to_cls(attention: Float[Tensor, "*batch query key"], tokens: TokenLayou
     return region_sums(attention, tokens).patches_to_cls / tokens.n_patches
 
 
+@checked
 def mass_to_others(attention: Float[Tensor, "*batch query key"], tokens: TokenLayout) -> Float[Tensor, "*batch"]:
     """Mean over query patches of the weight on prefix tokens other than CLS (`to_other`: registers, distillation).
 
@@ -134,6 +139,7 @@ def mass_to_others(attention: Float[Tensor, "*batch query key"], tokens: TokenLa
     return sums(widen(attention))[..., sums.others]
 
 
+@checked
 def region_sums(attention: Float[Tensor, "*batch query key"], tokens: TokenLayout) -> RegionSums:
     """Sums of the weights in the regions CLS->CLS, CLS->patches, patches->CLS and patches->patches.
 

@@ -11,10 +11,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from vitscope.arguments import checked
 from vitscope.measures.cls_row import cls_patch_row, row_coverage, row_focus
 from vitscope.measures.geometry import LinearSums
 from vitscope.measures.keys import count_to_half, on_places, patch_shares, stand_out
-from vitscope.measures.matrices import in_blocks, undefined, widen
+from vitscope.measures.matrices import check_layout, in_blocks, undefined, widen
 from vitscope.measures.spread import a_log_a, concentration, patch_nmi, rescaled_distances, row_entropy
 from vitscope.measures.step import steps_of
 from vitscope.tokens import TokenLayout
@@ -31,6 +32,7 @@ class Summary(NamedTuple):
     spread: dict[str, Float[Tensor, "*batch"]]
 
 
+@checked
 def summarise(attention: Float[Tensor, "*batch query key"], tokens: TokenLayout) -> Summary:
     """Every measure of strength and spread of each matrix, with the defaults of the functions of the same name.
 
@@ -46,6 +48,7 @@ def summarise(attention: Float[Tensor, "*batch query key"], tokens: TokenLayout)
     >>> summary.mass, summary.spread["coverage"]
     (tensor([0.3333, 0.3333]), tensor(1.))
     """
+    check_layout(attention, tokens)
     attention, linear = widen(attention), LinearSums(tokens)
     sums = linear(attention)
     found = in_blocks(lambda block: _of_block(block, tokens), attention, core=2)

@@ -1,7 +1,7 @@
 """What the engine asks of a model: the Block and Architecture protocols, and attention itself from q, k, v.
 
 One adapter file a family implements these for a library's modules. To support another family, write such a file (see
-`timm_vit.py`, the plainest) and name it in `loading.ADAPTERS`.
+`timm_vit.py`, the plainest) and name it in `adapting.ADAPTERS`.
 Knows nothing about: any library's classes, pruning, files.
 """
 
@@ -151,7 +151,7 @@ def per_head_weight(
 
 
 class Evaluation:
-    """Context: inference mode and evaluation behaviour; every training flag comes back, also after an error.
+    """Context: inference mode, no autocast, evaluation behaviour; every training flag comes back, also after an error.
 
     Several may be open on one module, nested or in threads: the flags come back when the last one closes.
 
@@ -173,6 +173,9 @@ class Evaluation:
             self._open[self.module] = (n_open + 1, training)
             self.module.eval()
         self.mode = ExitStack()
+        for device in ("cpu", "cuda"):  # half precision is chosen by the model's own type, never by the caller's scope
+            if torch.is_autocast_enabled(device):
+                self.mode.enter_context(torch.autocast(device, enabled=False))
         self.mode.enter_context(torch.inference_mode(not self.gradients))
         if self.gradients:
             self.mode.enter_context(torch.enable_grad())

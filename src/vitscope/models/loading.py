@@ -2,23 +2,22 @@
 
 import hashlib
 import json
-import pickle
-import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
 from typing import Any, Final
 
 import torch
 from PIL import Image
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from vitscope.arguments import checked
 from vitscope.errors import InvalidArgument, ModelLoadError, NotAvailable, UnsupportedModel
-from vitscope.models import parity, preprocessing, timm_beit, timm_eva, timm_vit
+from vitscope.models import parity, preprocessing
+from vitscope.models.adapting import adapt
 from vitscope.models.block import Architecture, Evaluation
 from vitscope.models.model import Model, as_classifier
+from vitscope.models.weights import file_sha256, first_line, load_state, parameters_sha256, read_weights
 from vitscope.quantities.readouts import n_answers, readout_of
 
 import timm  # isort: skip - after the adapters, which make torchvision importable
@@ -26,27 +25,12 @@ from vitscope.models import standalone  # isort: skip
 from timm.data import ImageNetInfo, infer_imagenet_subset  # isort: skip
 from timm.models.vision_transformer import VisionTransformer  # isort: skip
 
-ADAPTERS: Final[tuple[ModuleType, ...]] = (timm_vit, timm_eva, timm_beit)
-"""Each has NAME, fits(module) -> bool and adapt(module) -> Architecture. To support another family, add one."""
-
-REFUSED: Final = {
-    "Swin": "its attention is windowed, so there is no single query x key matrix over the image",
-    "Cait": "its talking heads mix heads before and after the softmax, so no head can be pruned alone",
-    "Xcit": "its attention is between channels, not between tokens",
-    "MaxxVit": "its stages mix convolutions and attention, in windows or on grids of different sizes",
-    "MultiScaleVit": "its attention pools queries and keys, so layers have different grids",
-    "ResNet": "it is a convolutional network without attention heads",
-}
 DTYPES: Final = {
     "float32": torch.float32,
     "float64": torch.float64,
     "bfloat16": torch.bfloat16,
     "float16": torch.float16,
 }
-_DAMAGE: Final = (  # what torch and safetensors raise for files that are not weights, or no longer
-    SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, ValueError, OSError, LookupError, TypeError,
-    AttributeError,
-)  # fmt: skip
 LATER: Final = {"hf": "transformers models", "torchvision": "torchvision models"}
 DEMO: Final = Path(__file__).parent / "demo"
 DEMO_CONFIG: Final = "config.json"
@@ -54,8 +38,9 @@ PRUNED: Final = "pruned"
 """Family of models that `vitscope prune --save` wrote: `pruned:<folder>`."""
 
 
+@checked
 def load_model(
-    spec: str,
+    spec: str | Path,
     weights: str | Path | None = None,
     *,
     device: str = "auto",
@@ -69,7 +54,8 @@ def load_model(
     spec: `timm:<name>` (a bare timm name works too), `demo`, the bundled Fashion-MNIST model, or a folder that
         `vitscope prune --save` wrote.
     weights: a local `.safetensors`, `.pth`, `.pt` or `.bin` file (never unpickled: weights only); None asks timm for
-        its pretrained ones.
+        its pretrained ones. Of a training checkpoint the averaged weights (EMA) are taken where it has some, as timm
+        does; `model.weights_part` says which.
     device: `auto` takes a GPU where there is one; else a torch device.
     dtype: float32 (default), float64, bfloat16 or float16.
     multi_label: the logits were trained as labels, each yes or no by itself (sigmoid). A single logit always is one.
@@ -82,6 +68,7 @@ def load_model(
     >>> model.n_layers, model.n_heads[0], model.tokens.n_tokens
     (6, 4, 197)
     """
+    spec = str(spec)
     if dtype not in DTYPES:
         raise InvalidArgument(
             f"cannot load {spec} as {dtype!r}: expected one of {', '.join(DTYPES)}", "float32 is the plain choice."
@@ -101,20 +88,22 @@ def load_model(
         )
     place = pick_device(device)
     if not family and name == "demo":
-        module, classes, sha256 = _demo(weights)
+        module, classes, sha256, part = _demo(weights)
     else:
         spec = f"timm:{name}"
-        module, sha256 = _timm(name, None if weights is None else Path(weights))
+        module, sha256, part = _timm(name, None if weights is None else Path(weights))
         classes = imagenet_classes(module)
     module = module.to(place, DTYPES[dtype]).eval()
-    return _model(spec, module, classes=classes, sha256=sha256, multi_label=multi_label)
+    found = _model(spec, module, classes=classes, sha256=sha256, multi_label=multi_label)
+    return replace(found, weights_part=part)
 
 
+@checked
 def wrap(
     module: nn.Module,
     classes: Sequence[str] | None = None,
     transform: Callable[[Image.Image], Tensor] | None = None,
-    classifier: nn.Linear | Tensor | None = None,
+    classifier: nn.Module | Tensor | None = None,
     multi_label: bool = False,
 ) -> Model:
     """See a module of yours as a vitscope model; nothing in it is changed, now or later.
@@ -123,33 +112,33 @@ def wrap(
     ----------
     classes: names of the classes, in the order of the logits; of a single logit those of label 0 and label 1.
     transform: PIL image -> pixels [color, row, col]; None takes the module's own configuration (timm's pretrained_cfg).
-    classifier: for a model without one: a Linear on its pooled features, or text embeddings [class, feature].
+    classifier: for a model without one: a module from its pooled features to classes (a Linear as it is, any other as
+        it is now: a copy in evaluation mode), or text embeddings [class, feature].
     multi_label: the logits were trained as labels, each yes or no by itself (sigmoid). A single logit always is one.
 
-    Raises UnsupportedModel where no adapter fits, ParityError where our output is not the module's.
+    Raises UnsupportedModel where no adapter fits, ModelLoadError where weights have no finite values, ParityError where
+    our output is not the module's, InvalidArgument for names or a classifier that do not fit.
     """
-    if not isinstance(module, nn.Module):
-        raise UnsupportedModel(
-            f"cannot wrap a {type(module).__name__}: expected a torch.nn.Module",
-            "To load a model by its name use vitscope.load_model.",
-        )
+    _require_module(module)
     name = (getattr(module, "pretrained_cfg", None) or {}).get("architecture") or type(module).__name__
     return _model(name, module, classes=classes, transform=transform, classifier=classifier, multi_label=multi_label)
 
 
-def adapt(module: nn.Module) -> Architecture:
-    """See a module as an Architecture with the first adapter that fits. Raises UnsupportedModel by name."""
-    for adapter in ADAPTERS:
-        if adapter.fits(module):
-            return adapter.adapt(module)
-    name = type(module).__name__
-    reason = next((why for kind, why in REFUSED.items() if name.startswith(kind)), None)
-    known = ", ".join(adapter.NAME for adapter in ADAPTERS)
-    package = type(module).__module__.partition(".")[0]
-    raise UnsupportedModel(
-        f"cannot adapt a {name} of {package}: " + (reason or f"no adapter knows this class (looked for {known})"),
-        "To support a plain Vision Transformer, write an adapter file like vitscope/models/timm_vit.py.",
-    )
+def _require_module(module: object) -> None:
+    """Refuse what is no module, saying what to do with it."""
+    if isinstance(module, nn.Module):
+        return
+    kind, hint = type(module).__name__, "To load a model by its name use vitscope.load_model."
+    inner = next((name for name in ("module", "model") if isinstance(getattr(module, name, None), nn.Module)), None)
+    if isinstance(module, Model):
+        kind, hint = "vitscope Model", "It is one already: use it as it is; its own module is model.module."
+    elif isinstance(module, type) and issubclass(module, nn.Module):
+        kind, hint = "class", f"Make a module of it first: vitscope.wrap({module.__name__}(...))."
+    elif isinstance(module, dict):
+        hint = "Load a state dict into a module first: module.load_state_dict(...)."
+    elif inner is not None:
+        hint = f"It holds a module at `.{inner}`: vitscope.wrap(it.{inner})."
+    raise UnsupportedModel(f"cannot wrap a {kind}: expected a torch.nn.Module", hint)
 
 
 def pick_device(device: str) -> torch.device:
@@ -172,38 +161,7 @@ def imagenet_classes(module: nn.Module) -> tuple[str, ...] | None:
     return tuple(info.index_to_description(i) for i in range(info.num_classes()))
 
 
-def read_weights(path: Path) -> dict[str, Tensor]:
-    """Read a state dict without running any code in it. Raises ModelLoadError where that cannot be done."""
-    if not path.is_file():
-        raise ModelLoadError(f"cannot load weights: no file {path}", "Give a .safetensors, .pth, .pt or .bin file.")
-    try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        with warnings.catch_warnings(action="ignore"):  # torch warns of odd pickles that it then refuses anyway
-            state = torch.load(path, map_location="cpu", weights_only=True)
-    except _DAMAGE as error:
-        raise ModelLoadError(
-            f"cannot load weights from {path.name}: not a safe weights file ({first_line(error)})",
-            "Save a plain state dict: torch.save(model.state_dict(), ...) or safetensors.torch.save_file.",
-        ) from error
-    for key in ("state_dict_ema", "model_ema", "state_dict", "model", "teacher"):
-        if isinstance(state, dict) and isinstance(state.get(key), dict):
-            state = state[key]
-            break
-    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
-        raise ModelLoadError(
-            f"cannot load weights from {path.name}: expected a state dict of tensors, got {type(state).__name__}",
-            "Save it with torch.save(model.state_dict(), ...).",
-        )
-    return {name.removeprefix("module."): value for name, value in state.items()}
-
-
-def first_line(error: Exception) -> str:
-    """What an error says first, short enough for one sentence."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:160]
-
-
-def _timm(name: str, weights: Path | None) -> tuple[nn.Module, str | None]:
+def _timm(name: str, weights: Path | None) -> tuple[nn.Module, str | None, str | None]:
     if not timm.is_model(name):
         close = timm.list_models(f"*{name.split('.')[0].split('_patch')[0]}*")[:3]
         raise ModelLoadError(
@@ -212,36 +170,18 @@ def _timm(name: str, weights: Path | None) -> tuple[nn.Module, str | None]:
         )
     if weights is None:
         try:
-            return timm.create_model(name, pretrained=True), None
+            return timm.create_model(name, pretrained=True), None, None
         except Exception as error:  # timm and its hub client raise many kinds for 'no weights' and 'no network'
             raise ModelLoadError(
                 f"cannot load timm:{name}: its pretrained weights could not be had "
                 f"({type(error).__name__}: {first_line(error)})",
                 "Give a local file: --weights model.safetensors (Python: weights=...).",
             ) from error
-    state = read_weights(weights)
+    state, part = read_weights(weights)
     head = state.get("head.weight")
     module = timm.create_model(name, pretrained=False, num_classes=0 if head is None else len(head))
-    _load_state(module, state, weights)
-    return module, file_sha256(weights)
-
-
-def _load_state(module: nn.Module, state: dict[str, Tensor], path: Path) -> None:
-    expected = module.state_dict()
-    missing = sorted(expected.keys() - state.keys())
-    unknown = sorted(state.keys() - expected.keys())
-    wrong = [name for name in expected.keys() & state.keys() if expected[name].shape != state[name].shape]
-    if missing or unknown or wrong:
-        parts = [f"{len(missing)} missing (first {missing[0]})"] if missing else []
-        parts += [f"{len(unknown)} unknown (first {unknown[0]})"] if unknown else []
-        for name in sorted(wrong)[:1]:
-            shapes = f"{name}: file {list(state[name].shape)}, model {list(expected[name].shape)}"
-            parts.append(f"{len(wrong)} of another shape ({shapes})")
-        raise ModelLoadError(
-            f"cannot load {path.name} into {type(module).__name__}: " + ", ".join(parts),
-            "Name the architecture that these weights were trained with; names must be timm's.",
-        )
-    module.load_state_dict(state)
+    load_state(module, state, weights)
+    return module, file_sha256(weights), part
 
 
 def _saved(
@@ -264,31 +204,17 @@ def _saved(
     return _model(f"{PRUNED}:{folder.resolve()}", module, classes=classes, sha256=sha256, multi_label=multi_label)
 
 
-def _demo(weights: str | Path | None) -> tuple[nn.Module, tuple[str, ...], str]:
+def _demo(weights: str | Path | None) -> tuple[nn.Module, tuple[str, ...], str, str | None]:
     config = json.loads((DEMO / DEMO_CONFIG).read_text(encoding="utf-8"))
     path = DEMO / "model.safetensors" if weights is None else Path(weights)
     module = VisionTransformer(**config["architecture"])
     module.pretrained_cfg = {"architecture": "vitscope_demo"} | config["preprocessing"]  # type: ignore[assignment]
-    _load_state(module, {name: value.float() for name, value in read_weights(path).items()}, path)
-    return module, tuple(config["classes"]), file_sha256(path)
+    state, part = read_weights(path)
+    load_state(module, {name: value.float() for name, value in state.items()}, path)
+    return module, tuple(config["classes"]), file_sha256(path), part
 
 
-def file_sha256(path: Path) -> str:
-    """Checksum of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def parameters_sha256(module: nn.Module) -> str:
-    """Checksum of names, shapes and bytes of all parameters and buffers: the identity of weights that have no file."""
-    digest = hashlib.sha256()
-    for name, value in sorted(module.state_dict().items()):
-        digest.update(f"{name}{tuple(value.shape)}{value.dtype}".encode())
-        digest.update(value.detach().cpu().reshape(-1).view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()
-
-
-def _identity(module: nn.Module, sha256: str | None, classifier: nn.Linear | Tensor | None) -> str:
+def _identity(module: nn.Module, sha256: str | None, classifier: nn.Module | Tensor | None) -> str:
     """Checksum of the weights, those of a given classifier included."""
     weights = sha256 or parameters_sha256(module)
     if classifier is None:

@@ -3,6 +3,7 @@
 Knows nothing about: pruning, files, where the weights came from.
 """
 
+import copy
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -48,6 +49,7 @@ class Model:
     readout: what the logits mean: `classes` (softmax), `labels` (a sigmoid each), `features` (there are none).
     one_logit: whether there is a single logit.
     zero_shot: whether the classifier is text embeddings.
+    weights_part: which part of a training checkpoint the weights are (`state_dict_ema`, ...), None: the whole file.
     """
 
     id: str
@@ -62,6 +64,7 @@ class Model:
     readout: Readout = "classes"
     one_logit: bool = False
     zero_shot: bool = False
+    weights_part: str | None = None
 
     @property
     def adapter(self) -> str:
@@ -207,25 +210,42 @@ def _kind(pixels: Any) -> str:
 
 
 def as_classifier(classifier: Any, feature: int) -> tuple[Classifier, int]:
-    """Accept a module (Linear) or text embeddings [class, feature]; return the function and its number of classes.
+    """Accept a module or text embeddings [class, feature]; return the function and its number of classes.
 
-    Text embeddings give cosine logits times 100, CLIP's usual scale. Features go to a Linear's device and type.
+    Text embeddings give cosine logits times 100, CLIP's usual scale. A Linear is used as it is; of another module a
+    copy in evaluation mode, so that its dropout never acts. Features go to a module's device and type.
 
     Raises InvalidArgument for anything else, or another number of features.
     """
     if isinstance(classifier, Tensor):
-        if classifier.ndim != 2 or classifier.shape[1] != feature or len(classifier) < 2:
+        shaped = classifier.ndim == 2 and classifier.shape[1] == feature and len(classifier) > 1
+        if not shaped or not classifier.is_floating_point():
             raise InvalidArgument(
                 f"cannot use this classifier: expected embeddings [class, {feature}] of at least two classes, got "
-                f"{list(classifier.shape)}",
+                f"{_kind(classifier)}",
                 "Give one row per class in the model's feature space.",
             )
         rows = nn.functional.normalize(classifier, dim=-1)
         return (lambda x: 100 * nn.functional.normalize(x, dim=-1) @ rows.to(x).T), len(classifier)
-    if isinstance(classifier, nn.Linear) and classifier.in_features == feature:
-        return (lambda x: classifier(x.to(classifier.weight)).to(x.device)), classifier.out_features
-    raise InvalidArgument(
-        f"cannot use this classifier: expected torch.nn.Linear({feature}, classes) or a tensor [class, {feature}], got "
-        f"{classifier if isinstance(classifier, nn.Linear) else type(classifier).__name__}",
-        "It reads the model's pooled features.",
-    )
+    if not isinstance(classifier, nn.Module):
+        raise InvalidArgument(
+            f"cannot use a {type(classifier).__name__} as classifier: expected a module from {feature} features to "
+            f"classes, or a tensor [class, {feature}]",
+            f"Such as torch.nn.Linear({feature}, classes): it reads the model's pooled features.",
+        )
+    module = classifier if isinstance(classifier, nn.Linear) else copy.deepcopy(classifier).eval()
+    like = next(iter([*module.parameters(), torch.zeros(1)]))
+    try:
+        with torch.no_grad():
+            logits = module(like.new_zeros(1, feature))
+    except Exception as error:  # whatever a user's module raises on features that it cannot read
+        raise InvalidArgument(
+            f"cannot use this classifier: it cannot read {feature} features ({' '.join(str(error).split())})",
+            f"It reads the model's pooled features, [image, {feature}].",
+        ) from error
+    if not isinstance(logits, Tensor) or logits.ndim != 2 or not logits.shape[1]:
+        raise InvalidArgument(
+            f"cannot use this classifier: expected logits [image, class] from it, got {_kind(logits)}",
+            "Give the part that ends with the logits.",
+        )
+    return (lambda x: module(x.to(like)).to(x.device)), logits.shape[1]

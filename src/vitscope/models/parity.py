@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from vitscope.errors import ModelLoadError, ParityError, UnsupportedModel
+from vitscope.errors import ParityError, UnsupportedModel
 from vitscope.models.block import Architecture, Block, Evaluation, attend_rows, attention_weights, finish, head_outputs
 
 TOLERANCE = {torch.float64: 1e-8, torch.float32: 1e-4}
@@ -70,43 +70,49 @@ def relative_difference(ours: Tensor, reference: Tensor) -> float:
     return float(difference) if torch.isfinite(difference) else float("inf")
 
 
-def parity(architecture: Architecture, path: Callable[[Architecture, Tensor], Tensor] = explicit_output) -> float:
+def parity(
+    architecture: Architecture,
+    path: Callable[[Architecture, Tensor], Tensor] = explicit_output,
+    reference: Tensor | None = None,
+) -> float:
     """Relative difference between the output of one of our paths and the library's on the probe image."""
-    weight = next(architecture.module.parameters())
-    pixels = probe_image(architecture).to(weight.device, weight.dtype)
+    pixels = _placed_probe(architecture)
     with Evaluation(architecture.module):
-        ours, reference = path(architecture, pixels), architecture.reference(pixels)
+        ours, reference = path(architecture, pixels), architecture.reference(pixels) if reference is None else reference
     if ours.shape != reference.shape:
         return float("inf")
     return relative_difference(ours, reference)
 
 
-def _refuse_broken_weights(architecture: Architecture, name: str) -> None:
-    """Raise ModelLoadError where the reason is in the weights, and nobody's but theirs."""
-    state = architecture.module.state_dict()
-    broken = [key for key, value in state.items() if value.is_floating_point() and not bool(value.isfinite().all())]
-    if broken:
-        more = f" and {len(broken) - 1} more" if len(broken) > 1 else ""
-        raise ModelLoadError(
-            f"cannot analyse {name}: its weights are not finite: {broken[0]}{more}",
-            "Training may have diverged, or the file is damaged: take an earlier checkpoint.",
-        )
+def _placed_probe(architecture: Architecture) -> Float[Tensor, "1 color row col"]:
+    weight = next(architecture.module.parameters())
+    return probe_image(architecture).to(weight.device, weight.dtype)
 
 
 def prove_parity(architecture: Architecture, name: str) -> float:
-    """Return the parity, or raise ParityError where our numbers would not be the model's."""
+    """Return the parity, or raise an error where our numbers would not be the model's.
+
+    Raises
+    ------
+    ParityError: our path gives another output than the module.
+    UnsupportedModel: it has no attention, its own forward fails on the probe image, or gives no tensor [image, output].
+    """
     if not architecture.blocks:
         raise UnsupportedModel(f"cannot analyse {name}: it has no attention layers", "Give a model of at least one.")
-    value = parity(architecture)
+    reference = _own_output(architecture, name)
+    value = _parity_or_reason(architecture, name, explicit_output, reference)
     limit = TOLERANCE.get(next(architecture.module.parameters()).dtype, HALF_TOLERANCE)
     if not value <= limit:
-        _refuse_broken_weights(architecture, name)
+        own = type(architecture.module)
+        hint = f"{own.__name__} of {own.__module__} computes something else than the class it descends from."
         raise ParityError(
             f"cannot analyse {name}: our path through it ({architecture.adapter}) gives another output than the "
             f"library's own forward, relative difference {value:.2g}, allowed {limit:.0e}",
-            "Its forward was changed, or its library is too new; please report it.",
+            "Its forward was changed (by a hook or an added layer), or its library is too new; please report it."
+            if own.__module__.startswith("timm.")
+            else hint,
         )
-    apart = parity(architecture, apart_output)
+    apart = _parity_or_reason(architecture, name, apart_output, reference)
     if not apart <= limit:
         raise ParityError(
             f"cannot analyse {name}: its blocks taken apart by heads and tokens ({architecture.adapter}) give another "
@@ -115,3 +121,46 @@ def prove_parity(architecture: Architecture, name: str) -> float:
             "added weights into the projection and remove hooks.",
         )
     return value
+
+
+def _own_output(architecture: Architecture, name: str) -> Float[Tensor, "1 output"]:
+    """What the module's own forward says of the probe image: it must be a finite tensor [image, output]."""
+    try:
+        with Evaluation(architecture.module):
+            output = architecture.reference(_placed_probe(architecture))
+    except Exception as error:  # whatever a user's module raises
+        raise UnsupportedModel(
+            f"cannot analyse {name}: its own forward fails on an image of {list(architecture.input_size)}, "
+            f"{type(error).__name__}: {' '.join(str(error).split())[:200]}",
+            "Run module(pixels) once by hand; all its parameters must be of one type and on one device.",
+        ) from error
+    if not isinstance(output, Tensor) or output.ndim != 2:
+        got = f"a tensor {list(output.shape)}" if isinstance(output, Tensor) else f"a {type(output).__name__}"
+        raise UnsupportedModel(
+            f"cannot analyse {name}: its forward gives {got}, expected a tensor [image, output]",
+            "Give the module that ends with logits or pooled features.",
+        )
+    if not torch.isfinite(output).all():
+        raise UnsupportedModel(
+            f"cannot analyse {name}: its own output is not finite (NaN or infinity), though its weights are",
+            "In half precision large values overflow: try float32.",
+        )
+    return output
+
+
+def _parity_or_reason(
+    architecture: Architecture, name: str, path: Callable[[Architecture, Tensor], Tensor], reference: Tensor
+) -> float:
+    try:
+        return parity(architecture, path, reference)
+    except (
+        RuntimeError,
+        AttributeError,
+        TypeError,
+        ValueError,
+    ) as error:  # of parts that are not what their class says
+        raise ParityError(
+            f"cannot analyse {name}: our path through it ({architecture.adapter}) fails where its own forward runs, "
+            f"{type(error).__name__}: {' '.join(str(error).split())[:200]}",
+            "One of its layers was replaced by another kind; please report it with the model's name.",
+        ) from error

@@ -8,33 +8,40 @@ Knows nothing about: images, accuracy, why these heads.
 import copy
 import json
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 from safetensors.torch import save_file
+from torch import nn
 
+from vitscope.arguments import checked, whole_heads
 from vitscope.errors import InvalidArgument, UnsupportedModel
 from vitscope.models import parity, standalone, timm_vit
-from vitscope.models.loading import DEMO, DEMO_CONFIG, PRUNED, adapt, parameters_sha256
+from vitscope.models.adapting import adapt
+from vitscope.models.loading import DEMO, DEMO_CONFIG, PRUNED
 from vitscope.models.model import Model
+from vitscope.models.weights import parameters_sha256
 
 LOADER: Final = "load.py"
+Heads = Iterable[tuple[int, int]] | Mapping[tuple[int, int], str]
 
 
-def without_heads(model: Model, heads: Iterable[tuple[int, int]]) -> Model:
+@checked
+def without_heads(model: Model, heads: Heads) -> Model:
     """A copy of the model without some heads: fewer parameters, the same outputs as with those heads pruned to zero.
 
     Parameters
     ----------
-    heads: (layer, head), counted from 0; a layer may lose all of them, and then adds its projection's bias only.
+    heads: (layer, head) pairs, or {(layer, head): "head"}, counted from 0. A layer may
+        lose all of them, and then adds its projection's bias only.
 
     Raises
     ------
     InvalidArgument: no head, or one that the model does not have.
     UnsupportedModel: not timm's VisionTransformer, or a norm between the heads and their projection, whose statistics
-        would change.
+        would change; or a layer whose weights are not its own (LoRA, a parametrisation).
 
     Example
     -------
@@ -58,7 +65,7 @@ def without_heads(model: Model, heads: Iterable[tuple[int, int]]) -> Model:
     )
 
 
-def save_without_heads(model: Model, heads: Iterable[tuple[int, int]], folder: Path) -> None:
+def save_without_heads(model: Model, heads: Heads, folder: Path) -> None:
     """Write model.safetensors, pruned.json and load.py into a new or empty folder, all at once.
 
     Raises
@@ -83,8 +90,8 @@ def save_without_heads(model: Model, heads: Iterable[tuple[int, int]], folder: P
     beside.rename(folder)
 
 
-def _checked(model: Model, heads: Iterable[tuple[int, int]]) -> frozenset[tuple[int, int]]:
-    removed = frozenset((int(layer), int(head)) for layer, head in heads)
+def _checked(model: Model, heads: Heads) -> frozenset[tuple[int, int]]:
+    removed = frozenset(whole_heads(heads, "heads to take out"))
     if not removed:
         raise InvalidArgument(f"cannot take heads out of {model.id}: none is named", "Name some, e.g. L2.H0,L4.H2.")
     for layer, head in sorted(removed):
@@ -107,7 +114,22 @@ def _checked(model: Model, heads: Iterable[tuple[int, int]]) -> frozenset[tuple[
                 "projection, and would see fewer",
                 "vitscope.prune masks heads in every supported model.",
             )
+        _require_plain(model, layer)
     return removed
+
+
+def _require_plain(model: Model, layer: int) -> None:
+    """Refuse layers whose weight is made of others: cut to fewer heads, they would make it of the wrong ones."""
+    attention = model.blocks[layer].attn  # type: ignore[attr-defined]
+    for name in ("qkv", "proj", "gate"):
+        part = getattr(attention, name, None)
+        if part is not None and (type(part) is not nn.Linear or "weight" not in part._parameters):
+            raise UnsupportedModel(
+                f"cannot take heads out of layer {layer} of {model.id}: its {name} is a {type(part).__name__} "
+                "whose weight is made of others (LoRA, a parametrisation)",
+                "Merge them first: merge_and_unload() of PEFT, torch.nn.utils.parametrize.remove_parametrizations, "
+                "torch.nn.utils.prune.remove.",
+            )
 
 
 def _kept(model: Model, removed: frozenset[tuple[int, int]]) -> list[list[int]]:

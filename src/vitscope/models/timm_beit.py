@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from vitscope.models.block import Projections, join_heads, per_head_weight, split_heads
@@ -19,11 +19,8 @@ make_torchvision_importable()
 from timm.models.beit import Attention, Beit, Block  # noqa: E402 - timm needs the line above
 
 NAME: Final = "timm Beit"
-
-
-def fits(module: nn.Module) -> bool:
-    """True for exactly timm's Beit."""
-    return type(module) is Beit
+KINDS: Final = (Beit,)
+"""The classes whose attribute names and order of work this adapter knows."""
 
 
 def adapt(module: Any) -> "BeitArchitecture":

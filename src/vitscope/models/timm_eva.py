@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from vitscope.models.block import Projections, per_head_weight, split_heads
@@ -20,11 +20,8 @@ from timm.layers import AttentionRope, apply_rot_embed_cat  # noqa: E402 - timm 
 from timm.models.eva import Eva, EvaAttention, EvaBlock, EvaBlockPostNorm  # noqa: E402
 
 NAME: Final = "timm Eva"
-
-
-def fits(module: nn.Module) -> bool:
-    """True for exactly timm's Eva."""
-    return type(module) is Eva
+KINDS: Final = (Eva,)
+"""The classes whose attribute names and order of work this adapter knows."""
 
 
 def adapt(module: Any) -> TimmArchitecture:

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from vitscope.errors import UnsupportedModel
-from vitscope.models.block import Block, Projections, join_heads, per_head_weight, split_heads
+from vitscope.models.block import Block, Evaluation, Projections, join_heads, per_head_weight, split_heads
 from vitscope.models.torchvision_ops import make_torchvision_importable
 from vitscope.tokens import TokenLayout
 
@@ -24,11 +24,8 @@ from timm.models.vision_transformer import Block as TimmBlock  # noqa: E402
 from timm.models.vision_transformer import ResPostBlock, VisionTransformer  # noqa: E402
 
 NAME: Final = "timm VisionTransformer"
-
-
-def fits(module: nn.Module) -> bool:
-    """True for exactly the module classes that this adapter knows."""
-    return type(module) in (VisionTransformer, VisionTransformerDistilled)
+KINDS: Final = (VisionTransformer, VisionTransformerDistilled)
+"""The classes whose attribute names and order of work this adapter knows."""
 
 
 def adapt(module: Any) -> "TimmArchitecture":
@@ -107,7 +104,7 @@ class TimmArchitecture:
         self.module = module
         self.blocks: Sequence[Block] = blocks
         self.width: int = module.embed_dim
-        self.distilled = type(module) is VisionTransformerDistilled
+        self.distilled = isinstance(module, VisionTransformerDistilled)
         height, width = module.patch_embed.img_size
         rows, cols = module.patch_embed.grid_size
         self.input_size: tuple[int, int, int] = (module.in_chans, height, width)
@@ -120,16 +117,27 @@ class TimmArchitecture:
         self.n_classes: int | None = self._n_classes()
 
     def _n_classes(self) -> int | None:
+        """Classes of the head, a Linear or any module that makes logits of the pooled features."""
         head = self.module.head
-        if isinstance(head, nn.Linear):
-            return None if self.projection_head else head.out_features
-        if isinstance(head, nn.Identity):
+        if isinstance(head, nn.Identity) or self.projection_head:
             return None
-        raise UnsupportedModel(
-            f"cannot adapt this model: head is a {type(head).__name__}, expected Linear (a classifier) or Identity "
-            "(none)",
-            "Set module.head = torch.nn.Identity() and give your Linear: vitscope.wrap(module, classifier=...).",
-        )
+        if isinstance(head, nn.Linear):
+            return head.out_features
+        if self.distilled:
+            raise UnsupportedModel(
+                f"cannot adapt this model: a distilled one with a {type(head).__name__} as head, expected Linear",
+                "Give timm's own two classifiers, head and head_dist.",
+            )
+        with Evaluation(self.module):
+            parameter = next(self.module.parameters())
+            n_read = len(range(*self.reads.indices(self.tokens.n_tokens)))
+            logits = head(self.pool(parameter.new_zeros(1, n_read, self.width)))
+        if not isinstance(logits, Tensor) or logits.ndim != 2:
+            raise UnsupportedModel(
+                f"cannot adapt this model: its head, a {type(head).__name__}, makes no logits [image, class]",
+                "Set module.head = torch.nn.Identity() and give yours: vitscope.wrap(module, classifier=...).",
+            )
+        return logits.shape[1]
 
     def _prefix(self) -> tuple[str, ...]:
         if self.distilled:

@@ -8,6 +8,7 @@ matching pair of wheels this does nothing.
 
 import ctypes
 import importlib.util
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -17,16 +18,25 @@ _SCHEMAS = (
     "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
 )
 _library: torch.library.Library | None = None  # the schemas live as long as this object
+_tried = False
 
 
 def make_torchvision_importable() -> None:
     """Define the missing operator schemas, once a process, only when torchvision's compiled ops cannot be loaded."""
-    global _library
-    if _library is not None or _compiled_ops_load():
+    global _library, _tried
+    if _tried or _compiled_ops_load():
         return
-    _library = torch.library.Library("torchvision", "DEF")  # noqa: TOR901 - torchvision's own name space, on purpose
-    for schema in _SCHEMAS:
-        _library.define(schema)
+    _tried = True
+    _library = define_missing("torchvision", _SCHEMAS)
+
+
+def define_missing(namespace: str, schemas: Sequence[str]) -> torch.library.Library:
+    """Define those operators of a name space that are not there yet; another library may have made it first."""
+    library = torch.library.Library(namespace, "FRAGMENT")  # noqa: TOR901 - torchvision's own name space, on purpose
+    for schema in schemas:
+        if not hasattr(getattr(torch.ops, namespace), schema.partition("(")[0]):
+            library.define(schema)
+    return library
 
 
 def _compiled_ops_load() -> bool:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import torch
 
+from vitscope.arguments import checked
 from vitscope.engine.finite import HINT
 from vitscope.engine.look import Look, images_at_once, look
 from vitscope.engine.schedule import keep_freed_memory
@@ -52,6 +53,7 @@ class _AtSize:
     mean_map: np.ndarray | None
 
 
+@checked
 def resolution(
     model: Model,
     images: Images,
@@ -88,7 +90,7 @@ def resolution(
     UnsupportedModel: a model that cannot change its input size.
     BadInput: images or labels that do not fit, or no image whose activations are finite.
     """
-    wanted = check_sizes(model, [(size, size) if isinstance(size, int) else (size[0], size[1]) for size in sizes])
+    wanted = check_sizes(model, sizes)
     listing = list_images(images, labels, classes_of(model, classes)).sample(limit, seed)
     keep_freed_memory()
     own = (model.input_size[1], model.input_size[2])

@@ -45,6 +45,7 @@ class Diagnosis:
     device: str
     dtype: str
     weights_sha256: str
+    weights_part: str | None
     prefix: tuple[str, ...]
     grid: tuple[int, int]
     patch: tuple[int, int]
@@ -92,6 +93,7 @@ def examine(
         device=str(model.device),
         dtype=str(model.dtype).removeprefix("torch."),
         weights_sha256=model.weights_sha256,
+        weights_part=model.weights_part,
         prefix=tokens.prefix,
         grid=(tokens.rows, tokens.cols),
         patch=tokens.patch,

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch.nn.attention import sdpa_kernel
 
+from vitscope.arguments import checked
 from vitscope.engine import References, attention, fixed_arithmetic
 from vitscope.errors import BadInput
 from vitscope.models import Model
@@ -25,7 +26,7 @@ from vitscope.pipeline.listing import Images
 from vitscope.pipeline.loading import Batch, ImageSource, ahead
 from vitscope.pipeline.planning import plan
 from vitscope.pipeline.reference_images import mean_of_run
-from vitscope.pipeline.request import Request
+from vitscope.pipeline.request import request_of
 from vitscope.store import Manifest, Run, RunWriter
 from vitscope.store.commits import Group, Unit
 
@@ -51,6 +52,7 @@ Pair = tuple[torch.Tensor, Iterator[torch.Tensor]]
 """The image that replaces another, and those that come after it."""
 
 
+@checked
 def analyze(
     model: Model,
     images: Images,
@@ -81,7 +83,7 @@ def analyze(
     >>> run = analyze(model, "photos", "run", modes="all", partial_images=60)  # doctest: +SKIP
     """
     model = model.with_labels() if multi_label else model
-    run = plan(model, images, out, Request(**options), resume=resume)
+    run = plan(model, images, out, request_of(options), resume=resume)
     return execute(run, model, progress=progress)
 
 

@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from vitscope import measures
+from vitscope.arguments import checked
 from vitscope.engine import MAPS, LeGrad, explain, intact
 from vitscope.engine.explaining import AUTHORS, Reading, check_legrad
 from vitscope.engine.finite import HINT
@@ -91,6 +92,7 @@ class Judgement:
         }
 
 
+@checked
 def judge(
     model: Model,
     images: Images,

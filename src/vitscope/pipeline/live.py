@@ -217,10 +217,10 @@ def load_live(run: Run, weights: str | None = None, *, download: bool = False) -
     ModelLoadError, NotAvailable: it cannot be loaded, or is another one.
     """
     info = run.manifest.model
-    if info.id != "demo" and ":" not in info.id:
+    if not info.by_name:
         raise NotAvailable(
             f"cannot load {info.id} again: the run was made in Python from a module at hand",
-            "Attention of the featured images is in the run.",
+            "Leave --live out: attention of the featured images is in the run.",
         )
     weights = weights if weights is not None else info.weights
     if info.id.startswith("timm:") and not _TIMM_NAME.fullmatch(info.id):

@@ -26,6 +26,7 @@ from vitscope.pipeline.listing import Images, Listing, list_images, require_text
 from vitscope.pipeline.request import Request, resolve_modes
 from vitscope.quantities import KINDS, names
 from vitscope.store import SCHEMA_VERSION, Manifest, Options, PatternSample, Run, RunWriter, Source, open_run
+from vitscope.store.pattern_files import FEWEST_MATRICES
 from vitscope.store.writer import require_free
 from vitscope.tokens import HEAD
 
@@ -40,8 +41,6 @@ MEAN_BYTES: Final = 256 * 2**20
 """Largest mean attention that is kept: it is written anew after every shard."""
 PATTERNS: Final = 20_000
 """Matrices that patterns are learned from, where not said otherwise."""
-FEWEST_MATRICES: Final = 100
-"""Of fewer there is nothing to learn."""
 _NAMED: Final = 3
 
 

@@ -3,13 +3,15 @@
 Knows nothing about: models, torch, files.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from os import PathLike
 from pathlib import Path
 
+from vitscope.arguments import natural
 from vitscope.errors import InvalidArgument, NotAvailable
 from vitscope.pipeline.labels import Given
-from vitscope.tokens import HEAD, TokenLayout, available_modes, canonical_mode
+from vitscope.tokens import HEAD, TokenLayout, canonical_modes
 
 
 @dataclass(frozen=True)
@@ -46,14 +48,32 @@ class Request:
     weights_file: str | Path | None = None
 
     def __post_init__(self) -> None:
-        for name in ("limit", "partial_images", "threads"):
+        for name, kinds, expected in (
+            ("labels", (str, PathLike), "the path of a table"),
+            ("weights_file", (str, PathLike), "the path of a file"),
+            ("modes", (str, Sequence), "names of modes"),
+            ("fill", (str,), "a name"),
+        ):
             value = getattr(self, name)
-            if value is not None and value < 1:
-                raise InvalidArgument(f"cannot analyse with {name} {value}: expected at least 1")
-        for name in ("seed", "patterns"):
+            if value is not None and (not isinstance(value, kinds) or isinstance(value, bytes)):
+                raise InvalidArgument(
+                    f"cannot analyse with {name} {value!r}: expected {expected}", "Leave it out for the default."
+                )
+        for name, least in (("limit", 1), ("partial_images", 1), ("threads", 1), ("seed", 0), ("patterns", 0)):
             value = getattr(self, name)
-            if value is not None and value < 0:
-                raise InvalidArgument(f"cannot analyse with {name} {value}: expected at least 0")
+            if value is not None:
+                object.__setattr__(self, name, natural(value, f"{name} of an analysis", least))
+
+
+def request_of(options: Mapping[str, object]) -> Request:
+    """A request from the keyword arguments of `analyze`. Raises InvalidArgument for one that there is not."""
+    known = [field.name for field in fields(Request)]
+    unknown = next((name for name in options if name not in known), None)
+    if unknown is not None:
+        raise InvalidArgument(
+            f"cannot analyse with {unknown}: there is no such option", f"Options: {', '.join(known)}."
+        )
+    return Request(**options)  # type: ignore[arg-type]
 
 
 def resolve_modes(modes: str | Sequence[str], tokens: TokenLayout) -> tuple[str, ...]:
@@ -63,11 +83,7 @@ def resolve_modes(modes: str | Sequence[str], tokens: TokenLayout) -> tuple[str,
     ------
     InvalidArgument: an unknown mode, or one that needs a CLS token where there is none.
     """
-    names = [part.strip() for part in modes.split(",")] if isinstance(modes, str) else list(modes)
-    if names == ["all"]:
-        return available_modes(tokens)
-    chosen = [canonical_mode(name, tokens) for name in names if name]
-    return tuple(dict.fromkeys([HEAD, *chosen]))
+    return tuple(dict.fromkeys([HEAD, *canonical_modes(modes, tokens)]))
 
 
 def check_method(importance: str, engine: str) -> None:

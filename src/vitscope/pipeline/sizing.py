@@ -13,6 +13,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
+from vitscope.arguments import entries_of, whole
 from vitscope.errors import InvalidArgument
 from vitscope.models import Model
 
@@ -46,7 +47,15 @@ def parse_sizes(text: str) -> list[Size]:
     return sizes
 
 
-def check_sizes(model: Model, sizes: Sequence[Size]) -> list[Size]:
+def _size(size: Size | int) -> Size:
+    """(height, width); one number is a square."""
+    if isinstance(size, list | tuple) and len(size) == 2:
+        return whole(size[0], "height of a size"), whole(size[1], "width of a size")
+    side = whole(size, "size")
+    return side, side
+
+
+def check_sizes(model: Model, sizes: Sequence[Size | int]) -> list[Size]:
     """The sizes, smallest first, each once.
 
     Raises
@@ -54,6 +63,10 @@ def check_sizes(model: Model, sizes: Sequence[Size]) -> list[Size]:
     InvalidArgument: none, one that is no multiple of the patch, or one beyond all reason.
     """
     down, across = model.tokens.patch
+    given = entries_of(sizes)
+    if given is None:
+        raise InvalidArgument(f"cannot compare sizes: expected a list, got {sizes!r}", "Such as [96, (224, 160)].")
+    sizes = [_size(size) for size in given]
     if not sizes:
         raise InvalidArgument("cannot compare sizes: none is named", "Example: --sizes 96,160,224.")
     wrong = [size for size in sizes if size[0] < down or size[1] < across or size[0] % down or size[1] % across]

@@ -19,6 +19,7 @@ VARIANT_NAMES: Final = {
     "jensen-shannon": "mean Jensen-Shannon distance of CLS rows",
     "full": "1 - mean cosine of whole matrices",
 }
+NOT_DONE: Final = "no image has the numbers for it"
 WAY_NAMES: Final = {
     "cls": "by attention, cosine of CLS rows",
     "mean": "by attention, cosine of mean matrices",
@@ -63,18 +64,43 @@ class Redundancy:
 
 @dataclass(frozen=True)
 class Against:
-    """Heads against each other: what can be said of a run."""
+    """Heads against each other: what can be said of a run, and why not the rest (empty where it is said)."""
 
     diversity: tuple[LayerDiversity, ...]
     redundancy: tuple[Redundancy, ...]
+    no_diversity: str = ""
+    no_output: str = ""
 
 
 def against(run: Run, output: Ranking) -> Against:
     """Diversity by every variant and redundancy by attention and by output, as far as the run has them."""
     attention = "mean" if run.tokens.cls is None else "cls"
-    diversity = (found for variant in VARIANTS if (found := _diversity(run, variant)) is not None)
-    redundancy = (found for way in (attention, "output") if (found := _redundancy(run, way, output)) is not None)
-    return Against(tuple(diversity), tuple(redundancy))
+    diversity = tuple(found for variant in VARIANTS if (found := _diversity(run, variant)) is not None)
+    redundancy = tuple(pair for way in (attention, "output") if (pair := _redundancy(run, way, output)) is not None)
+    return Against(
+        diversity,
+        redundancy,
+        no_diversity="" if diversity else _no_diversity(run),
+        no_output="" if any(pair.way == "output" for pair in redundancy) else _no_output(run),
+    )
+
+
+def _no_diversity(run: Run) -> str:
+    """Why nothing is said of how different heads look."""
+    if max(run.manifest.model.n_heads) < 2:
+        return "every layer has one head"
+    if run.tokens.cls is None and run.manifest.outputs is None:
+        return "this model has no CLS token, and whole matrices are compared in runs from format 4: analyse again"
+    return NOT_DONE
+
+
+def _no_output(run: Run) -> str:
+    """Why nothing is said of heads that put out the same."""
+    if run.manifest.outputs is None:
+        return f"runs of format {run.manifest.schema_version} do not keep it: analyse again into another folder"
+    if sum(run.manifest.model.n_heads) < 2:
+        return "there is one head"
+    return NOT_DONE
 
 
 def _diversity(run: Run, variant: str) -> LayerDiversity | None:

@@ -48,7 +48,7 @@ def class_map(
     if not manifest.model.n_classes:
         raise NotAvailable("maps of a class need a classifier, and this model has none", "Use attention or rollout.")
     if live is None:
-        raise NotAvailable("maps of a class are not stored: they need the model", f"Start: {served.live_command}")
+        raise served.needs_model("maps of a class are not stored: they need the model")
     token = known_token(manifest, query)
     chosen = _target(served, image, target)
     asked = (kind, _content(served, image), chosen, token, direction, fusion, residual, discard, start, layers, reading)

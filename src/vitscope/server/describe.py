@@ -175,6 +175,7 @@ def capabilities(served: Served) -> Capabilities:
         featured=list(run.featured),
         embedding=embedding,
         mean=run.has_mean_attention,
+        mean_reason=run.no_mean_reason,
         layouts=[f"{source}/{method}" for source in sources for method in methods],
         tsne_limit=TSNE_LIMIT,
         patterns=run.patterns.n_clusters if run.has_patterns else 0,

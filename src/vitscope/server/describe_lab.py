@@ -177,9 +177,11 @@ def entry(run: LabRun) -> LabEntry:
     return LabEntry(**{name: getattr(run, name) for name in LabEntry.model_fields})
 
 
-def prune_command(manifest: Manifest) -> str:
-    """`vitscope prune MODEL IMAGES ...` as this run was made, without --heads and --save."""
+def prune_command(manifest: Manifest) -> str | None:
+    """`vitscope prune MODEL IMAGES ...` as this run was made, without --heads and --save; None for a wrapped module."""
     model, source = manifest.model, manifest.source
+    if not model.by_name:
+        return None
     words = ["vitscope", "prune", model.id, source.images]
     words += ["--labels", source.labels] if source.labels else []
     words += ["--weights", model.weights] if model.weights else []

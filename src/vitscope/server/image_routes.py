@@ -143,7 +143,7 @@ async def dropped(
     """Look at an image that is in no run: the bytes of the file are the body. Its key then works as a row number."""
     live = served.live
     if live is None:
-        raise NotAvailable("a dropped image cannot be looked at without the model", f"Start: {served.live_command}")
+        raise served.needs_model("a dropped image cannot be looked at without the model")
     content = await _body(request)
     if content is None:
         limit = f"the limit is {MAX_BYTES // 2**20} MB"
@@ -209,14 +209,12 @@ def _cut(
 
 def _live(served: Served) -> Live:
     if served.live is None:
-        raise NotAvailable("the model is not loaded", f"Start: {served.live_command}")
+        raise served.needs_model("the model is not loaded")
     return served.live
 
 
 def _needs_model(served: Served, what: str, image: int) -> NotAvailable:
-    return NotAvailable(
-        f"{what} of image {image} is not stored in this run", f"It needs the model: {served.live_command}"
-    )
+    return served.needs_model(f"{what} of image {image} is not stored in this run")
 
 
 def _stored_cls_rows(served: Served, request: Request, image: int, token: int, direction: Direction) -> Response:

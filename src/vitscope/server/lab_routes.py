@@ -161,5 +161,5 @@ def _runs(served: Served) -> LabRuns:
 
 def _lab(served: Served) -> Lab:
     if served.live is None:
-        raise NotAvailable("pruning needs the model, which is not loaded", f"Start: {served.live_command}")
+        raise served.needs_model("pruning needs the model, which is not loaded")
     return served.live.lab

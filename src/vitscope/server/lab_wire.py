@@ -230,7 +230,9 @@ class LabInfo(Wire):
     runs: list[LabEntry] = Field(description="The latest first.")
     damaged: list[str] = Field(description="Files of runs that cannot be read.")
     folder: str = Field(description="The run's folder.")
-    prune_command: str = Field(description="What takes heads out of the model for good, but for --heads and --save.")
+    prune_command: str | None = Field(
+        description="What takes heads out of the model for good, but for --heads and --save; null as `liveCommand`."
+    )
 
 
 class LabName(Wire):

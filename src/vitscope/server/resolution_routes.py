@@ -125,7 +125,11 @@ def _cut(
 ) -> Response:
     found = _recorded(served)
     if found is None:
-        raise NotAvailable("this run carries no comparison of input sizes", f"Make one: {_command(served)}")
+        command = _command(served)
+        raise NotAvailable(
+            "this run carries no comparison of input sizes",
+            "In Python: vitscope.resolution(model, images, sizes)." if command is None else f"Make one: {command}",
+        )
     tag = etag(served.run.manifest.run_id, "resolution", resolution_stamp(served.run.path), *name)
     return not_modified(tag) if unchanged(request, tag) else column(cut(found), tag)
 
@@ -174,9 +178,11 @@ def _suggested(served: Served) -> list[str]:
     return found
 
 
-def _command(served: Served) -> str:
-    """The command that puts a comparison into this run."""
+def _command(served: Served) -> str | None:
+    """The command that puts a comparison into this run; None where no command can load its model."""
     manifest = served.run.manifest
+    if not manifest.model.by_name:
+        return None
     words = ["vitscope", "resolution", manifest.model.id, manifest.source.images]
     if manifest.source.labels:
         words += ["--labels", manifest.source.labels]
@@ -188,7 +194,7 @@ def _command(served: Served) -> str:
 
 def _live(served: Served) -> Live:
     if served.live is None:
-        raise NotAvailable("an image at another size needs the model", f"Start: {served.live_command}")
+        raise served.needs_model("an image at another size needs the model")
     return served.live
 
 

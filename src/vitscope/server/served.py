@@ -6,11 +6,13 @@ Knows nothing about: HTTP.
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vitscope.errors import NotAvailable
 from vitscope.server.drops import Drops
 from vitscope.server.jobs import JobRoom
 from vitscope.server.kept import Kept
@@ -22,6 +24,10 @@ from vitscope.store import Run
 
 T = TypeVar("T")
 _LAYOUTS: Final = 8
+NOT_BY_NAME: Final = (
+    "The run was made in Python from a module at hand, which no command can load: ask there, with "
+    "vitscope.attention, vitscope.prune and the like."
+)
 
 
 @dataclass
@@ -45,9 +51,18 @@ class Served:
         self.jobs = JobRoom(self.live_lock)
 
     @property
-    def live_command(self) -> str:
-        """The command that serves this run with its model loaded."""
-        return f"vitscope serve {shlex.quote(str(self.run.path))} --live"
+    def live_command(self) -> str | None:
+        """The command that serves this run with its model loaded; None where no command can load it."""
+        model = self.run.manifest.model
+        if not model.by_name:
+            return None
+        moved = model.weights is not None and not Path(model.weights).is_file()
+        return f"vitscope serve {shlex.quote(str(self.run.path))} --live{' --weights FILE' if moved else ''}"
+
+    def needs_model(self, sentence: str) -> NotAvailable:
+        """The error of a question that only the model answers, with what can be done about it."""
+        command = self.live_command
+        return NotAvailable(sentence, NOT_BY_NAME if command is None else f"Start: {command}")
 
     def kept(self, key: str, generation: int, make: Callable[[], T]) -> T:
         """What `make` returns, computed once for each generation of the run; older generations are forgotten."""

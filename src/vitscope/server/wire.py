@@ -116,11 +116,14 @@ class Capabilities(Wire):
     """What this server can answer; the page disables the rest and says why."""
 
     live: bool = Field(description="The model is loaded: any query token of any image.")
-    live_command: str = Field(description="The command that makes the same run live.")
+    live_command: str | None = Field(
+        description="The command that makes the same run live; null where the run is of a module wrapped in Python."
+    )
     cls_rows: bool = Field(description="The CLS token's row is stored for every image that is done.")
     featured: list[int] = Field(description="Images whose whole matrices are stored: any query, without the model.")
     embedding: bool = Field(description="The model's pooled output is stored; runs of format 1 have none.")
     mean: bool = Field(description="The mean attention over the images is there (it comes once all heads are done).")
+    mean_reason: str = Field(description="Why there is no mean attention, and what to do; empty where there is.")
     layouts: list[str] = Field(description="Answerable `source/method` of the map of images, e.g. `importance/pca`.")
     tsne_limit: int = Field(description="Images with values, at most, that t-SNE is computed for.")
     patterns: int = Field(description="Clusters of attention matrices; 0 = none in this run, or not yet.")
@@ -312,9 +315,9 @@ class ResolutionInfo(Wire):
 
     recorded: bool
     reason: str = Field(description="Why nothing is recorded; empty where it is.")
-    command: str = Field(description="The command that puts a comparison into this run.")
+    command: str | None = Field(description="The command that puts a comparison into this run; null as `liveCommand`.")
     live: bool = Field(description="One image at any size can be asked for.")
-    live_command: str
+    live_command: str | None = Field(description="As in the capabilities.")
     preprocessing: str = Field(description="How pictures became pixels of each size.")
     sizes: list[RecordedSize] = Field(description="By area, smallest first.")
     images: list[int] = Field(description="Row in the run of each image of the comparison; -1 = not in the run.")

@@ -54,6 +54,11 @@ class ModelInfo:
     readout: Readout = "classes"
     n_logits: int | None = None
 
+    @property
+    def by_name(self) -> bool:
+        """Whether `load_model` and the commands find it by its id; a module that was wrapped in Python has none."""
+        return self.id == "demo" or ":" in self.id
+
 
 @dataclass(frozen=True)
 class Source:

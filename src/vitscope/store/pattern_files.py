@@ -23,6 +23,8 @@ FIT: Final = Unit("patterns", 0)
 """The unit that writes the points and the clusters."""
 _LOCK: Final = f"{FOLDER}/.names.lock"
 _LONGEST_NAME: Final = 60
+FEWEST_MATRICES: Final = 100
+"""Of fewer there is nothing to learn."""
 
 
 def require_patterns(run: "Run") -> None:
@@ -32,6 +34,14 @@ def require_patterns(run: "Run") -> None:
         raise NotAvailable(
             f"cannot read patterns: the run is of format {manifest.schema_version}, which has none (they came with 3)",
             again,
+        )
+    heads = sum(manifest.model.n_heads)
+    if manifest.patterns is None and manifest.n_images * heads < FEWEST_MATRICES:
+        images = f"{manifest.n_images} image{'s' if manifest.n_images > 1 else ''} with {heads} heads"
+        raise NotAvailable(
+            f"cannot read patterns: there is too little to learn from, {images} make {manifest.n_images * heads} "
+            "matrices",
+            f"It takes at least {FEWEST_MATRICES}: analyse {-(-FEWEST_MATRICES // heads)} images or more.",
         )
     if manifest.patterns is None:
         raise NotAvailable("cannot read patterns: the run was analysed without (--patterns 0)", again)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from vitscope.arguments import checked
 from vitscope.errors import InvalidArgument, NotAvailable, RunError
 from vitscope.quantities import ROWS
 from vitscope.store.arrays import DEVIATION, DIVERSITY, ENERGY, POOLED, ArraySpec, Region, matrix_arrays, planned_arrays
@@ -254,6 +255,20 @@ class Run:
         """Whether the mean attention is there: it is kept, and all heads are done."""
         return self.manifest.options.mean_attention and Unit("featured", 0) in self.done_units()
 
+    @property
+    def no_mean_reason(self) -> str:
+        """Why there is no mean attention; empty where there is."""
+        if self.has_mean_attention:
+            return ""
+        if self.manifest.options.mean_attention:
+            return "The mean comes once whole heads are done on all images."
+        manifest = self.manifest
+        size = 4 * manifest.model.n_layers * max(manifest.model.n_heads) * manifest.tokens.n_tokens**2
+        return (
+            f"This run keeps no mean attention: its matrices, {size / 2**20:.0f} MiB, are too large to be written "
+            "anew after every shard."
+        )
+
     def layer_mean_attention(self, layer: int) -> np.ndarray:
         """Mean over the images of one layer, float32 [head, query, key]; only where `has_mean_attention`."""
         return self.read("attention/mean", (slice(layer, layer + 1),))[0]
@@ -449,6 +464,7 @@ def _stretches(shards: list[int]) -> list[tuple[int, int]]:
     return stretches
 
 
+@checked
 def open_run(path: str | Path) -> Run:
     """Open a run folder for reading, complete or half done.
 

@@ -48,7 +48,7 @@ export class LabModel {
   readonly scope: string = $derived.by(() => encodeScope(this.#session.scope));
   readonly runs: readonly LabEntry[] = $derived(this.info?.runs ?? []);
   readonly question: JobQuestion = $derived({ set: this.set, fill: this.fill, scope: this.scope });
-  readonly #imageQuestion: string = $derived.by(() => JSON.stringify([this.#session.image, this.fill, this.set]));
+  readonly #imageQuestion: string = $derived.by(() => JSON.stringify([this.#session.image, this.fill, this.set, this.#session.recoveries])); // asked anew when the server is back
 
   /** The focus image's answer, and whether it is to the question on the page. */
   readonly focus = $derived(this.#focus && { ...this.#focus, current: this.#focus.question === this.#imageQuestion });
@@ -98,6 +98,11 @@ export class LabModel {
       clearTimeout(timer);
       abort.abort();
     };
+  }
+
+  /** Ask for the kept runs again when the server has come back. To be called in an effect. */
+  followServer(): void {
+    if (this.#session.recoveries > 0) void this.refresh();
   }
 
   async #askImage(question: string, image: number, asked: { heads: PrunedHead[]; fill: LabFill }, signal: AbortSignal): Promise<void> {

@@ -55,7 +55,7 @@ export class Job<R> {
         this.#take(message);
         kept = message.saved ?? null;
       }
-      if (this.#abort === abort && this.running) this.#put({ state: 'failed', failure: asFailure(new Error('The server ended the job without a word.')) });
+      if (this.#abort === abort && this.running) this.#put({ state: 'failed', failure: new Failure({ code: 'unreachable', message: 'The server ended the job without an answer.', hint: 'Run it again; the log of vitscope serve may say why.' }) });
     } catch (error) {
       if (this.#abort === abort) this.#put(abort.signal.aborted ? { state: 'cancelled' } : { state: 'failed', failure: asFailure(error) });
     }

@@ -2,6 +2,7 @@
 import type { ImageTable, RunInfo, TokenInfo } from '../io/wire';
 import { isOwn, matrixAnswer, shortName, type Answer } from './focus';
 import type { Options } from './options';
+import { needsModel } from './reasons';
 
 export type ClassMapKind = 'gradient_rollout' | 'relevance' | 'legrad';
 
@@ -20,8 +21,8 @@ export function classMapAnswer(run: RunInfo, images: ImageTable, image: number):
   const { capabilities, model } = run;
   if (!model.nClasses) return { kind: 'no', reason: 'Maps of a class need a classifier, and this model has none.', command: null };
   if (capabilities.live) return matrixAnswer(run, images, image, 'A map of a class');
-  const reason = 'Maps of a class are not stored: their gradients need the model.';
-  return { kind: 'no', reason, command: capabilities.liveCommand };
+  const { text, command } = needsModel(capabilities, 'Maps of a class are not stored: their gradients need the model.');
+  return { kind: 'no', reason: text, command };
 }
 
 /** The class that an option stands for: 0 = the image's target (-1: the model's own top class), else class + 1. */

@@ -1,5 +1,6 @@
 // What the app looks at when the user has not said: which image comes first, and which attention can be had.
 import type { ImageTable, RunInfo } from '../io/wire';
+import { needsModel } from './reasons';
 import { EVERYTHING, rowsInScope } from './scope';
 import type { Direction, HeadRef, State } from './state';
 import { defaultQuery, tokenName } from './tokens';
@@ -82,8 +83,7 @@ export function attentionAnswer(run: RunInfo, images: ImageTable, image: number,
   const stored = capabilities.clsRows
     ? 'only attention from CLS is, and everything for the featured images'
     : 'only the featured images are';
-  const reason = `${asked} is not stored for this image: ${stored}. With the model loaded, any token of any image can be asked for.`;
-  return { kind: 'no', reason, command: capabilities.liveCommand };
+  return unanswered(capabilities, `${asked} is not stored for this image: ${stored}.`, 'any token of any image');
 }
 
 /** Whether whole matrices of an image can be had, for its exact matrix and for rollout; `what` begins a sentence. */
@@ -92,15 +92,21 @@ export function matrixAnswer(run: RunInfo, images: ImageTable, image: number, wh
   const stuck = notAnalysed(run, images, image);
   if (stuck) return stuck;
   if (capabilities.live || capabilities.featured.includes(image)) return YES;
-  const reason = `${what} needs whole matrices: stored only for the featured images (★). With the model loaded, any image can be asked for.`;
-  return { kind: 'no', reason, command: capabilities.liveCommand };
+  return unanswered(capabilities, `${what} needs whole matrices: stored only for the featured images (★).`, 'any image');
+}
+
+/** Not stored: the model would answer, where a command can load it. */
+function unanswered(capabilities: RunInfo['capabilities'], sentence: string, most: string): Answer {
+  const { text, command } = needsModel(capabilities, sentence);
+  return { kind: 'no', reason: command === null ? text : `${text} With the model loaded, ${most} can be asked for.`, command };
 }
 
 /** Why there is no attention of an image at all; null where there is. An image of the user's own needs the model. */
 function notAnalysed(run: RunInfo, images: ImageTable, image: number): Answer | null {
   if (isOwn(run, image)) {
-    const { live, liveCommand } = run.capabilities;
-    return live ? null : { kind: 'no', reason: 'An image that is not in the run needs the model.', command: liveCommand };
+    if (run.capabilities.live) return null;
+    const { text, command } = needsModel(run.capabilities, 'An image that is not in the run needs the model.');
+    return { kind: 'no', reason: text, command };
   }
   const problem = images.problem[image];
   if (problem) return { kind: 'no', reason: `This image was skipped: ${problem}.`, command: null };

@@ -101,7 +101,9 @@ export function pythonCode(run: RunInfo, folder: string, set: readonly PrunedHea
     '',
     `run = vitscope.open_run(${text(folder)})`,
     'info = run.manifest.model',
-    `model = vitscope.load_model(info.id, info.weights, dtype=info.dtype${labels ? ', multi_label=True' : ''})`,
+    run.capabilities.liveCommand === null
+      ? 'model = vitscope.wrap(module)  # the module that the run was made with, wrapped in the same way'
+      : `model = vitscope.load_model(info.id, info.weights, dtype=info.dtype${labels ? ', multi_label=True' : ''})`,
     `heads = {${heads.length > 4 ? `\n    ${heads.join(',\n    ')},\n` : heads.join(', ')}}`,
     `rows = ${rows && rows.length > MOST_ROWS ? `[${rows.slice(0, MOST_ROWS).join(', ')}]  # the first ${MOST_ROWS} of ${rows.length}` : listed}`,
     '',
@@ -131,9 +133,16 @@ function referenceLines(fill: string): string[] {
   return [];
 }
 
+/** Why there is no command that takes the heads out for good; empty where there is. */
+export function noPruneCommand(start: string | null, set: readonly PrunedHead[], fill: string): string {
+  if (start === null) return 'The run was made in Python: take heads out there, with vitscope.without_heads';
+  if (!set.length) return 'Prune a head first';
+  return pruneCommand(start, set, fill) ? '' : 'Only whole heads, fill zero, can be taken out of the model';
+}
+
 /** The command that takes the heads out for good; null where not all of them are pruned whole, with zeros. */
-export function pruneCommand(start: string, set: readonly PrunedHead[], fill: string): string | null {
-  if (!set.length || fill !== 'zero' || set.some(({ mode }) => mode !== 'head')) return null;
+export function pruneCommand(start: string | null, set: readonly PrunedHead[], fill: string): string | null {
+  if (start === null || !set.length || fill !== 'zero' || set.some(({ mode }) => mode !== 'head')) return null;
   const heads = [...set].sort((a, b) => a.layer - b.layer || a.head - b.head).map(({ layer, head }) => `L${layer}.H${head}`);
   return `${start} --heads ${heads.join(',')} --save smaller`;
 }

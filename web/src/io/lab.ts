@@ -50,7 +50,7 @@ export class LabSource {
     const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
     let held = '';
     for (;;) {
-      const { done, value } = await reader.read();
+      const { done, value } = await reader.read().catch(broken);
       if (done) return;
       const lines = (held + value).split('\n');
       held = lines.pop()!;
@@ -76,3 +76,13 @@ export class LabSource {
 }
 
 const posted = (body: object): RequestInit => ({ method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) });
+
+/** The server went away in the middle of an answer. */
+function broken(error: unknown): never {
+  if (error instanceof DOMException && error.name === 'AbortError') throw error;
+  throw new Failure({
+    code: 'unreachable',
+    message: 'The server went away, and the job ended with it.',
+    hint: 'Start vitscope serve again, then run it again.',
+  });
+}

@@ -993,14 +993,19 @@ export interface components {
             live: boolean;
             /**
              * Livecommand
-             * @description The command that makes the same run live.
+             * @description The command that makes the same run live; null where the run is of a module wrapped in Python.
              */
-            liveCommand: string;
+            liveCommand: string | null;
             /**
              * Mean
              * @description The mean attention over the images is there (it comes once all heads are done).
              */
             mean: boolean;
+            /**
+             * Meanreason
+             * @description Why there is no mean attention, and what to do; empty where there is.
+             */
+            meanReason: string;
             /**
              * Patterns
              * @description Clusters of attention matrices; 0 = none in this run, or not yet.
@@ -1543,9 +1548,9 @@ export interface components {
             folder: string;
             /**
              * Prunecommand
-             * @description What takes heads out of the model for good, but for --heads and --save.
+             * @description What takes heads out of the model for good, but for --heads and --save; null as `liveCommand`.
              */
-            pruneCommand: string;
+            pruneCommand: string | null;
             /**
              * Runs
              * @description The latest first.
@@ -2099,9 +2104,9 @@ export interface components {
         ResolutionInfo: {
             /**
              * Command
-             * @description The command that puts a comparison into this run.
+             * @description The command that puts a comparison into this run; null as `liveCommand`.
              */
-            command: string;
+            command: string | null;
             /** Hasclassifier */
             hasClassifier: boolean;
             /** Haslabels */
@@ -2116,8 +2121,11 @@ export interface components {
              * @description One image at any size can be asked for.
              */
             live: boolean;
-            /** Livecommand */
-            liveCommand: string;
+            /**
+             * Livecommand
+             * @description As in the capabilities.
+             */
+            liveCommand: string | null;
             /**
              * Preprocessing
              * @description How pictures became pixels of each size.
