@@ -38,4 +38,5 @@ def learn(sample: Sample, *, seed: int = 0, device: str = "cpu", progress=None) 
         names={"autoencoder": names, "features": names},
         prototypes=np.stack([sample.matrices[own].astype(np.float32).mean(0) for own in members]).astype(np.float16),
         pattern=codes.astype(np.int8),
+        patterns=PATTERNS,
     )

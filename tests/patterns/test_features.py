@@ -18,6 +18,12 @@ GRIDS = LAYOUTS | {
     "one patch, no prefix": TokenLayout(prefix=(), rows=1, cols=1, patch=(16, 16)),
 }
 
+UNBOUNDED = ("sink", "step_down", "step_right")
+SIGNED = (
+    "near", "row", "column", "same_map", "same_region", "eight_keys", "corners", "border", "profile_region", "wide",
+    "cross", "ring", "ring_inside", "step_down", "step_right", "cls_region",
+)  # fmt: skip
+
 
 def value(found, name):
     return found[..., FEATURES.index(name)]
@@ -27,8 +33,7 @@ def value(found, name):
 def test_each_equals_its_twin(layout):
     tokens = GRIDS[layout]
     attention = random_attention(2, tokens=tokens)
-    expected = [twin.features(matrix, tokens) for matrix in attention.numpy()]
-    assert all(tuple(numbers) == FEATURES for numbers in expected)
+    expected = [twin.features(matrix, tokens, FEATURES) for matrix in attention.numpy()]
     expected = np.array([list(numbers.values()) for numbers in expected])
     for dtype, rtol, atol in ((torch.float64, 1e-9, 1e-12), (torch.float32, 1e-5, 2e-6)):
         found = features(attention.to(dtype), tokens)
@@ -46,9 +51,9 @@ def test_they_are_finite_and_in_range_also_where_nothing_varies(layout):
     matrices = torch.stack([torch.eye(n), one_key, torch.full((n, n), 1 / n), random_attention(tokens=tokens).float()])
     found = features(matrices, tokens)
     assert found.isfinite().all()
-    shares = [i for i, name in enumerate(FEATURES) if name not in ("sink", "near", "row", "column")]
+    shares = [i for i, name in enumerate(FEATURES) if name not in UNBOUNDED]
     assert found[:, shares].max() <= 1 + 1e-5
-    signed = [i for i, name in enumerate(FEATURES) if name in ("near", "row", "column", "same_map", "same_region")]
+    signed = [i for i, name in enumerate(FEATURES) if name in SIGNED]
     assert found[:, [i for i in range(len(FEATURES)) if i not in signed]].min() >= 0
 
 
@@ -57,7 +62,8 @@ def test_uniform_is_chance_on_any_grid(layout):
     tokens = LAYOUTS[layout]
     n = tokens.n_tokens
     found = features(torch.full((n, n), 1 / n, dtype=torch.float64), tokens)
-    for name in ("near", "row", "column", "equivariance", "same_map", "same_region", "nmi", "sink"):
+    none = ("near", "row", "column", "wide", "cross", "ring", "eight_keys", "corners", "border", "place", "cls_place")
+    for name in (*none, "equivariance", "same_map", "same_region", "nmi", "sink", "by_offset", "by_key", "structure"):
         assert_close(value(found, name), 0, atol=1e-9, what=name)
     for name in ("entropy", "breadth"):
         assert_close(value(found, name), 1, what=name)
@@ -112,3 +118,33 @@ def test_a_summary_at_hand_gives_the_same():
     found = features(attention, tokens)
     assert found.shape == (2, 3, len(FEATURES))
     assert torch.equal(features(attention, tokens, summarise(attention, tokens)), found)
+
+
+def test_a_step_is_told_by_its_direction_and_what_decides_by_its_part():
+    """On a 5 x 7 grid: 2 up and 1 left; the corners; the query's own half."""
+    tokens = TokenLayout(prefix=("cls",), rows=5, cols=7, patch=(16, 16))
+    row, col = np.divmod(np.arange(35), 7)
+
+    def of(weights):
+        whole = np.full((36, 36), 1 / 36)
+        whole[1:] = 0
+        whole[1:, 1:] = weights / weights.sum(-1, keepdims=True)
+        found = features(torch.tensor(whole), tokens)
+        return {name: float(value(found, name)) for name in FEATURES}
+
+    shift = np.full((35, 35), 1e-12)
+    for query in range(35):
+        key = (row[query] - 2) * 7 + col[query] - 1
+        shift[query, key if row[query] >= 2 and col[query] >= 1 else query] = 1
+    found = of(shift)
+    assert (found["step"], found["step_down"], found["step_right"]) == (pytest.approx(1), -2, -1)
+    assert found["by_offset"] > 0.95
+
+    corners = np.tile(np.isin(row, (0, 4)) & np.isin(col, (0, 6)), (35, 1)).astype(float)
+    found = of(corners)
+    assert found["corners"] == found["eight_keys"] + (1 - found["eight_keys"]) == pytest.approx(1)
+    assert found["place"] == pytest.approx(1 - 4 / 35)
+    assert found["by_key"] > 0.9
+
+    halves = ((col < 3)[:, None] == (col < 3)).astype(float)
+    assert of(halves)["by_query"] > 0.25

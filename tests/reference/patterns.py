@@ -1,4 +1,4 @@
-"""Slow twins of vitscope.patterns, one matrix at a time: loops over plain float64 numbers, from the definitions."""
+"""Reference implementations of vitscope.patterns, one matrix at a time: loops over float64 numbers."""
 
 import itertools
 import math
@@ -6,6 +6,7 @@ import math
 import numpy as np
 
 from reference import measures as twin
+from reference import pattern_places as places
 
 
 def overlap(patch, size, cell, cells=8):
@@ -61,18 +62,6 @@ def largest_keys(matrix, layout):
     return means[-1], means[-2] if len(means) > 1 else 0.0
 
 
-def equivariance(matrix, layout):
-    patches = twin.grid(layout)
-    by_offset = {}
-    for q, k in itertools.product(patches, patches):
-        by_offset.setdefault((k[1] - q[1], k[2] - q[2]), []).append(math.sqrt(matrix[q[0], k[0]]))
-    every = [root for roots in by_offset.values() for root in roots]
-    mean = sum(every) / len(every)
-    total = sum((root - mean) ** 2 for root in every)
-    between = sum(len(roots) * (sum(roots) / len(roots) - mean) ** 2 for roots in by_offset.values())
-    return between / total if total > 0 else 0.0
-
-
 def coherence(matrix, layout, of_queries):
     """Correlation 2 sum(x y) / sum(x^2 + y^2) over neighbours in a row and over neighbours in a column; the smaller."""
     patches = twin.grid(layout)
@@ -93,14 +82,16 @@ def coherence(matrix, layout, of_queries):
     return min(found, default=0.0)
 
 
-def features(matrix, layout):
-    """{name: value} of every feature."""
+def features(matrix, layout, order):
+    """{name: value} of every feature, in a given order."""
     mass, n_tokens = twin.ring_mass(matrix, layout), len(matrix)
     regions, has_cls = twin.region_sums(matrix, layout), twin.cls_index(layout) is not None
     diagonal = math.hypot(layout.rows * layout.patch[0], layout.cols * layout.patch[1])
     entropy, largest = float(np.mean(twin.entropy(matrix))), largest_keys(matrix, layout)
     near = max(1, round(min(layout.rows, layout.cols) / 7))
-    return {
+    keys, offsets, variance = (of(matrix, layout) for of in (places.of_keys, places.of_offsets, places.of_variance))
+    found = keys | offsets | variance
+    found |= {
         "self": mass[0],
         "ring_1": sum(mass[1:2]),
         "ring_2": sum(mass[2:3]),
@@ -122,7 +113,7 @@ def features(matrix, layout):
         "near": above_chance(matrix, layout, lambda q, k: twin.chebyshev(q, k) <= near),
         "row": above_chance(matrix, layout, lambda q, k: q[1] == k[1]),
         "column": above_chance(matrix, layout, lambda q, k: q[2] == k[2]),
-        "equivariance": equivariance(matrix, layout),
         "same_map": coherence(matrix, layout, of_queries=True),
         "same_region": coherence(matrix, layout, of_queries=False),
     }
+    return {name: found[name] for name in order}

@@ -3,7 +3,7 @@
 import numpy as np
 import xarray
 
-from vitscope.report.backups import backups
+from vitscope.report.backups import backups, simultaneous
 
 
 def planted(n: int) -> xarray.Dataset:
@@ -34,6 +34,24 @@ def test_the_planted_pair_is_found_and_no_other():
     assert (round(pair.alone, 2), round(pair.other_alone, 2), round(pair.together, 1)) == (0.01, 0.02, 0.3)
     assert pair.low < -0.3 < pair.high < 0
     assert pair.n == 50
+
+
+def test_of_many_pairs_that_add_up_none_is_named_by_chance():
+    """36 heads, 630 pairs whose interaction has mean 0 and is skewed: one by one 2.5 % of them would be named."""
+    random, named = np.random.default_rng(3), 0
+    for _ in range(6):
+        interaction = 0.01 * (random.exponential(1.0, (40, 630)) - 1)
+        low, high = simultaneous(interaction)
+        assert (low < high).all()
+        named += bool((high < 0).any() or (low > 0).any())
+    assert named <= 1
+
+
+def test_a_pair_that_never_varies_has_an_interval_of_no_width():
+    values = np.stack([np.full(9, -0.5), np.random.default_rng(0).standard_normal(9)], 1)
+    low, high = simultaneous(values)
+    assert low[0] == high[0] == -0.5
+    assert low[1] < values[:, 1].mean() < high[1]
 
 
 def test_one_image_says_nothing_about_the_others():

@@ -43,38 +43,46 @@ def test_the_census_counts_what_a_loop_counts(run, found):
         assert sum(sorted(by_layer)[::-1][: len(count.layers) - 1]) < len(own) / 2
         name, share = count.by_rule[0]
         assert share == max((own["pattern"] == name).mean() for name in run.patterns.pattern_names)
-        head, share = count.examples[0]
-        shares = [float(np.mean(table[(table["layer"] == i) & (table["head"] == j)]["cluster"] == count.cluster))
-                  for i in range(3) for j in range(4)]  # fmt: skip
-        assert share == pytest.approx(max(shares)) == pytest.approx(shares[head.layer * 4 + head.head])
+        for head, share in count.examples:
+            assert found.of(head).pattern == count.pattern  # never a head that its own matrices call otherwise
+            own = table[(table["layer"] == head.layer) & (table["head"] == head.head)]
+            assert share == pytest.approx(np.mean(own["cluster"] == count.cluster))
     assert sum(count.heads for count in found.patterns) == 12
 
 
 def test_each_head_and_those_that_repeat_a_pattern(run, found):
     mix, entropy = run.patterns.mix.values, run.patterns.mix_entropy.values
     for held in found.heads:
-        assert held.share == mix[held.head].max()
-        assert mix[held.head][held.cluster] == held.share
+        assert held.cluster_share == mix[held.head].max()
+        assert mix[held.head][held.cluster] == held.cluster_share
         assert held.entropy == entropy[held.head]
         table = run.patterns.table
         own = table[(table["layer"] == held.head.layer) & (table["head"] == held.head.head)]["pattern"].tolist()
-        assert held.rule_share == own.count(held.rule) / len(own) == max(own.count(name) for name in own) / len(own)
+        most = max(own.count(name) for name in own if name != "mixed") / len(own)
+        assert held.names == {name: own.count(name) / len(own) for name in own}
+        if most >= 0.5:
+            assert held.share == held.names[held.pattern] == most
+        else:
+            assert (held.pattern, held.share) == ("mixed", pytest.approx(1 - most))
         assert held == held_pattern(run, held.head)
     values = [held.content_dependence for held in found.by_content()]
     assert values == sorted(values)
     assert len(values) == 12
     for repetition in found.repeated:
         assert len(repetition.heads) > 1
-        assert all(found.of(head).share >= 0.8 for head in repetition.heads)
+        assert repetition.similarity >= 0.9
+        assert all(found.of(head).names[repetition.pattern] >= 0.8 for head in repetition.heads)
+    assert sum(name.share for name in found.names) == pytest.approx(1)
+    assert sorted(head for name in found.names for head in name.heads) == sorted(
+        held.head for held in found.heads if held.pattern in held.names
+    )
 
 
 def test_the_sentence_has_a_clause_that_holds(run, found):
     held = found.of(HeadRef(*STRONG))
     told = answer(run).why
-    clause = (
-        f"its pattern is {held.pattern} in {held.share:.0%} of 15 images (mix entropy {held.entropy:.1f} bits; by rule "
-        f"{held.rule} in {held.rule_share:.0%}), content dependence {held.content_dependence:.2f}"
-    )
+    clause = f"its pattern is {held.pattern} in {held.share:.0%} of 15 images, content dependence "
+    clause += f"{held.content_dependence:.2f}"
     assert clause.replace("%", " %") in told.sentence
     assert told.pattern == held
     ranking = output_ranking(run)
@@ -84,7 +92,8 @@ def test_the_sentence_has_a_clause_that_holds(run, found):
 def test_show_and_json_hold_the_census(run, found):
     text = report.show(run)
     assert max(map(len, text.splitlines())) <= WIDTH + 1
-    for title in ("PATTERNS THAT HEADS HAVE LEARNED: 5 patterns among 180 matrices of 15 images",
+    for title in ("WHAT HEADS SHOW, matrix by matrix: 180 matrices of 15 images",
+                  "CLUSTERS OF MATRICES: 5 clusters among 180 matrices of 15 images",
                   "HOW GOOD ARE THE CLUSTERS?", "DOES THE IMAGE DECIDE?",
                   "WHICH PATTERNS IMPORTANT HEADS HOLD (by jsd)",
                   "HEADS THAT REPEAT A PATTERN"):  # fmt: skip
@@ -113,6 +122,6 @@ def test_a_run_without_patterns_tells_nothing_of_them(tmp_path, monkeypatch):
     assert answer(run).patterns is None
     assert answer(run).why.pattern is None
     text = report.show(run)
-    assert "PATTERNS" not in text
+    assert "WHAT HEADS SHOW" not in text
     assert "its pattern is" not in text
     assert report.summary(run)["patterns"] is None

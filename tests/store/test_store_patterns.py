@@ -153,12 +153,15 @@ def test_importance_by_pattern_is_that_of_a_loop(run):
 
 def test_heads_that_repeat_a_pattern(tmp_path):
     run = synthetic_run(tmp_path / "run", layers=3, heads=4, pattern_images=9)
-    mix = run.patterns.mix.values
-    repeated = run.patterns.repeated
-    assert len(repeated) > 0
-    for row in repeated.itertuples():
-        assert len(row.heads) > 1
-        assert all(mix[head][row.cluster] >= 0.8 for head in row.heads)
+    table, alike = run.patterns.table, run.heads.similarity("mean").values
+    for row in run.patterns.repeated.itertuples():
+        assert (row.by, len(row.heads) > 1) == ("mean", True)
+        places = [layer * 4 + head for layer, head in row.heads]
+        pairs = [alike[one, other] for at, one in enumerate(places) for other in places[at + 1 :]]
+        assert row.similarity == pytest.approx(np.mean(pairs)) >= 0.9
+        for layer, head in row.heads:
+            own = table[(table["layer"] == layer) & (table["head"] == head)]["pattern"]
+            assert (own == row.name).mean() >= 0.8
 
 
 def test_a_name_is_kept_and_taken_back(copied):

@@ -4,12 +4,14 @@ Definitions are in docs/definitions.md. Knows nothing about: models, files, runs
 """
 
 from vitscope.patterns.common import GRID, OFFSETS, REACH, SIDE, common_matrix, offset_view
+from vitscope.patterns.constancy import constancy
 from vitscope.patterns.features import FEATURES, features
 from vitscope.patterns.learn import Learned, Space, learn
-from vitscope.patterns.naming import PATTERNS, RULES, ClusterName, name_cluster, name_matrices
+from vitscope.patterns.naming import FAMILIES, PATTERNS, RULES, ClusterName, name_cluster, name_matrices
 from vitscope.patterns.sample import Sample, choose_images
 
 __all__ = [
+    "FAMILIES",
     "FEATURES",
     "GRID",
     "OFFSETS",
@@ -23,6 +25,7 @@ __all__ = [
     "Space",
     "choose_images",
     "common_matrix",
+    "constancy",
     "features",
     "learn",
     "name_cluster",

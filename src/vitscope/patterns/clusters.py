@@ -13,7 +13,7 @@ from sklearn.metrics import adjusted_rand_score, silhouette_score
 from threadpoolctl import threadpool_limits
 
 FEWEST, MOST = 2, 18
-"""Numbers of clusters that are tried: room for each of the nine names twice."""
+"""Numbers of clusters that are tried: room for the names that a model has, some of them twice."""
 
 STABLE = 0.9
 """Mean adjusted Rand over the subsamples from which a number of clusters counts as stable."""

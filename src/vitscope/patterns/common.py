@@ -105,11 +105,18 @@ def offset_sums(
     One product folds (query row, key row) into row offsets, a second one the columns: far less work than gathering the
     weights one by one.
     """
-    rows, cols, patches = tokens.rows, tokens.cols, tokens.patches
-    blocks = attention[..., patches, patches].unflatten(-2, (rows, cols)).unflatten(-1, (rows, cols))
+    return patch_offset_sums(attention[..., tokens.patches, tokens.patches], tokens, reach)
+
+
+def patch_offset_sums(
+    between: Float[Tensor, "*batch patch patch"], tokens: TokenLayout, reach: tuple[int, int]
+) -> Float[Tensor, "*batch down right"]:
+    """`offset_sums` of anything that has a value for each pair of patches."""
+    rows, cols = tokens.rows, tokens.cols
+    blocks = between.unflatten(-2, (rows, cols)).unflatten(-1, (rows, cols))
     pairs = blocks.transpose(-3, -2).flatten(-4, -3).flatten(-2, -1)
-    down = _folding(rows, reach[0], attention.dtype, attention.device)
-    right = _folding(cols, reach[1], attention.dtype, attention.device)
+    down = _folding(rows, reach[0], between.dtype, between.device)
+    right = _folding(cols, reach[1], between.dtype, between.device)
     return down @ (pairs @ right.mT)
 
 

@@ -16,7 +16,8 @@ from vitscope.patterns import autoencoder as network
 from vitscope.patterns.baseline import LinearDecoder, baseline_codes
 from vitscope.patterns.centring import move, shifts
 from vitscope.patterns.clusters import Clustering, cluster, mean_agreement, medoids, silhouettes
-from vitscope.patterns.naming import ClusterName, name_cluster, name_matrices
+from vitscope.patterns.features import CLUSTERED
+from vitscope.patterns.naming import ClusterName, name_cluster, name_matrices, with_steps
 from vitscope.patterns.plane import best_method, to_plane
 from vitscope.patterns.quality import Standing, choose, explained, fair_silhouettes
 from vitscope.patterns.sample import Sample
@@ -83,7 +84,8 @@ class Learned:
     ----------
     spaces, names: by `autoencoder` and `features`; a name for each cluster.
     chosen: which space is better, by the rule of `quality.choose`; verdict: one sentence that says why.
-    pattern, confidence: each matrix's own name by rule (code into `PATTERNS`), and how clearly it holds.
+    pattern, confidence: each matrix's own name by rule (code into `patterns`), and how clearly it holds.
+    patterns: `PATTERNS`, then the offsets of the shifts that were found.
     """
 
     spaces: dict[str, Space]
@@ -92,6 +94,7 @@ class Learned:
     names: dict[str, list[ClusterName]]
     pattern: Int8[np.ndarray, " matrix"]
     confidence: Float16[np.ndarray, " matrix"]
+    patterns: tuple[str, ...]
 
     @property
     def prototypes(self) -> Float16[np.ndarray, "cluster 66 66"]:
@@ -139,13 +142,17 @@ def learn(
     spaces = _mapped(spaces, seeds[0], tell)
     chosen, verdict = choose(*(_standing(spaces[name]) for name in (AUTOENCODER, FEATURES)))
     tell("name", 0, 1)
-    pattern, confidence = name_matrices(sample.features)
-    names = {
-        name: [name_cluster(sample.features[space.cluster == number]) for number in range(space.k)]
-        for name, space in spaces.items()
-    }
+    alike = constancy(sample.matrices, sample.layer, sample.head)
+    codes, confidence = name_matrices(sample.features, alike)
+    pattern, patterns = with_steps(codes, sample.features)
+    names = {name: _names(sample, space, alike) for name, space in spaces.items()}
     tell("name", 1, 1)
-    return Learned(spaces, chosen, verdict, names, pattern.astype(np.int8), confidence.astype(np.float16))
+    return Learned(spaces, chosen, verdict, names, pattern.astype(np.int8), confidence.astype(np.float16), patterns)
+
+
+def _names(sample: Sample, space: Space, alike: np.ndarray) -> list[ClusterName]:
+    members = [space.cluster == number for number in range(space.k)]
+    return [name_cluster(sample.features[own], alike[own]) for own in members]
 
 
 def _check(sample: Sample, runs: int) -> None:
@@ -222,7 +229,7 @@ def _by_autoencoder(sample: Sample, seeds: list[int], splits: list[_Split], devi
 
 
 def _by_features(sample: Sample, seeds: list[int], split: _Split, tell: Progress) -> _Candidate:
-    codes = baseline_codes(sample.features)
+    codes = baseline_codes(sample.features[:, :CLUSTERED])
     found = []
     for run, seed in enumerate(seeds):
         found.append(cluster(codes, seed=seed))

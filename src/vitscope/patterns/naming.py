@@ -1,10 +1,9 @@
-"""What a pattern is called: one written rule a name, over the features of a matrix, with its confidence.
+"""What a matrix, and what a cluster, is called: by the first written rule that holds, with its confidence.
 
-The features that rules look at are shares above chance or correlations, so one threshold serves every grid.
 Knows nothing about: tensors, how features are measured, clusters, models.
 """
 
-from collections.abc import Callable, Mapping
+from collections import Counter
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,42 +12,30 @@ from jaxtyping import Float, Int
 
 from vitscope.errors import InvalidArgument
 from vitscope.patterns.features import FEATURES
+from vitscope.patterns.rules import BY_NAME, HOLDS, Values
 
-MOST: Final = 0.4
-"""Share of a row that makes one place stand out. On 14 x 14 patches 80 times what one token gets by chance; for row and
-column, which are 7 % of the tokens there, it counts above chance. Less than half, as heads leak weight everywhere: 0.4
-in one place beside a diffuse rest is what one sees."""
-NEAR: Final = 0.3
-"""The same for the patches near by, above chance: on 14 x 14 the 5 x 5 patches around, 12 % of the tokens, then hold
-38 % of the weight. Less than `MOST`, as a bell somewhat wider than they are is still local to the eye; `POSITION` keeps
-out attention that is near only because objects are."""
-RIVAL: Final = 0.5
-"""A second place may hold this part of the first one's share; with more the matrix shows two patterns."""
-BROAD: Final = 0.65
-"""Share of the tokens that a query effectively looks at (e to its entropy). Weights that scatter log-normally by a
-factor of 2.5 leave 0.65: with more scatter some keys visibly stand out."""
-EVEN: Final = 0.85
-"""From here up nothing visibly stands out (the same scatter, by a factor of 1.8 or less), whatever shape is left."""
-SHAPE: Final = 0.6
-"""Between `BROAD` and `EVEN` neighbouring keys must correlate by less than this either way: a broad matrix that favours
-one half of the image, or every other patch, is not uniform."""
-SAME_MAP: Final = 0.5
-"""Correlation of the maps of neighbouring queries (one patch apart, not shifted): half of what varies is shared."""
-SAME_REGION: Final = 0.4
-"""Correlation of neighbouring keys. Keys picked one by one give 0 or less; in a region of 3 x 3 patches 2 of 3 steps
-from a key stay inside, which gives 0.67, and noise takes from that."""
-POSITION: Final = 0.5
-"""Where relative offset explains more of the variance than this, position decides, else what the patches show."""
+MIXED: Final = "mixed"
+PATTERNS: Final = (*BY_NAME, MIXED)
+"""Every name by rule, in the order in which the rules are tried; a code is a place in this tuple."""
 
-PATTERNS: Final = (
-    "self", "local", "row", "column", "one-key stripe", "CLS sink", "uniform", "content blob", "mixed",
+FAMILIES: Final = {
+    "shift": ("one patch left", "one patch right", "one patch up", "one patch down", "shift"),
+    "few keys": ("one-key stripe", "registers", "corners", "border", "few keys"),
+    "blob": ("fixed place", "content blob", "blob"),
+}
+"""Names that have one above them: what a cluster is called whose members agree on no more."""
+
+_FAMILY_OF: Final = {name: family for family, names in FAMILIES.items() for name in names}
+
+RULES: Final[dict[str, str]] = {name: rule.sentence for name, rule in BY_NAME.items()} | {
+    MIXED: "None of the rules holds: several patterns at once, or one that has no name here."
+}
+"""What each name means, in one or two sentences with the thresholds."""
+
+_OF_ANY_RULE: Final = (
+    "self", "near", "row", "column", "to_cls", "largest_key", "eight_keys", "step", "breadth", "place", "structure",
+    "by_offset", "by_key", "by_query",
 )  # fmt: skip
-"""Every name; a code is a place in this tuple."""
-MIXED: Final = PATTERNS[-1]
-_HOLDS: Final = 0.5
-"""What a rule counts where it just holds."""
-
-Values = Float[np.ndarray, "*matrix"]
 
 
 @dataclass(frozen=True)
@@ -58,7 +45,8 @@ class ClusterName:
     Parameters
     ----------
     name: one of `PATTERNS`. rule: its sentence in `RULES`.
-    confidence: share of the members that fulfil the rule, [0, 1]; of a mixed cluster what its largest name leaves.
+    confidence: share of the members that have the name (or one of its family), [0, 1]; of a mixed cluster what its
+        largest name leaves.
     evidence: mean over the members of each feature that the rule looks at (that any rule looks at where it is mixed),
         and `share: <name>` of the members for the two commonest names.
     """
@@ -70,12 +58,14 @@ class ClusterName:
 
 
 def name_matrices(
-    features: Float[np.ndarray, "matrix feature"],
+    features: Float[np.ndarray, "matrix feature"], constancy: Float[np.ndarray, " matrix"] | None = None
 ) -> tuple[Int[np.ndarray, " matrix"], Float[np.ndarray, " matrix"]]:
-    """Name each matrix by the rule that it fulfils best; `mixed` where it fulfils none.
+    """Name each matrix by the first rule that holds; `mixed` where none does.
 
-    Each condition of a rule counts 0.5 at its threshold, 1 at the far end of its range and 0 at the near end, linearly;
-    a rule counts as its weakest condition and holds from 0.5 up.
+    Parameters
+    ----------
+    constancy: how like the head's other images each matrix is (`constancy.constancy`); NaN, or None, where that is not
+        known. Then a blob is neither fixed nor of the content.
 
     Returns
     -------
@@ -86,15 +76,18 @@ def name_matrices(
     ------
     InvalidArgument: not one column for each of `FEATURES`.
     """
-    table = _table(features)
-    held = np.stack([rule.holds(table) for rule in _RULES.values()], axis=-1)
-    best, at = held.max(-1, initial=0.0), held.argmax(-1)
-    named = best >= _HOLDS
-    return np.where(named, at, PATTERNS.index(MIXED)), np.where(named, best, 1 - best)
+    table = _table(features, constancy)
+    held = np.stack([rule.holds(table) for rule in BY_NAME.values()], axis=-1)
+    fulfilled = held >= HOLDS
+    named, first = fulfilled.any(-1), fulfilled.argmax(-1)
+    how = np.take_along_axis(held, first[:, None], -1)[:, 0]
+    return np.where(named, first, PATTERNS.index(MIXED)), np.where(named, how, 1 - held.max(-1, initial=0.0))
 
 
-def name_cluster(features: Float[np.ndarray, "member feature"]) -> ClusterName:
-    """Name a cluster by the rule that most of its members fulfil; `mixed` where that is less than half of them.
+def name_cluster(
+    features: Float[np.ndarray, "member feature"], constancy: Float[np.ndarray, " member"] | None = None
+) -> ClusterName:
+    """Name a cluster by the name that at least half of its members have, else by their family, else `mixed`.
 
     Raises
     ------
@@ -102,170 +95,78 @@ def name_cluster(features: Float[np.ndarray, "member feature"]) -> ClusterName:
     """
     if not len(features):
         raise InvalidArgument("cannot name a cluster without members")
-    codes, _ = name_matrices(features)
-    shares = np.bincount(codes, minlength=len(PATTERNS)) / len(codes)
-    leading = int(shares[:-1].argmax())
-    fulfilled = float(shares[leading])
-    name = PATTERNS[leading] if fulfilled >= 0.5 else MIXED
-    table = _table(features)
-    looks_at = _RULES[name].looks_at if name != MIXED else _OF_ANY_RULE
-    evidence = {feature: float(table[feature].mean()) for feature in looks_at}
-    commonest = np.argsort(-shares, kind="stable")[:2]
-    evidence |= {f"share: {PATTERNS[code]}": float(shares[code]) for code in commonest if shares[code] > 0}
-    return ClusterName(name, RULES[name], fulfilled if name != MIXED else 1 - fulfilled, evidence)
+    codes, _ = name_matrices(features, constancy)
+    name, share, shares = called([PATTERNS[code] for code in codes])
+    table = _table(features, constancy)
+    looks_at = BY_NAME[name].looks_at if name != MIXED else _OF_ANY_RULE
+    means = {feature: _mean(table[feature]) for feature in looks_at}
+    evidence = means | {f"share: {each}": part for each, part in list(shares.items())[:2]}
+    return ClusterName(name, RULES[name], share, evidence)
 
 
-# The rules ------------------------------------------------------------------------------------------------------------
+def called(names: list[str]) -> tuple[str, float, dict[str, float]]:
+    """What many matrices are called together, how sure, and the share of each of their names, commonest first."""
+    shares = {name: count / len(names) for name, count in Counter(names).most_common()}
+    for of in (shares, _families(shares)):
+        found = max((name for name in of if name != MIXED), key=of.__getitem__, default=None)
+        if found is not None and of[found] >= HOLDS:
+            return found, of[found], shares
+    largest = max((share for name, share in shares.items() if name != MIXED), default=0.0)
+    return MIXED, 1 - largest, shares
 
 
-@dataclass(frozen=True)
-class _Rule:
-    sentence: str
-    looks_at: tuple[str, ...]
-    holds: Callable[[Mapping[str, Values]], Values]
+MOST_STEPS: Final = 64
+"""Offsets that get a name of their own, the commonest; the others stay `shift`."""
 
 
-def _at_least(value: Values, bound: float | Values) -> Values:
-    """0.5 at the bound, 1 at 1, 0 at 0."""
-    return np.where(value >= bound, 0.5 + 0.5 * _part(value - bound, 1 - bound), 0.5 * _part(value, bound))
+def with_steps(
+    codes: Int[np.ndarray, " matrix"], features: Float[np.ndarray, "matrix feature"]
+) -> tuple[Int[np.ndarray, " matrix"], tuple[str, ...]]:
+    """Say of each shift by how much: codes into the names that come back, `PATTERNS` and then the offsets found."""
+    shift = PATTERNS.index("shift")
+    at = np.flatnonzero(codes == shift)
+    steps = [tuple(round(float(features[row, _STEP[axis]])) for axis in (0, 1)) for row in at]
+    found = [step for step, _ in Counter(steps).most_common(MOST_STEPS)]
+    codes = codes.copy()
+    for row, step in zip(at, steps, strict=True):
+        codes[row] = len(PATTERNS) + found.index(step) if step in found else shift
+    return codes, (*PATTERNS, *(step_name(*step) for step in found))
 
 
-def _at_most(value: Values, bound: float | Values) -> Values:
-    """0.5 at the bound, 1 at 0, 0 at 1."""
-    return _at_least(1 - value, 1 - bound)
+_STEP: Final = (FEATURES.index("step_down"), FEATURES.index("step_right"))
 
 
-def _part(value: Values, whole: float | Values) -> Values:
-    return np.clip(value / np.maximum(whole, 1e-9), 0, 1)
-
-
-def _stands_out(share: Values, *others: Values) -> Values:
-    """A place holds at least `MOST`, and each other place at most `RIVAL` of what it holds."""
-    alone = [_at_most(other, RIVAL * share) for other in others]
-    return np.minimum.reduce([_at_least(share, MOST), *alone])
-
-
-def _beside_self(table: Mapping[str, Values], name: str) -> Values:
-    return table[name] - table["self"]
-
-
-def _self(table: Mapping[str, Values]) -> Values:
-    around = [_beside_self(table, name) for name in ("near", "row", "column")]
-    return _stands_out(table["self"], table["to_cls"], table["largest_key"], *around)
-
-
-def _cls_sink(table: Mapping[str, Values]) -> Values:
-    return _stands_out(table["to_cls"], table["largest_key"], *(table[name] for name in ("near", "row", "column")))
-
-
-def _one_key(table: Mapping[str, Values]) -> Values:
-    others = (table[name] for name in ("second_key", "to_cls", "near", "row", "column"))
-    return _stands_out(table["largest_key"], *others)
-
-
-def _local(table: Mapping[str, Values]) -> Values:
-    alone = [_at_most(table[name], RIVAL * table["near"]) for name in ("to_cls", "largest_key")]
-    by_position = _at_least(table["equivariance"], POSITION)
-    holds = np.minimum.reduce([_at_least(table["near"], NEAR), by_position, *alone])
-    not_a_line = table["near"] >= np.maximum(table["row"], table["column"])
-    not_self = _beside_self(table, "near") >= RIVAL * table["self"]
-    return np.where(not_a_line & not_self & (_self(table) < _HOLDS), holds, 0)
-
-
-def _line(table: Mapping[str, Values], line: str, across: str) -> Values:
-    rest = _beside_self(table, across)
-    holds = _stands_out(table[line], table["to_cls"], table["largest_key"], table["self"], rest)
-    return np.where(table[line] > table["near"], holds, 0)
-
-
-def _uniform(table: Mapping[str, Values]) -> Values:
-    shapeless = (_at_most(np.abs(table["same_region"]), SHAPE), _at_most(table["equivariance"], POSITION))
-    broad = np.minimum.reduce([_at_least(table["breadth"], BROAD), *shapeless])
-    return np.maximum(broad, _at_least(table["breadth"], EVEN))
-
-
-def _content_blob(table: Mapping[str, Values]) -> Values:
-    places = [_at_most(table[name], MOST) for name in ("self", "to_cls", "largest_key")]
-    conditions = [
-        _at_least(table["same_map"], SAME_MAP),
-        _at_least(table["same_region"], SAME_REGION),
-        _at_most(table["equivariance"], POSITION),
-        *places,
+def step_name(down: int, right: int) -> str:
+    """An offset in words: `one patch left`, `2 patches up and 3 left`."""
+    parts = [
+        (abs(size), words[size > 0]) for size, words in ((down, ("up", "down")), (right, ("left", "right"))) if size
     ]
-    return np.where(_uniform(table) < _HOLDS, np.minimum.reduce(conditions), 0)
+    told = []
+    for place, (size, word) in enumerate(parts):
+        number = "one" if size == 1 else str(size)
+        patches = "" if place else (" patch" if size == 1 else " patches")
+        told.append(f"{number}{patches} {word}")
+    return " and ".join(told)
 
 
-_RULES: Final = {
-    "self": _Rule(
-        f"Patches give at least {MOST:.0%} of their weight to themselves; CLS, any one key, the patches around, the "
-        f"rest of the row and of the column get at most {RIVAL:.0%} of that each.",
-        ("self", "near", "to_cls", "largest_key"),
-        _self,
-    ),
-    "local": _Rule(
-        f"Patches give at least {NEAR:.0%} of their weight above chance to patches near by (within a seventh of the "
-        f"grid's side), more than to their row or column, and relative offset explains at least {POSITION:.0%} of what "
-        f"varies; CLS and any one key get at most {RIVAL:.0%} of that weight, the patches around at least "
-        f"{RIVAL:.0%} of what the patch itself gets, and the rule of self does not hold.",
-        ("near", "row", "column", "to_cls", "largest_key", "equivariance"),
-        _local,
-    ),
-    "row": _Rule(
-        f"Patches give at least {MOST:.0%} of their weight above chance to their own row, more than to patches near "
-        f"by; CLS, any one key, the patch itself and the rest of its column get at most {RIVAL:.0%} of that each.",
-        ("row", "near", "column", "to_cls", "largest_key"),
-        lambda table: _line(table, "row", "column"),
-    ),
-    "column": _Rule(
-        f"Patches give at least {MOST:.0%} of their weight above chance to their own column, more than to patches near "
-        f"by; CLS, any one key, the patch itself and the rest of its row get at most {RIVAL:.0%} of that each.",
-        ("column", "near", "row", "to_cls", "largest_key"),
-        lambda table: _line(table, "column", "row"),
-    ),
-    "one-key stripe": _Rule(
-        f"Patches give at least {MOST:.0%} of their weight to one and the same key other than CLS; a second key, CLS, "
-        f"the patches near by, the own row and column (above chance) get at most {RIVAL:.0%} of that each.",
-        ("largest_key", "second_key", "to_cls", "near"),
-        _one_key,
-    ),
-    "CLS sink": _Rule(
-        f"Patches give at least {MOST:.0%} of their weight to CLS; any other key, the patches near by, the own row and "
-        f"column (above chance) get at most {RIVAL:.0%} of that each.",
-        ("to_cls", "largest_key", "near", "cls_self"),
-        _cls_sink,
-    ),
-    "uniform": _Rule(
-        f"Queries look at {BROAD:.0%} of the tokens or more (e to the entropy of their weights), and below {EVEN:.0%} "
-        f"what varies has no shape: neighbouring keys correlate by at most {SHAPE} either way, relative offset "
-        f"explains at most {POSITION:.0%}.",
-        ("breadth", "same_region", "equivariance", "largest_key"),
-        _uniform,
-    ),
-    "content blob": _Rule(
-        f"Queries look at regions of several patches that do not move along with the query: neighbouring queries see "
-        f"the same map (correlation at least {SAME_MAP}), neighbouring keys are looked at together (at least "
-        f"{SAME_REGION}), relative offset explains at most {POSITION:.0%}; no more than {MOST:.0%} goes to the patch "
-        "itself, to CLS or to one key, and the rule of uniform does not hold.",
-        ("same_map", "same_region", "equivariance", "breadth", "largest_key"),
-        _content_blob,
-    ),
-}
-
-_OF_ANY_RULE: Final = (
-    "self", "near", "row", "column", "to_cls", "largest_key", "second_key", "breadth", "same_map", "same_region",
-    "equivariance",
-)  # fmt: skip
-
-RULES: Final[dict[str, str]] = {name: rule.sentence for name, rule in _RULES.items()} | {
-    MIXED: "None of the rules holds: several patterns at once, or one that has no name here."
-}
-"""What each name means, in one or two sentences with the thresholds."""
+def _families(shares: dict[str, float]) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for name, share in shares.items():
+        if name in _FAMILY_OF:
+            found[_FAMILY_OF[name]] = found.get(_FAMILY_OF[name], 0.0) + share
+    return found
 
 
-def _table(features: Float[np.ndarray, "matrix feature"]) -> dict[str, Values]:
+def _mean(values: Values) -> float:
+    known = values[np.isfinite(values)]
+    return float(known.mean()) if len(known) else float("nan")
+
+
+def _table(features: Float[np.ndarray, "matrix feature"], constancy: np.ndarray | None) -> dict[str, Values]:
     if features.ndim != 2 or features.shape[1] != len(FEATURES):
         raise InvalidArgument(
             f"cannot name matrices by features of shape {features.shape}: expected [matrix, {len(FEATURES)}], one "
             "column for each of FEATURES"
         )
-    return dict(zip(FEATURES, np.asarray(features, np.float64).T, strict=True))
+    table = dict(zip(FEATURES, np.asarray(features, np.float64).T, strict=True))
+    return table | {"constancy": np.full(len(features), np.nan) if constancy is None else constancy}

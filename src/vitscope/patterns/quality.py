@@ -13,6 +13,7 @@ from jaxtyping import Int
 from vitscope.patterns.baseline import standardised
 from vitscope.patterns.centring import move, shifts
 from vitscope.patterns.clusters import JUDGE_AT_MOST, silhouettes
+from vitscope.patterns.features import CLUSTERED
 from vitscope.patterns.sample import Sample
 
 MARGIN = 0.02
@@ -34,7 +35,7 @@ def fair_silhouettes(sample: Sample, labellings: list[Int[np.ndarray, " matrix"]
     rows = np.sort(np.random.default_rng([seed, 2]).permutation(len(sample))[:JUDGE_AT_MOST])
     seen = np.concatenate([_inputs(sample, rows[start : start + BLOCK]) for start in range(0, len(rows), BLOCK)])
     part = [labels[rows] for labels in labellings]
-    away, home = silhouettes(seen, part), silhouettes(standardised(sample.features)[rows], part)
+    away, home = silhouettes(seen, part), silhouettes(standardised(sample.features[:, :CLUSTERED])[rows], part)
     return [(a + b) / 2 for a, b in zip(away, home, strict=True)]
 
 

@@ -12,9 +12,19 @@ from jaxtyping import Float
 from torch import Tensor
 
 from vitscope.engine import MeanAttention, compare_with_mean, mean_common_attention
-from vitscope.errors import BadInput
+from vitscope.errors import BadInput, RunError
 from vitscope.models import Model
-from vitscope.patterns import PATTERNS, ClusterName, Learned, Sample, Space, choose_images, learn
+from vitscope.patterns import (
+    FAMILIES,
+    FEATURES,
+    RULES,
+    ClusterName,
+    Learned,
+    Sample,
+    Space,
+    choose_images,
+    learn,
+)
 from vitscope.pipeline.loading import Batch, ImageSource
 from vitscope.pipeline.rows import REDUCTION_BATCH, OverRows, slices
 from vitscope.store import Manifest, MatricesUnit, PatternsUnit, Run
@@ -38,6 +48,7 @@ def sampled_rows(images: "pd.DataFrame", manifest: Manifest) -> list[int]:
 
 def mean_of(run: Run, model: Model, source: ImageSource, sample: Sequence[int]) -> MeanAttention:
     """The mean matrices that deviations are taken from: those of the run, or where it keeps none, of the sample."""
+    _require_features(run)
     kept = run.mean_attention
     if kept is not None:
         return MeanAttention(kept)
@@ -82,6 +93,7 @@ def matrices_unit(
 
 def fit(run: Run, *, device: str, progress: Callable[[str, int, int], object]) -> PatternsUnit:
     """Learn the patterns of the sample that a run keeps."""
+    _require_features(run)
     sample = read_sample(run)
     learned = learn(sample, seed=run.manifest.options.seed, device=device, progress=progress)
     return patterns_unit(sample, learned)
@@ -126,7 +138,9 @@ def patterns_unit(sample: Sample, learned: Learned) -> PatternsUnit:
         document={
             "chosen": learned.chosen,
             "verdict": learned.verdict,
-            "patterns": list(PATTERNS),
+            "patterns": list(learned.patterns),
+            "rules": RULES,
+            "families": {family: list(names) for family, names in FAMILIES.items()},
             "spaces": {name: _space(space, learned.names[name]) for name, space in learned.spaces.items()},
         },
     )
@@ -159,6 +173,17 @@ def _space(space: Space, names: Sequence[ClusterName]) -> dict[str, Any]:
 def _number(value: float) -> float | None:
     """As JSON can say it."""
     return float(value) if isfinite(value) else None
+
+
+def _require_features(run: Run) -> None:
+    """Refuse to finish a run whose matrices another vitscope began to describe."""
+    sample = run.manifest.patterns
+    if sample is not None and sample.features != FEATURES:
+        raise RunError(
+            f"cannot learn the patterns of {run.path}: its matrices are described by {len(sample.features)} features "
+            f"of vitscope {run.manifest.vitscope}, this one has {len(FEATURES)}",
+            "Analyse into another folder, or resume with the vitscope that began the run.",
+        )
 
 
 def _require_readable(batch: Batch, wanted: set[int], run: Run) -> None:

@@ -6,8 +6,7 @@ Knows nothing about: models; how the effects were measured (`vitscope.interactio
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
-
-from vitscope.report.intervals import ANY, mean_interval
+from jaxtyping import Float
 
 if TYPE_CHECKING:
     import xarray
@@ -38,15 +37,21 @@ def backups(found: "xarray.Dataset") -> list[Backup]:
 
     Returns
     -------
-    Pairs where the 95 % interval over images of the mean interaction lies below 0; none for one image, which
-    says nothing about the others. Pairs are not corrected for their number.
+    Pairs whose interval of the mean interaction lies below 0, simultaneous over all pairs: of many sets of images no
+    more than 1 in 20 would give even one wrong pair, however many pairs there are (630 of 36 heads). None for one
+    image, which says nothing about the others.
+
+    Method
+    ------
+    Bootstrap over images of the largest |t| of all pairs (max-t): the interval is mean +- q s / sqrt n
+    with q its 95 % quantile.
     """
     names = [str(name) for name in found["head"].values]
     i, j = np.triu_indices(len(names), 1)
     interaction = found["interaction"].values[:, i, j]
     if not np.isfinite(interaction).any():
         return []
-    interval = mean_interval(interaction, ANY)
+    low, high = simultaneous(interaction)
     alone, together = found["alone"].values.mean(0), found["together"].values.mean(0)[i, j]
     pairs = [
         Backup(
@@ -55,11 +60,37 @@ def backups(found: "xarray.Dataset") -> list[Backup]:
             alone=float(alone[i[pair]]),
             other_alone=float(alone[j[pair]]),
             together=float(together[pair]),
-            low=float(interval.low[pair]),
-            high=float(interval.high[pair]),
+            low=float(low[pair]),
+            high=float(high[pair]),
             n=len(interaction),
         )
         for pair in range(len(i))
-        if interval.high[pair] < 0 and together[pair] >= TIMES * max(alone[i[pair]] + alone[j[pair]], 0.0)
+        if high[pair] < 0 and together[pair] >= TIMES * max(alone[i[pair]] + alone[j[pair]], 0.0)
     ]
     return sorted(pairs, key=lambda pair: pair.alone + pair.other_alone - pair.together)
+
+
+RESAMPLES: Final = 1000
+LEVEL: Final = 0.95
+
+
+def simultaneous(
+    values: Float[np.ndarray, "image pair"], *, level: float = LEVEL, seed: int = 0
+) -> tuple[Float[np.ndarray, " pair"], Float[np.ndarray, " pair"]]:
+    """Both ends of intervals of the means that hold for all columns at once; NaN for fewer than two images."""
+    n = len(values)
+    if n < 2:
+        return np.full(values.shape[1], np.nan), np.full(values.shape[1], np.nan)
+    mean, error = values.mean(0), values.std(0, ddof=1) / np.sqrt(n)
+    varies = error > 1e-12 * np.abs(values).max(initial=0.0)
+    centred = (values - mean)[:, varies]
+    generator = np.random.default_rng(seed)
+    largest = np.zeros(RESAMPLES)
+    for draw in range(RESAMPLES):
+        times = np.bincount(generator.integers(n, size=n), minlength=n).astype(np.float64)
+        moved = times @ centred / n
+        spread = np.sqrt(np.maximum(times @ centred**2 / n - moved**2, 0) / (n - 1))
+        usable = spread > 1e-6 * error[varies]
+        largest[draw] = np.max(np.abs(moved[usable]) / spread[usable], initial=0.0)
+    reach = np.quantile(largest, level) * error
+    return mean - reach, mean + reach

@@ -1,10 +1,12 @@
-"""What patterns heads have learned: a census of the clusters, what each head holds, and how far the image decides.
+"""What patterns heads have learned: what each head is called, a census of the clusters, how far the image decides.
+
+A head is told by its own matrices, a cluster by its members: a head is never called what its cluster is.
 
 Knows nothing about: models, torch, how patterns are learned, how the answer is printed.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -13,6 +15,7 @@ from jaxtyping import Float
 
 from vitscope.report.findings import Ranking, real_heads
 from vitscope.store import Patterns, Run
+from vitscope.store.pattern_heads import Called, by_head, called
 from vitscope.store.patterns import main_patterns
 from vitscope.tokens import HeadRef
 
@@ -25,19 +28,32 @@ class HeldPattern:
     """What one head shows over the sampled images."""
 
     head: HeadRef
-    cluster: int | None
     pattern: str
-    """The commonest cluster's name; `none` where no matrix belongs to one."""
+    """What its matrices are called, one by one by the rules: at least half of them, else their family, else mixed."""
     share: float
-    """Of the `n` sampled images."""
+    """Of its matrices, one for each of the `n` sampled images; of mixed ones what the commonest name leaves."""
     n: int
+    names: dict[str, float]
+    """The share of each name, commonest first."""
+    cluster: int | None
+    cluster_name: str
+    """The commonest cluster of its matrices; `none` where none belongs to one. And in which share of the images."""
+    cluster_share: float
     entropy: float
-    """Of the mix of patterns, bits; 0 = always the same."""
-    rule: str
-    """What its matrices are called most, one by one by the rules, whatever their cluster; and in which share."""
-    rule_share: float
+    """Of the mix of clusters, bits; 0 = always the same."""
     content_dependence: float
     """Over all images: 0 = the same matrix whatever the image, 1 = nothing but the image decides."""
+
+
+@dataclass(frozen=True)
+class NameCount:
+    """One name by rule: the share of all sampled matrices that have it, the layers that hold half of them, heads."""
+
+    name: str
+    share: float
+    layers: tuple[int, ...]
+    heads: tuple[HeadRef, ...]
+    """Called so by their own matrices; those that have it most often first."""
 
 
 @dataclass(frozen=True)
@@ -55,9 +71,9 @@ class PatternCount:
     by_rule: tuple[tuple[str, float], ...]
     """What its matrices are called one by one, commonest first, with the share of the cluster."""
     examples: tuple[tuple[HeadRef, float], ...]
-    """Heads that show it most, with the share of their images."""
+    """Heads that are most in it, of those whose own matrices are called as it is, with the share of their images."""
     heads: int
-    """Whose commonest pattern it is."""
+    """Whose commonest cluster it is."""
     effect: float
     """Mean effect where a head shows it, in the unit of the output ranking."""
     effect_share: float
@@ -66,11 +82,13 @@ class PatternCount:
 
 @dataclass(frozen=True)
 class Repetition:
-    """Heads that hold the same pattern in at least 80 % of their images: candidates for redundancy."""
+    """Heads that show one pattern in at least 80 % of their images and are alike: candidates for redundancy."""
 
-    cluster: int
     pattern: str
     heads: tuple[HeadRef, ...]
+    similarity: float
+    """Mean over their pairs; `by` says of what: mean matrices, outputs or CLS rows."""
+    by: str
     content_dependence: float
 
 
@@ -87,6 +105,7 @@ class Census:
     mean: str
     """At which resolution, and over which images, content dependence was taken."""
     metric: str
+    names: tuple[NameCount, ...]
     patterns: tuple[PatternCount, ...]
     heads: tuple[HeldPattern, ...]
     repeated: tuple[Repetition, ...]
@@ -108,7 +127,8 @@ def census(run: Run, ranking: Ranking) -> Census | None:
     patterns = run.patterns
     table, dependence = patterns.table, patterns.content_dependence
     labels = pattern_labels(patterns)
-    held = [held_pattern(run, head, labels) for head in real_heads(run.manifest.model.n_heads)]
+    own = by_head(patterns)
+    held = [_held(patterns, head, own[head], labels) for head in real_heads(run.manifest.model.n_heads) if head in own]
     return Census(
         n_matrices=len(table),
         n_images=len(patterns.images),
@@ -118,13 +138,15 @@ def census(run: Run, ranking: Ranking) -> Census | None:
         resolution=dependence.attrs["resolution"],
         mean=dependence.attrs["mean"],
         metric=ranking.metric,
-        patterns=_counts(run, patterns, ranking, labels),
-        heads=tuple(one for one in held if one is not None),
+        names=_names(run, patterns, held),
+        patterns=_counts(run, patterns, ranking, labels, own),
+        heads=tuple(held),
         repeated=tuple(
             Repetition(
-                int(row["cluster"]),
-                labels[int(row["cluster"])],
+                str(row["name"]),
                 tuple(HeadRef(*head) for head in row["heads"]),
+                float(row["similarity"]),
+                str(row["by"]),
                 float(row["content_dependence"]),
             )
             for row in patterns.repeated.to_dict(orient="records")
@@ -132,27 +154,44 @@ def census(run: Run, ranking: Ranking) -> Census | None:
     )
 
 
-def held_pattern(run: Run, head: HeadRef, labels: dict[int, str] | None = None) -> HeldPattern | None:
-    """What one head holds; None where the run has no patterns (yet)."""
+def held_pattern(run: Run, head: HeadRef) -> HeldPattern | None:
+    """What one head shows; None where the run has no patterns (yet), or none of its matrices is sampled."""
     if not run.has_patterns:
         return None
     patterns = run.patterns
+    table = patterns.table
+    own = table.loc[(table["layer"] == head.layer) & (table["head"] == head.head), "pattern"].astype(str).tolist()
+    if not own:
+        return None
+    return _held(patterns, head, called(own, patterns.families), pattern_labels(patterns))
+
+
+def _held(patterns: Patterns, head: HeadRef, own: Called, labels: dict[int, str]) -> HeldPattern:
     main, share = main_patterns(patterns.mix.values)
     cluster = int(main[head])
-    table = patterns.table
-    own = table.loc[(table["layer"] == head.layer) & (table["head"] == head.head), "pattern"].tolist()
-    rule = max(patterns.pattern_names, key=own.count)
     return HeldPattern(
         head=head,
-        cluster=cluster if cluster >= 0 else None,
-        pattern=(labels or pattern_labels(patterns)).get(cluster, "none"),
-        share=float(share[head]),
+        pattern=own.name,
+        share=own.share,
         n=len(patterns.images),
+        names=own.shares,
+        cluster=cluster if cluster >= 0 else None,
+        cluster_name=labels.get(cluster, "none"),
+        cluster_share=float(share[head]),
         entropy=float(patterns.mix_entropy.values[head]),
-        rule=rule,
-        rule_share=own.count(rule) / len(own),
         content_dependence=float(patterns.content_dependence.values[head]),
     )
+
+
+def _names(run: Run, patterns: Patterns, held: Sequence[HeldPattern]) -> tuple[NameCount, ...]:
+    table = patterns.table
+    names = table["pattern"].astype(str)
+    found = []
+    for name, count in names.value_counts().items():
+        heads = sorted((one for one in held if one.pattern == name), key=lambda one: (-one.share, one.head))
+        layers = np.bincount(table.loc[names == name, "layer"], minlength=run.manifest.model.n_layers)
+        found.append(NameCount(str(name), int(count) / len(table), _half_of(layers), tuple(one.head for one in heads)))
+    return tuple(found)
 
 
 def pattern_labels(patterns: Patterns) -> dict[int, str]:
@@ -162,7 +201,9 @@ def pattern_labels(patterns: Patterns) -> dict[int, str]:
     return {cluster: name if times[name] == 1 else f"{name} #{cluster}" for cluster, name in names.items()}
 
 
-def _counts(run: Run, patterns: Patterns, ranking: Ranking, labels: dict[int, str]) -> tuple[PatternCount, ...]:
+def _counts(
+    run: Run, patterns: Patterns, ranking: Ranking, labels: dict[int, str], own: dict[HeadRef, Called]
+) -> tuple[PatternCount, ...]:
     table, mix = patterns.table, patterns.mix.values
     clusters = patterns.clusters.reset_index().to_dict(orient="records")
     effects = patterns.importance(ranking.metric, ranking.mode).to_dict(orient="records")
@@ -180,7 +221,7 @@ def _counts(run: Run, patterns: Patterns, ranking: Ranking, labels: dict[int, st
                 share=float(row["share"]),
                 layers=_half_of(np.bincount(members["layer"], minlength=run.manifest.model.n_layers)),
                 by_rule=_commonest(members["pattern"].tolist()),
-                examples=_examples(mix[..., number]),
+                examples=_examples(mix[..., number], str(row["auto_name"]), own, patterns.families),
                 heads=int(effect["heads"]),
                 effect=float(effect["mean"]),
                 effect_share=float(effect["share"]),
@@ -200,8 +241,15 @@ def _commonest(names: Sequence[str]) -> tuple[tuple[str, float], ...]:
     return tuple((name, count / len(names)) for name, count in Counter(names).most_common(EXAMPLES))
 
 
-def _examples(shares: Float[np.ndarray, "layer head"]) -> tuple[tuple[HeadRef, float], ...]:
-    """The heads with the largest shares, those that have none left out."""
-    order = np.argsort(-np.nan_to_num(shares).ravel(), kind="stable")[:EXAMPLES]
+def _examples(
+    shares: Float[np.ndarray, "layer head"],
+    name: str,
+    own: Mapping[HeadRef, Called],
+    families: Mapping[str, Sequence[str]],
+) -> tuple[tuple[HeadRef, float], ...]:
+    """The heads with the largest shares, of those that are called as the cluster is; those that have none left out."""
+    alike = {name, *families.get(name, ())}
+    order = np.argsort(-np.nan_to_num(shares).ravel(), kind="stable")
     heads = [HeadRef(*divmod(int(place), shares.shape[1])) for place in order]
-    return tuple((head, float(shares[head])) for head in heads if shares[head] > 0)
+    fitting = [head for head in heads if head in own and own[head].name in alike and shares[head] > 0]
+    return tuple((head, float(shares[head])) for head in fitting[:EXAMPLES])

@@ -14,11 +14,14 @@ from vitscope.report.form import DASH, name_list, number, paragraph, percent, pl
 FEW: Final = 3
 TOP: Final = 5
 NAMED: Final = 12
+SHOWN: Final = 5
 
 
 def pattern_lines(found: Census, ranking: Ranking) -> list[str]:
     """Census, quality, content dependence, heads that repeat a pattern, patterns of the important heads."""
     return [
+        *_names_of_heads(found),
+        "",
         *_counts(found, ranking),
         "",
         *_quality(found),
@@ -29,6 +32,20 @@ def pattern_lines(found: Census, ranking: Ranking) -> list[str]:
         "",
         *_repeated(found),
     ]
+
+
+def _names_of_heads(found: Census) -> list[str]:
+    rows = [
+        (name.name, percent(name.share), ", ".join(map(str, name.layers)), _first([str(head) for head in name.heads]))
+        for name in found.names
+    ]
+    title = f"WHAT HEADS SHOW, matrix by matrix: {found.n_matrices} matrices of {plural(found.n_images, 'image')}"
+    told = "layers: the fewest that hold half of them; heads: more than half of whose own matrices are called so"
+    return [title, *table(("name", "matrices", "layers", "heads"), rows, left=(0, 2, 3)), *paragraph(told)]
+
+
+def _first(heads: Sequence[str]) -> str:
+    return ", ".join(heads[:SHOWN]) + (f" and {len(heads) - SHOWN} more" if len(heads) > SHOWN else "") or DASH
 
 
 def _counts(found: Census, ranking: Ranking) -> list[str]:
@@ -45,14 +62,15 @@ def _counts(found: Census, ranking: Ranking) -> list[str]:
         )
         for count in found.patterns
     ]
-    header = ("pattern", "share", "layers", "by rule", "most in", "heads", ranking.metric, "of all")
+    header = ("cluster", "share", "layers", "by rule", "most in", "heads", ranking.metric, "of all")
     title = (
-        f"PATTERNS THAT HEADS HAVE LEARNED: {plural(len(found.patterns), 'pattern')} among {found.n_matrices} matrices "
-        f"of {plural(found.n_images, 'image')}"
+        f"CLUSTERS OF MATRICES: {plural(len(found.patterns), 'cluster')} among {found.n_matrices} matrices of "
+        f"{plural(found.n_images, 'image')}"
     )
     told = (
-        "layers: the fewest that hold half of it; by rule: what its matrices are called one by one; heads: whose "
-        f"commonest pattern it is; {ranking.metric}: mean of pruning the head where it shows the pattern "
+        "layers: the fewest that hold half of it; by rule: what its matrices are called one by one; most in: heads "
+        "that are called so themselves; heads: whose commonest cluster it is; "
+        f"{ranking.metric}: mean of pruning the head where its matrix is in the cluster "
         f"({ranking.unit}), and its share of the sum over all"
     )
     return [title, *table(header, rows, left=(0, 2, 3, 4)), *paragraph(told)]
@@ -103,7 +121,7 @@ def _content(found: Census) -> list[str]:
     ]
 
 
-_HEADER: Final = ("head", "content dependence", "pattern", "in", "by rule", "mix entropy, bits")
+_HEADER: Final = ("head", "content dependence", "pattern", "in", "cluster", "mix entropy, bits")
 
 
 def _row(held: HeldPattern) -> tuple[str, ...]:
@@ -112,7 +130,7 @@ def _row(held: HeldPattern) -> tuple[str, ...]:
         number(held.content_dependence),
         held.pattern,
         f"{percent(held.share)} of {held.n}",
-        f"{held.rule} {percent(held.rule_share)}",
+        f"{held.cluster_name} {percent(held.cluster_share)}",
         f"{held.entropy:.2f}",
     )
 
@@ -127,17 +145,25 @@ def _important(found: Census, ranking: Ranking) -> list[str]:
 
 
 def _repeated(found: Census) -> list[str]:
-    title = "HEADS THAT REPEAT A PATTERN in at least 80 % of their images: candidates for redundancy"
+    title = "HEADS THAT REPEAT A PATTERN in at least 80 % of their images, and are alike: candidates for redundancy"
     if not found.repeated:
         return [title, "  none"]
     lines = [title]
     for repetition in found.repeated:
         named = _names([str(head) for head in repetition.heads])
         lines += paragraph(
-            f"{repetition.pattern}: {plural(len(repetition.heads), 'head')}, {named}; mean content dependence "
+            f"{repetition.pattern}: {plural(len(repetition.heads), 'head')}, {named}; mean similarity "
+            f"{number(repetition.similarity)} ({_COMPARED[repetition.by]}), mean content dependence "
             f"{number(repetition.content_dependence)}"
         )
     return lines
+
+
+_COMPARED: Final = {
+    "mean": "cosine of mean matrices",
+    "output": "linear CKA of outputs",
+    "cls": "cosine of CLS rows",
+}
 
 
 def _names(heads: Sequence[str]) -> str:

@@ -9,13 +9,13 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from vitscope.errors import InvalidArgument, NotAvailable
+from vitscope.store.pattern_heads import called
 from vitscope.store.patterns import Grouping, Patterns
 
 FEWEST: Final = 2
 MOST: Final = 18
 """As many as are tried when the number is chosen."""
 STARTS: Final = 4
-MIXED: Final = "mixed"
 _NO_SENTENCE: Final = "the rule of no cluster of the run: most matrices are called so one by one"
 
 
@@ -48,37 +48,25 @@ def recluster(patterns: Patterns, k: int, *, seed: int = 0) -> Patterns:
     medoids = [_nearest(codes, cluster == number, centre) for number, centre in enumerate(centres)]
     own = patterns.clusters
     alone, before = (patterns.table[column].to_numpy() for column in ("pattern", "cluster"))
-    sentences = dict(zip(own["auto_name"], own["rule"], strict=True))
     described, kept = [], {}
     for number, medoid in enumerate(medoids):
         members = cluster == number
-        name, confidence, shares = _called(alone[members])
+        name, confidence, shares = called(alone[members].astype(str), patterns.families)
         described.append(
             {
                 "id": number,
                 "name": name,
-                "rule": sentences.get(name, _NO_SENTENCE),
+                "rule": patterns.rules.get(name, _NO_SENTENCE),
                 "confidence": confidence,
                 "size": int(members.sum()),
                 "medoid": medoid,
-                "evidence": {f"share: {each}": share for each, share in shares.items()},
+                "evidence": {f"share: {each}": share for each, share in list(shares.items())[:2]},
             }
         )
         like = int(np.bincount(before[members & (before >= 0)], minlength=len(own)).argmax())
         if like in patterns.given_names and own.at[like, "auto_name"] == name:
             kept[number] = patterns.given_names[like]
     return patterns.grouped(Grouping(cluster, described, kept))
-
-
-def _called(names: np.ndarray) -> tuple[str, float, dict[str, float]]:
-    """What members are called together, how sure, and the shares of their two commonest names: as `name_cluster`."""
-    found, counts = np.unique(names.astype(str), return_counts=True)
-    order = np.argsort(-counts, kind="stable")
-    shares = {str(found[at]): float(counts[at] / len(names)) for at in order}
-    name = next((each for each in shares if each != MIXED), MIXED)
-    share = 0.0 if name == MIXED else shares[name]
-    commonest = dict(list(shares.items())[:2])
-    return (name, share, commonest) if share >= 0.5 else (MIXED, 1 - share, commonest)
 
 
 def _k_means(codes: np.ndarray, k: int, seed: int) -> tuple[Int[np.ndarray, " matrix"], Float[np.ndarray, "cluster c"]]:

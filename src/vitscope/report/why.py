@@ -22,6 +22,8 @@ from vitscope.tokens import HeadRef, TokenLayout
 
 CARRIES: Final = 0.5
 """A head acts through a region from this share of its whole effect, when the region alone is pruned."""
+NAMES: Final = 3
+"""Names that are told of a head whose matrices are mixed."""
 REGION_NAMES: Final = {
     "cc": "CLS attending to itself",
     "cp+pc": "CLS and patches attending to each other",
@@ -123,12 +125,18 @@ def short(ranking: Ranking, head: HeadRef, seen: Gaze | None, tokens: TokenLayou
 
 def _holds(held: HeldPattern | None) -> str:
     """The pattern it shows most, how steadily, and how far the image decides; nothing where the run has no patterns."""
-    if held is None or held.cluster is None:
+    if held is None:
         return ""
-    mix = f"mix entropy {held.entropy:.1f} bits; by rule {held.rule} in {percent(held.rule_share)}"
-    told = f"its pattern is {held.pattern} in {percent(held.share)} of {held.n} images ({mix})"
+    told = f"its pattern is {held.pattern} in {percent(held.share)} of {held.n} images"
+    if held.pattern not in held.names or held.pattern == "mixed":
+        told = f"its pattern is {held.pattern}: {_mix(held)} of {held.n} images"
     depends = held.content_dependence
     return f"{told}, content dependence {depends:.2f}" if np.isfinite(depends) else told
+
+
+def _mix(held: HeldPattern) -> str:
+    """Its commonest names and their shares."""
+    return name_list([f"{name} in {percent(share)}" for name, share in list(held.names.items())[:NAMES]])
 
 
 def _acts_through(regions: Sequence[RegionEffect]) -> str:

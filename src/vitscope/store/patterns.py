@@ -15,6 +15,7 @@ from jaxtyping import Float, Float16, Float64, Int
 from vitscope.errors import InvalidArgument, NotAvailable
 from vitscope.store.arrays import CODES, DEVIATION, ENERGY, MATRICES, MEDOIDS, PROTOTYPES
 from vitscope.store.pattern_files import FIT, POINTS_TABLE, read_document, read_names, require_patterns, write_name
+from vitscope.store.pattern_heads import repeated
 from vitscope.store.tables import POINTS, read_tables
 
 if TYPE_CHECKING:
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from vitscope.store.run import Run
 
 SPACES: Final = ("autoencoder", "features")
-HOLDS: Final = 0.8
-"""A head holds a pattern from this share of its images."""
 _AT_ONCE: Final = 2048
 _COLUMNS: Final = {
     "autoencoder": ("cluster", "x", "y"),
@@ -93,6 +92,17 @@ class Patterns:
     def pattern_names(self) -> tuple[str, ...]:
         """The names that rules give to single matrices."""
         return tuple(self._document["patterns"])
+
+    @property
+    def rules(self) -> Mapping[str, str]:
+        """The sentence of each name by rule; of a run before names had more than one family those of its clusters."""
+        kept = {str(cluster["name"]): str(cluster["rule"]) for cluster in self._described["clusters"]}
+        return self._document.get("rules", kept)
+
+    @property
+    def families(self) -> Mapping[str, Sequence[str]]:
+        """Names that have one above them, by that name; none in runs before there were any."""
+        return self._document.get("families", {})
 
     @cached_property
     def images(self) -> tuple[int, ...]:
@@ -345,21 +355,15 @@ class Patterns:
 
     @property
     def repeated(self) -> "pd.DataFrame":
-        """Heads that repeat a pattern, candidates for redundancy: one row a cluster that at least two heads hold.
+        """Heads that repeat each other's pattern, candidates for redundancy: one row a group of at least two.
 
-        A head holds a pattern when it shows it in at least 80 % of its images. Columns: cluster, name, heads (a list
-        of (layer, head)), content_dependence (their mean).
+        Heads whose matrices have the same name by rule in at least 80 % of the images, grouped as `Heads.groups` does:
+        merged at a mean similarity of at least 0.9, by the cosine of mean matrices, or by outputs or CLS rows where the
+        run keeps no mean. A shared name alone says nothing: heads that look one patch left and right are as unlike as
+        can be. Columns: name, heads (a list of (layer, head)), similarity, by (`mean`, `output` or `cls`),
+        content_dependence (mean of the heads').
         """
-        import pandas as pd
-
-        (main, share), dependence = main_patterns(self.mix.values), self.content_dependence.values
-        rows = []
-        for cluster, name in self.clusters["name"].items():
-            heads = [(int(i), int(j)) for i, j in np.argwhere((main == cluster) & (share >= HOLDS))]
-            if len(heads) > 1:
-                mean = float(np.mean([dependence[head] for head in heads]))
-                rows.append({"cluster": cluster, "name": name, "heads": heads, "content_dependence": mean})
-        return pd.DataFrame(rows, columns=["cluster", "name", "heads", "content_dependence"])
+        return repeated(self._run, self)
 
     @cached_property
     def _mix(self) -> "xr.DataArray":
