@@ -15,6 +15,8 @@ from tests.browser.hands import (
 )
 from tests.synthetic_run import STRONG, head_unit, synthetic_run
 
+from vitscope.report.findings import output_ranking
+
 HEAD = "{}.{}".format(*STRONG)
 HUB = '[data-pane="importance"]'
 
