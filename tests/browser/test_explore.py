@@ -15,6 +15,8 @@ from tests.browser.hands import (
 )
 from tests.synthetic_run import STRONG, head_unit, synthetic_run
 
+from vitscope.report.findings import output_ranking
+
 HEAD = "{}.{}".format(*STRONG)
 HUB = '[data-pane="importance"]'
 
@@ -187,6 +189,20 @@ def test_a_map_of_images_that_takes_its_time_says_so(chromium, address):
     images.get_by_text("trustworthiness").wait_for()
     assert "laid out" not in images.inner_text()
     page.context.close()
+
+
+def test_a_head_has_one_interval_on_the_page_and_in_the_report(open_page, address, run):
+    page, _ = open_page(address)
+    ranking = output_ranking(run)
+    index = ranking.order[0]
+    ends = [f"{end[index]:#.3g}" for end in (ranking.interval.low, ranking.interval.high)]
+    told = page.get_by_test_id("head-interval")
+    told.filter(has_text="to").wait_for()
+    assert told.inner_text() == f"{ends[0]} to {ends[1]} · few images"
+    assert f"95 % interval {float(ends[0]):.3f} to {float(ends[1]):.3f}" in page.locator(".headline").inner_text()
+    first = page.locator(".ranked li:first-child button")
+    wait_until(page, "document.querySelectorAll('.ranked .interval').length === 24")
+    assert f"95 % interval {ends[0]} to {ends[1]}" in first.get_attribute("title")
 
 
 def test_the_ranked_heads_are_all_there_with_intervals_and_keys(open_page, address):

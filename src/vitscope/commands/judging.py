@@ -8,6 +8,7 @@ from rich.markup import escape
 
 from vitscope.commands import terminal
 from vitscope.commands.analysis import load
+from vitscope.report.form import estimate
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -80,7 +81,7 @@ def _print(found: Judgement) -> None:
     width = max(len(name) for name in names) + 2
     out.print((" " * width + "".join(f"{COLUMNS[name]:<24}" for name in measures)).rstrip())
     for name in names:
-        row = "".join(f"{f'{v.mean:.3f} [{v.low:.3f}, {v.high:.3f}]':<24}" for v in (cells[name, m] for m in measures))
+        row = "".join(f"{estimate(v.mean, v.low, v.high):<24}" for v in (cells[name, m] for m in measures))
         out.print(escape(f"{name:<{width}}{row}").rstrip())
     n = max(verdict.n for verdict in found.verdicts)
     out.print(

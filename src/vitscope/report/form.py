@@ -44,6 +44,13 @@ def span(low: float, high: float) -> str:
     return f"{number(low)}{' to ' if low < 0 else '–'}{number(high)}"
 
 
+def estimate(value: float, low: float, high: float) -> str:
+    """A value with its interval, `0.412 [0.390, 0.431]`, `0.412 [–]` where there is none, a dash where nothing is."""
+    if not isfinite(value):
+        return DASH
+    return f"{value:.3f} [{low:.3f}, {high:.3f}]" if isfinite(low) and isfinite(high) else f"{value:.3f} [{DASH}]"
+
+
 def plural(n: int, noun: str) -> str:
     """`1 image`, `2 images`."""
     return f"{n} {noun}" if n == 1 else f"{n} {noun}s"

@@ -16,6 +16,7 @@ from vitscope.report.statistics import average_ranks
 
 PERMUTATIONS: Final = 999
 SEED: Final = 0
+_ROUNDING: Final = 1e-6
 
 
 @dataclass(frozen=True)
@@ -47,25 +48,29 @@ def evidence(
 
     Source: Westfall & Young 1993 (single-step maxT) on Wilcoxon's rank sums.
     """
+    from scipy.sparse import csr_matrix  # sums by group several times faster than numpy's reduceat
+
     ranks = average_ranks(np.asarray(values, np.float64).T).T
     n = len(ranks)
-    ranks -= (n + 1) / 2
+    ranks -= (n + 1) / 2  # whole or half numbers, which float32 holds and adds exactly
     spread = np.sqrt((ranks**2).sum(axis=0) / max(n - 1, 1))
-    ranks = np.where(spread > 0, ranks / np.where(spread > 0, spread, 1), 0.0)
+    ranks = ranks.astype(np.float32)
     order = np.concatenate([np.flatnonzero(inside) for inside in members])
     sizes = np.array([int(inside.sum()) for inside in members])
-    starts = np.cumsum(sizes) - sizes
-    error = np.sqrt(sizes * (n - sizes) / n)[:, None]  # of a group's sum of standardised ranks
+    ends = np.concatenate([[0], np.cumsum(sizes)])
+    ones = np.ones(len(order), np.float32)
+    error = np.sqrt(sizes * (n - sizes) / n)[:, None] * spread  # of a group's sum of ranks under shuffling
+    error[error == 0] = np.inf
 
     def standardised(places: Int[np.ndarray, " place"]) -> Float64[np.ndarray, "group quantity"]:
-        return np.add.reduceat(ranks[places], starts, axis=0) / np.where(error > 0, error, np.inf)
+        return (csr_matrix((ones, places, ends), shape=(len(sizes), n)) @ ranks) / error
 
     z = standardised(order)
     top, enough = float(np.abs(z).max()), threshold * (permutations + 1)
     generator, largest, above = np.random.default_rng(seed), [], 1
     while len(largest) < permutations and above < enough:
         largest.append(float(np.abs(standardised(generator.permutation(n)[: len(order)])).max()))
-        above += largest[-1] >= top * (1 - 1e-9)
-    beyond = len(largest) - np.searchsorted(np.sort(largest), np.abs(z) * (1 - 1e-9))
+        above += largest[-1] >= top * (1 - _ROUNDING)
+    beyond = len(largest) - np.searchsorted(np.sort(largest), np.abs(z) * (1 - _ROUNDING))
     p = (1 + beyond) / (permutations + 1)
     return Evidence(z, p if len(largest) == permutations else np.maximum(p, threshold), len(largest))

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from vitscope.report.form import estimate
 from vitscope.report.intervals import UNIT, mean_interval
 from vitscope.report.proportion import wilson
 from vitscope.store.resolution import Resolution, SizeInfo
@@ -105,8 +106,8 @@ def as_text(found: Resolution) -> str:
                 f"{size.rows} x {size.cols}",
                 str(size.tokens),
                 "own" if own else "interpolated" if size.interpolated else "computed",
-                _with_interval(at.accuracy, at.accuracy_low, at.accuracy_high),
-                _with_interval(at.probability, at.probability_low, at.probability_high),
+                estimate(at.accuracy, at.accuracy_low, at.accuracy_high),
+                estimate(at.probability, at.probability_low, at.probability_high),
                 f"{_mean(at.distance):.1f} px = {_mean(at.distance_share):.1%}",
                 f"{_mean(at.entropy):.2f} nats = {_mean(at.entropy_share):.1%}",
             )
@@ -142,10 +143,6 @@ def _by_layer(values: np.ndarray) -> tuple[float, ...]:
 def _mean(values: tuple[float, ...]) -> float:
     known = [value for value in values if value == value]
     return sum(known) / len(known) if known else float("nan")
-
-
-def _with_interval(value: float, low: float, high: float) -> str:
-    return "-" if value != value else f"{value:.3f} [{low:.3f}, {high:.3f}]"
 
 
 def _row(*cells: str) -> str:

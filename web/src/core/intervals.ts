@@ -79,16 +79,17 @@ function columnOf(values: Float32Array, width: number, rows: Int32Array, head: n
 }
 
 /** How many of its own standard errors the mean of a draw is off; infinite where the draw has no spread of its own. */
-function studentised({ n, mean, error, values, squares, present }: Column, times: Uint16Array): number {
-  let [weight, sum, square] = [0, 0, 0];
-  for (let i = 0; i < times.length; i++) {
+function studentised({ n, mean, error, values, squares, present }: Column, { length, images, times }: Sampler): number {
+  let sum = 0;
+  let square = 0;
+  for (let i = 0; i < length; i++) {
+    const image = images[i]!;
     const many = times[i]!;
-    if (many === 0) continue;
-    sum += many * values[i]!;
-    square += many * squares[i]!;
-    if (present) weight += many * present[i]!;
+    sum += many * values[image]!;
+    square += many * squares[image]!;
   }
-  if (!present) weight = times.length;
+  let weight = present ? 0 : values.length;
+  if (present) for (let i = 0; i < length; i++) weight += times[i]! * present[images[i]!]!;
   if (weight === 0) return 0;
   const shift = sum / weight - mean;
   const variance = (square - weight * shift * shift) / Math.max(weight - 1, 1);
@@ -172,10 +173,10 @@ export function clearlyFirst(values: Float32Array, width: number, rows: Int32Arr
   const columns = [index, ...rivals].map((head) => Float64Array.from(present, (row) => values[row * width + head]!));
   let lost = 0;
   for (let draw = 0; draw < DRAWS && lost < BEYOND; draw++) {
-    const times = sampler.draw(draw);
-    const own = drawnMean(columns[0]!, times);
+    const drawn = sampler.draw(draw);
+    const own = drawnMean(columns[0]!, drawn);
     let beaten = own === own;
-    for (let at = 1; at < columns.length && beaten; at++) beaten = !(drawnMean(columns[at]!, times) >= own);
+    for (let at = 1; at < columns.length && beaten; at++) beaten = !(drawnMean(columns[at]!, drawn) >= own);
     if (!beaten) lost++;
   }
   return lost < BEYOND;
@@ -203,11 +204,13 @@ function rivalsOf(values: Float32Array, width: number, rows: Int32Array, index: 
   });
 }
 
-function drawnMean(column: Float64Array, times: Uint16Array): number {
-  let [weight, sum] = [0, 0];
-  for (let i = 0; i < times.length; i++) {
-    const [many, value] = [times[i]!, column[i]!];
-    if (many === 0 || value !== value) continue;
+function drawnMean(column: Float64Array, { length, images, times }: Sampler): number {
+  let weight = 0;
+  let sum = 0;
+  for (let i = 0; i < length; i++) {
+    const many = times[i]!;
+    const value = column[images[i]!]!;
+    if (value !== value) continue;
     weight += many;
     sum += many * value;
   }

@@ -4,27 +4,42 @@ export const DRAWS = 999;
 /** Draws at or beyond each end of a 95 % interval. */
 export const BEYOND = 25;
 
-/** Draws of n images (below 2^21): which one a draw takes at a place is a function of draw and place alone. */
+/**
+ * Draws of n images (below 2^21): which one a draw takes at a place is a function of draw and place alone. The draw made
+ * last is `length` images, each once, with how often it is in it: lists, as sums over them are what takes the time.
+ */
 export class Sampler {
   readonly n: number;
-  /** How often each image is in the draw made last. */
-  readonly times: Uint16Array;
+  readonly images: Int32Array;
+  readonly times: Float64Array;
+  length = 0;
+  readonly #counts: Uint16Array;
   readonly #places: Uint32Array;
   readonly #seed: number;
 
   constructor(n: number, seed = 0) {
     this.n = n;
-    this.times = new Uint16Array(n);
+    this.images = new Int32Array(n);
+    this.times = new Float64Array(n);
+    this.#counts = new Uint16Array(n);
     this.#places = Uint32Array.from({ length: n }, (_, place) => mixed(place + 1));
     this.#seed = seed;
   }
 
-  draw(draw: number): Uint16Array {
-    const { n, times } = this;
+  draw(draw: number): this {
+    const { n, images, times } = this;
+    const [counts, places] = [this.#counts, this.#places];
     const key = mixed((Math.imul(draw, 0x9e3779b9) + this.#seed) >>> 0);
-    times.fill(0);
-    for (let place = 0; place < n; place++) times[Math.floor((mixed(key ^ this.#places[place]!) * n) / 4294967296)]!++;
-    return times;
+    counts.fill(0);
+    for (let place = 0; place < n; place++) counts[Math.floor((mixed(key ^ places[place]!) * n) / 4294967296)]!++;
+    let length = 0;
+    for (let image = 0; image < n; image++) {
+      images[length] = image;
+      times[length] = counts[image]!;
+      length += Number(counts[image]! > 0);
+    }
+    this.length = length;
+    return this;
   }
 }
 
