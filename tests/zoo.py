@@ -60,12 +60,16 @@ ZOO: dict[str, Callable[[], nn.Module]] = {
 
 def make(name: str, dtype: torch.dtype = torch.float64) -> nn.Module:
     """A model of the zoo with every parameter random, norms and biases too: right and wrong never agree by symmetry."""
-    module = ZOO[name]()
-    generator = torch.Generator().manual_seed(len(name))
+    return randomised(ZOO[name](), len(name)).to(dtype).eval()
+
+
+def randomised(module: nn.Module, seed: int) -> nn.Module:
+    """The module with other parameters."""
+    generator = torch.Generator().manual_seed(seed)
     for parameter in module.parameters():
         noise = torch.randn(parameter.shape, generator=generator, dtype=torch.float64)
         parameter.data = 1 + 0.3 * noise if parameter.ndim == 1 and bool((parameter == 1).all()) else 0.25 * noise
-    return module.to(dtype).eval()
+    return module
 
 
 def pixels(n: int, dtype: torch.dtype = torch.float64) -> torch.Tensor:

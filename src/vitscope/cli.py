@@ -30,6 +30,10 @@ Weights = Annotated[
 ]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:1.")]
 Dtype = Annotated[str, typer.Option("--dtype", help="float32, float64, bfloat16, float16.")]
+MultiLabel = Annotated[
+    bool,
+    typer.Option("--multi-label", help="The logits are labels, each yes or no (sigmoid). One logit always is."),
+]
 Labels = Annotated[
     Path | None,
     typer.Option("--labels", metavar="FILE", help="Table path,label\\[,class_name]; paths relative to the file."),
@@ -151,6 +155,7 @@ def analyze(
     ] = None,
     device: Device = "auto",
     dtype: Dtype = "float32",
+    multi_label: MultiLabel = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out where it stopped.")] = False,
     as_json: Json = False,
     importance: Annotated[str, typer.Option("--importance", hidden=True)] = "exact",
@@ -179,7 +184,9 @@ def analyze(
         threads=threads,
         weights_file=weights,
     )
-    code = analysis.analyze(model, images, out, request, device=device, dtype=dtype, resume=resume, as_json=as_json)
+    code = analysis.analyze(
+        model, images, out, request, device=device, dtype=dtype, multi_label=multi_label, resume=resume, as_json=as_json
+    )
     raise typer.Exit(code)
 
 
@@ -228,6 +235,7 @@ def doctor(
     picture_range: Range = None,
     device: Device = "auto",
     dtype: Dtype = "float32",
+    multi_label: MultiLabel = False,
     as_json: Json = False,
 ) -> None:
     """Check how vitscope sees a model: adapter, tokens, heads, parity, one prediction."""
@@ -235,7 +243,14 @@ def doctor(
 
     raise typer.Exit(
         analysis.doctor(
-            model, image, weights=weights, picture_range=picture_range, device=device, dtype=dtype, as_json=as_json
+            model,
+            image,
+            weights=weights,
+            picture_range=picture_range,
+            device=device,
+            dtype=dtype,
+            multi_label=multi_label,
+            as_json=as_json,
         )
     )
 
@@ -264,6 +279,7 @@ def prune(
     weights: Weights = None,
     device: Device = "auto",
     dtype: Dtype = "float32",
+    multi_label: MultiLabel = False,
     as_json: Json = False,
 ) -> None:
     """Take heads out of a model for good: fewer parameters, faster, the same outputs as with those heads masked.
@@ -286,6 +302,7 @@ def prune(
         weights=weights,
         device=device,
         dtype=dtype,
+        multi_label=multi_label,
         as_json=as_json,
     )
     raise typer.Exit(code)
@@ -321,6 +338,7 @@ def judge(
     weights: Weights = None,
     device: Device = "auto",
     dtype: Dtype = "float32",
+    multi_label: MultiLabel = False,
     as_json: Json = False,
 ) -> None:
     """Judge maps of where the class comes from: does it go when their patches go, do they lie on the object?
@@ -345,6 +363,7 @@ def judge(
         weights=weights,
         device=device,
         dtype=dtype,
+        multi_label=multi_label,
         as_json=as_json,
     )
     raise typer.Exit(code)
@@ -381,6 +400,7 @@ def resolution(
     weights: Weights = None,
     device: Device = "auto",
     dtype: Dtype = "float32",
+    multi_label: MultiLabel = False,
     as_json: Json = False,
 ) -> None:
     """Run the same images at several input sizes: does the model still know them, and how far do its heads look?
@@ -404,6 +424,7 @@ def resolution(
         weights=weights,
         device=device,
         dtype=dtype,
+        multi_label=multi_label,
         as_json=as_json,
     )
     raise typer.Exit(code)

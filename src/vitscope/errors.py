@@ -26,6 +26,13 @@ class InvalidArgument(VitscopeError, ValueError):
     code = "invalid_argument"
 
 
+class NotFinite(InvalidArgument):
+    """An image whose activations in the intact model are not finite numbers: nothing can be measured of it."""
+
+    code = "not_finite"
+    status = 422
+
+
 class NotAttention(VitscopeError, ValueError):
     """A matrix given as attention is not one: rows do not sum to 1, or shapes do not fit the token layout."""
 

@@ -39,7 +39,7 @@ def plain_terminal(monkeypatch):
 @pytest.fixture
 def tiny(monkeypatch):
     """`analyze tiny` and `doctor tiny` without files of weights."""
-    monkeypatch.setattr(analysis, "load", lambda spec, weights, device, dtype: tiny_model(classes=list("abcdefg")))
+    monkeypatch.setattr(analysis, "load", lambda spec, *plain, **options: tiny_model(classes=list("abcdefg")))
 
 
 def call(capsys, *words) -> tuple[int, str, str]:

@@ -295,7 +295,7 @@ def test_no_readable_image_is_one_clear_sentence(tmp_path, model):
     photos.mkdir()
     for i in range(5):
         (photos / f"{i}.jpg").write_bytes(b"no")
-    with pytest.raises(BadInput, match=r"none of the 5 can be read; 0.jpg is not an image"):
+    with pytest.raises(BadInput, match=r"none of the 5 can be measured; 0.jpg: not an image"):
         analyze(model, photos, tmp_path / "run")
 
 

@@ -137,7 +137,7 @@ def test_what_does_not_fit_is_refused(lab):
         lab.check({(0, 7): "head"}, "zero")
     with pytest.raises(InvalidArgument, match="at most 256"):
         list(lab.curve([0] * 257, {}, [0], random=1, seed=0))
-    with pytest.raises(BadInput, match="can be read"):
+    with pytest.raises(BadInput, match="can be measured"):
         list(lab.curve([9], {}, [0], random=1, seed=0))
     with pytest.raises(InvalidArgument, match="different"):
         lab.check_curve({"mine": [(0, 0), (0, 0)]}, [1])

@@ -11,6 +11,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from reference import labels
+
 OUTPUT = ("prob_drop", "logit_drop", "jsd", "flip", "out_cos")
 
 
@@ -93,7 +95,7 @@ def jensen_shannon(p: np.ndarray, q: np.ndarray) -> float:
     )
 
 
-def effects(intact, pruned, targets, prefix) -> dict[str, np.ndarray]:
+def effects(intact, pruned, targets, prefix, readout="classes") -> dict[str, np.ndarray]:
     """Every metric [image], loops and formulas."""
     array = {k: None if v is None else v.double().numpy() for k, v in intact.items()}
     other = {k: None if v is None else v.double().numpy() for k, v in pruned.items()}
@@ -104,6 +106,9 @@ def effects(intact, pruned, targets, prefix) -> dict[str, np.ndarray]:
     result["patch_cos"] = distances[:, len(prefix) :].mean(-1)
     if array["logits"] is None:
         return result | {name: np.full(n, np.nan) for name in OUTPUT[:4]}
+    if readout == "labels":
+        found = labels.effects(array["logits"].tolist(), other["logits"].tolist(), list(targets))
+        return result | {name: np.array(values) for name, values in found.items()}
     p, q = softmax(array["logits"]), softmax(other["logits"])
     rows = np.arange(n)
     result["prob_drop"] = p[rows, targets] - q[rows, targets]
@@ -113,7 +118,9 @@ def effects(intact, pruned, targets, prefix) -> dict[str, np.ndarray]:
     return result
 
 
-def importance(module, pixels, targets, *, modes, prefix, fill="zero", other_images=None) -> dict[str, np.ndarray]:
+def importance(
+    module, pixels, targets, *, modes, prefix, fill="zero", other_images=None, readout="classes"
+) -> dict[str, np.ndarray]:
     """Effects [image, mode, layer, head]; `other_images` are the references of mean (a set) or resample (aligned)."""
     heads_of = [block.attn.num_heads for block in module.blocks]
     found: dict[str, np.ndarray] = {}
@@ -139,7 +146,7 @@ def importance(module, pixels, targets, *, modes, prefix, fill="zero", other_ima
                     handle = attn.attn_drop.register_forward_hook(edited_weights(head, mask, fill))
                 pruned = outputs(module, pixels, layer)
                 handle.remove()
-                for name, values in effects(intact, pruned, targets, prefix).items():
+                for name, values in effects(intact, pruned, targets, prefix, readout).items():
                     shape = (len(pixels), len(modes), len(heads_of), max(heads_of))
                     found.setdefault(name, np.full(shape, np.nan))[:, m, layer, head] = values
     return found

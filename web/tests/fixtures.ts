@@ -28,6 +28,7 @@ export function run(changes: Partial<RunInfo> = {}): RunInfo {
       nLayers: 3,
       nHeads: [2, 3, 3],
       nClasses: 5,
+      readout: 'classes',
       inputSize: { height: 12, width: 20 },
       device: 'cpu',
       dtype: 'float32',

@@ -19,20 +19,29 @@ INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells expect it."""
 
 
-def load(spec: str, weights: Path | None, device: str, dtype: str) -> Model:
+def load(spec: str, weights: Path | None, device: str, dtype: str, *, multi_label: bool = False) -> Model:
     """Load a model, saying so."""
     with terminal.busy(f"Loading {spec}"):
         from vitscope.models import load_model
 
-        return load_model(spec, weights, device=device, dtype=dtype)
+        return load_model(spec, weights, device=device, dtype=dtype, multi_label=multi_label)
 
 
 def analyze(
-    model_spec: str, images: str, out: Path, request: Request, *, device: str, dtype: str, resume: bool, as_json: bool
+    model_spec: str,
+    images: str,
+    out: Path,
+    request: Request,
+    *,
+    device: str,
+    dtype: str,
+    multi_label: bool,
+    resume: bool,
+    as_json: bool,
 ) -> int:
     """Analyse images into a run folder; returns the exit code."""
     weights = None if request.weights_file is None else _path(request.weights_file)
-    model = load(model_spec, weights, device, dtype)
+    model = load(model_spec, weights, device, dtype, multi_label=multi_label)
     from vitscope.pipeline import execute, plan
 
     with terminal.busy("Reading the list of images"):
@@ -63,10 +72,11 @@ def doctor(
     picture_range: str | None,
     device: str,
     dtype: str,
+    multi_label: bool,
     as_json: bool,
 ) -> int:
     """Check a model; returns the exit code."""
-    model = load(model_spec, weights, device, dtype)
+    model = load(model_spec, weights, device, dtype, multi_label=multi_label)
     from vitscope.pipeline.doctor import examine
 
     found = examine(model, image, picture_range=picture_range)
@@ -90,7 +100,7 @@ def _print_diagnosis(found: Diagnosis) -> None:
         "tokens": f"{found.n_tokens} = prefix ({prefix}) + {found.grid[0]} x {found.grid[1]} patches of "
         f"{found.patch[0]} x {found.patch[1]} pixels",
         "heads": f"{found.n_layers} layers x {' to '.join(map(str, heads))} heads = {sum(found.n_heads)}",
-        "classes": "none: no classifier" if found.n_classes is None else str(found.n_classes),
+        "classes": found.answers,
         "parity": f"{found.parity:.2g} (largest relative difference to the model's own output)",
         "row sums": f"off by at most {found.row_sum_error:.2g} (attention rows must sum to 1)",
         "image": found.image + (f" ({found.note})" if found.note else ""),

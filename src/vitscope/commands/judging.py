@@ -37,10 +37,11 @@ def judge(
     weights: Path | None,
     device: str,
     dtype: str,
+    multi_label: bool,
     as_json: bool,
 ) -> int:
     """Judge maps and print the verdicts; returns the exit code."""
-    model = load(model_spec, weights, device, dtype)
+    model = load(model_spec, weights, device, dtype, multi_label=multi_label)
     from vitscope.engine import MAPS
     from vitscope.pipeline.judging import judge
 
@@ -88,3 +89,4 @@ def _print(found: Judgement) -> None:
         out.print(escape(f"Note: {found.note}"))
     if found.unreadable:
         out.print(f"{found.unreadable} images were left out: they cannot be read.")
+    terminal.print_left_out(out, [f"{path}: {reason}" for path, reason in found.not_finite.items()])

@@ -30,13 +30,14 @@ def prune(
     weights: Path | None,
     device: str,
     dtype: str,
+    multi_label: bool,
     as_json: bool,
 ) -> int:
     """Save a smaller model; returns the exit code."""
     from vitscope.pipeline.removing import parse_heads, remove
 
     wanted = parse_heads(heads)
-    model = load(model_spec, weights, device, dtype)
+    model = load(model_spec, weights, device, dtype, multi_label=multi_label)
     with terminal.progress_bar("Before and after", "images") as show:
         found = remove(
             model,
@@ -79,7 +80,7 @@ def _print(found: Removal) -> None:
     if found.note:
         lines["labels"] = found.note
     if found.unreadable:
-        lines["skipped"] = f"{found.unreadable} images that cannot be read"
+        lines["skipped"] = f"{found.unreadable} images that cannot be read or are not finite"
     for name, text in lines.items():
         out.print(f"[bold]{name:<11}[/]{escape(text)}")
     out.print(

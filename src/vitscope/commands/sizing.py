@@ -32,6 +32,7 @@ def resolution(
     weights: Path | None,
     device: str,
     dtype: str,
+    multi_label: bool,
     as_json: bool,
 ) -> int:
     """Compare sizes and print the tables; returns the exit code."""
@@ -43,7 +44,7 @@ def resolution(
             f"cannot write to {out.name}: expected a name that ends in .json or .npz",
             ".json: the numbers by size; .npz: all arrays, by image and head.",
         )
-    model = load(model_spec, weights, device, dtype)
+    model = load(model_spec, weights, device, dtype, multi_label=multi_label)
     from vitscope.pipeline.across_sizes import resolution
     from vitscope.pipeline.resolution_run import as_stored, check_run, keep
     from vitscope.report import sizes as report
@@ -65,12 +66,16 @@ def resolution(
             progress=show,
         )
     kept = as_stored(found) if run is None else keep(run, found, model)
+    left_out = {"unreadable": found.attrs["unreadable"], "not_finite": found.attrs["not_finite"]}
     if as_json:
-        terminal.print_json(report.as_dict(kept) | {"note": found.attrs["note"] or None})
+        terminal.print_json(report.as_dict(kept) | left_out)
     else:
         sys.stdout.write(report.as_text(kept))
         if found.attrs["note"]:
             terminal.console().print(f"\nNote: {escape(found.attrs['note'])}")
+        if left_out["unreadable"]:
+            terminal.console().print(f"{left_out['unreadable']} images were left out: they cannot be read.")
+        terminal.print_left_out(terminal.console(), left_out["not_finite"])
     if out is not None:
         write(kept, out)
     if run is not None and not as_json:

@@ -170,6 +170,16 @@ def _fitting(run: Run) -> str | None:
     return f"of {len(images)} images, the model's answer is the folder {told}: the larger tells how it was trained"
 
 
+def print_left_out(out: Console, lines: Sequence[str]) -> None:
+    """Images that were read but not measured, each with its reason."""
+    if lines:
+        out.print(f"Left out {_count(len(lines), 'image')}:")
+    for line in lines[:LISTED]:
+        out.print(f"  {escape(line)}")
+    if len(lines) > LISTED:
+        out.print(f"  and {len(lines) - LISTED} more: --json names them all")
+
+
 def print_next(run: Run) -> None:
     """Where to look next."""
     path = escape(_quoted(str(run.path)))

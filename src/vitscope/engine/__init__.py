@@ -14,7 +14,7 @@ from vitscope.engine.curve import (
 from vitscope.engine.depth import DepthSums
 from vitscope.engine.deviation import Comparison, MeanAttention, compare_with_mean, mean_common_attention
 from vitscope.engine.explaining import MAPS, explain
-from vitscope.engine.forward import attention, features_and_logits, output_channels
+from vitscope.engine.forward import Intact, attention, features_and_logits, intact, output_channels
 from vitscope.engine.gradients import attention_gradients
 from vitscope.engine.importance import head_importance, targets
 from vitscope.engine.prune import check_fill, prune
@@ -31,6 +31,7 @@ __all__ = [
     "Answer",
     "Comparison",
     "DepthSums",
+    "Intact",
     "MeanAttention",
     "MeanReferences",
     "PairedReferences",
@@ -54,6 +55,7 @@ __all__ = [
     "greedy_order",
     "greedy_steps",
     "head_importance",
+    "intact",
     "interactions",
     "keep_freed_memory",
     "mask_receipt",

@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float, Float64, Int
 from torch import Tensor
 
-from vitscope.engine.forward import BATCH
+from vitscope.engine.forward import BATCH, require_finite
 from vitscope.engine.importance import targets
 from vitscope.engine.prune import check_heads
 from vitscope.engine.together import Heads, Set, outputs_of_sets
@@ -38,8 +38,9 @@ class SetAnswers:
 
     Parameters
     ----------
-    prediction: top class, -1 without a classifier.
+    prediction: top class or label, -1 without a classifier, or where the pruned model gives no finite answer.
     jsd, out_cos: to the intact answer; jsd (bits) is NaN without a classifier.
+    classified: whether there is one.
     """
 
     heads: Set
@@ -47,11 +48,12 @@ class SetAnswers:
     prediction: Int[np.ndarray, " image"]
     jsd: Float64[np.ndarray, " image"]
     out_cos: Float64[np.ndarray, " image"]
+    classified: bool
 
     @property
     def moved(self) -> Float64[np.ndarray, " image"]:
         """How far the answer moved: jsd, or out_cos where there is no classifier."""
-        return self.jsd if (self.prediction >= 0).all() else self.out_cos
+        return self.jsd if self.classified else self.out_cos
 
 
 def pruning_curve(
@@ -84,6 +86,7 @@ def pruning_curve(
     Raises
     ------
     InvalidArgument: orders, sizes or labels that do not fit.
+    NotFinite: an image whose activations are not finite.
 
     Source
     ------
@@ -177,7 +180,7 @@ def greedy_steps(
         for answers in answers_of_sets(model, pixels, list(sets), batch=batch, intact=intact):
             done += 1
             if answers.heads in sets:
-                moved[sets[answers.heads]] += float(answers.moved.sum())
+                moved[sets[answers.heads]] += float(np.nan_to_num(answers.moved, nan=np.inf).sum())
             yield list(order), done / total
         best = min(left, key=lambda head: moved[head])
         order.append(best)
@@ -209,6 +212,7 @@ def answers_of_sets(
             with Evaluation(model.module):
                 ((_, features),) = outputs_of_sets(model, 0, x, [frozenset()])
                 intact.append(answer(model, features))
+            require_finite(model, pixels, bool(intact[at].finite.all()))
             yield _set_answers(frozenset(), images, intact[at], intact[at])
         walk = outputs_of_sets(model, 0, x, [heads for heads in sets if filled or heads])
         while True:
@@ -222,8 +226,8 @@ def answers_of_sets(
 
 def _set_answers(heads: Set, images: slice, intact: Answer, pruned: Answer) -> SetAnswers:
     found = effects(intact, pruned, torch.full((len(pruned.features),), -1))
-    top = torch.full((len(pruned.features),), -1) if pruned.logits is None else pruned.logits.argmax(-1)
-    return SetAnswers(heads, images, top.numpy(), found["jsd"].numpy(), found["out_cos"].numpy())
+    jsd, out_cos = found["jsd"].numpy(), found["out_cos"].numpy()
+    return SetAnswers(heads, images, pruned.prediction.numpy(), jsd, out_cos, pruned.logits is not None)
 
 
 def places_of_sets(orders: Sequence[Heads], sizes: Sequence[int]) -> dict[Set, list[tuple[int, int]]]:

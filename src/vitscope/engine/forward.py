@@ -1,11 +1,13 @@
 """The intact model: outputs, and attention matrices layer by layer. Keeps no state, leaves the module as it was."""
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from vitscope.engine.finite import Watch, refuse
 from vitscope.errors import InvalidArgument
 from vitscope.models import Evaluation, Model
 from vitscope.models.block import attention_weights, finish, head_outputs
@@ -14,19 +16,69 @@ BATCH = 16
 """Images that run together where nothing else fixes it."""
 
 
+class Intact(NamedTuple):
+    """What the intact model says of images; logits are None without a classifier.
+
+    `problems` has the images whose activations are not finite, by their place, with the reason: their rows are no
+    answers.
+    """
+
+    features: Float[Tensor, "image feature"]
+    logits: Float[Tensor, "image class"] | None
+    problems: dict[int, str]
+
+
+def intact(model: Model, pixels: Float[Tensor, "image color row col"], batch: int = BATCH) -> Intact:
+    """Pooled features and logits of the intact model, blocks as the library runs them, and which images have none."""
+    features: list[Tensor] = []
+    problems: dict[int, str] = {}
+    with Evaluation(model.module):
+        for start in range(0, max(1, len(pixels)), batch):
+            watch = Watch()
+            x = model.place(pixels[start : start + batch])
+            watch.see("in its pixels after preprocessing", x)
+            x = model.embed(x)
+            watch.see("in its tokens before layer 0", x)
+            for layer, block in enumerate(model.blocks):
+                x = block(x)
+                watch.see(f"after layer {layer}", x)
+            features.append(model.pool(x[:, model.architecture.reads]))
+            watch.see("in what the classifier reads", features[-1])
+            problems |= {start + place: reason for place, reason in watch.problems().items()}
+        joined = torch.cat(features)
+        logits = model.logits(joined)
+        if logits is not None:
+            watch = Watch()
+            watch.see("in its logits", logits)
+            problems = watch.problems() | problems
+        return Intact(joined, logits, problems)
+
+
 def features_and_logits(
     model: Model, pixels: Float[Tensor, "image color row col"], batch: int = BATCH
 ) -> tuple[Float[Tensor, "image feature"], Float[Tensor, "image class"] | None]:
-    """Pooled features and logits (None without a classifier) of the intact model, blocks as the library runs them."""
-    features = []
-    with Evaluation(model.module):
-        for start in range(0, max(1, len(pixels)), batch):
-            x = model.embed(model.place(pixels[start : start + batch]))
-            for block in model.blocks:
-                x = block(x)
-            features.append(model.pool(x[:, model.architecture.reads]))
-        joined = torch.cat(features)
-        return joined, model.logits(joined)
+    """Pooled features and logits (None without a classifier) of the intact model, blocks as the library runs them.
+
+    Raises
+    ------
+    NotFinite: an image whose activations are not finite.
+    """
+    found = intact(model, pixels, batch)
+    refuse(model.id, found.problems, len(pixels))
+    return found.features, found.logits
+
+
+def require_finite(model: Model, pixels: Float[Tensor, "image color row col"], finite: bool) -> None:
+    """Refuse images that the intact model does not answer, where what was computed of them is not `finite`.
+
+    A pruned model alone may overflow in half precision: that is how it is, and no error.
+
+    Raises
+    ------
+    NotFinite: names the first such image.
+    """
+    if not finite:
+        refuse(model.id, intact(model, pixels).problems, len(pixels))
 
 
 def heads_by_layer(
@@ -71,19 +123,25 @@ def attention(
     -------
     float32 (float64 for a float64 model). Where layers differ in their number of heads, missing heads are NaN.
 
-    Raises InvalidArgument for a layer that does not exist or pixels of the wrong shape.
+    Raises InvalidArgument for a layer that does not exist, pixels of the wrong shape, or (NotFinite) an image whose
+    attention is not finite.
     """
     wanted = list(range(model.n_layers)) if layers is None else [check_layer(model, layer) for layer in layers]
     dtype = torch.float64 if model.dtype == torch.float64 else torch.float32
     n_tokens = model.tokens.n_tokens
     shape = (len(pixels), len(wanted), max(model.n_heads), n_tokens, n_tokens)
     result = torch.full(shape, torch.nan, dtype=dtype, device="cpu")
+    problems: dict[int, str] = {}
     with Evaluation(model.module):
         for start in range(0, len(pixels), BATCH):
+            watch = Watch()
             by_layer = attention_by_layer(model, pixels[start : start + BATCH])
             for layer, weights in zip(range(max(wanted, default=-1) + 1), by_layer, strict=False):
+                watch.see_attention(layer, weights)
                 for i in (i for i, chosen in enumerate(wanted) if chosen == layer):
                     result[start : start + BATCH, i, : weights.shape[1]] = weights.to(dtype).cpu()
+            problems |= {start + place: reason for place, reason in watch.problems().items()}
+    refuse(model.id, problems, len(pixels))
     return result
 
 

@@ -10,9 +10,11 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from vitscope.engine.finite import Watch, refuse
 from vitscope.engine.forward import features_and_logits
 from vitscope.engine.importance import targets as resolve_targets
 from vitscope.errors import InvalidArgument
+from vitscope.measures.answers import either
 from vitscope.models import Evaluation, Model
 from vitscope.models.block import attention_weights, finish, head_outputs
 
@@ -94,12 +96,22 @@ def target_classes(
 def layer_gradients(
     model: Model, pixels: Float[Tensor, "image color row col"], targets: Int[Tensor, " image"], *, score: Score
 ) -> list[LayerGradient]:
-    """Attention and gradient of each layer, of as many heads as it has; keeps the activations of all layers at once."""
+    """Attention and gradient of each layer, of as many heads as it has; keeps the activations of all layers at once.
+
+    Raises
+    ------
+    NotFinite: an image whose attention is not finite.
+    """
     found = _by_output if score == "output" else _by_layer
     with Evaluation(model.module, gradients=True):
         with torch.no_grad():
             x = model.embed(model.place(pixels))
-        return found(model, x, targets.clone().to(x.device))  # a normal tensor, whatever mode it was made in
+        layers = found(model, x, targets.clone().to(x.device))  # a normal tensor, whatever mode it was made in
+    watch = Watch()
+    for layer, one in enumerate(layers):
+        watch.see_attention(layer, one.attention)
+    refuse(model.id, watch.problems(), len(pixels))
+    return layers
 
 
 def _by_output(model: Model, x: Tensor, targets: Tensor) -> list[LayerGradient]:
@@ -135,7 +147,10 @@ def _followed(weights: Tensor, *, first: bool) -> Tensor:
 
 
 def _score(model: Model, tokens: Tensor, targets: Tensor) -> Tensor:
-    """Sum over images of the class's logit: images do not see each other, so gradients stay each image's own."""
+    """Sum over images of the class's logit; of a single logit l label 0 has -l.
+
+    Images do not see each other, so gradients stay each image's own.
+    """
     logits = model.logits(model.pool(tokens[:, model.architecture.reads]))
     assert logits is not None  # noqa: S101 - asked only of a model with classes
-    return logits.gather(1, targets[:, None]).sum()
+    return (either(logits) if model.readout == "labels" else logits).gather(1, targets[:, None]).sum()

@@ -14,6 +14,7 @@ from vitscope.engine.references import make_references
 from vitscope.engine.schedule import plan_micro_batch
 from vitscope.engine.sweep import sweep
 from vitscope.errors import InvalidArgument, NotAvailable
+from vitscope.measures.answers import predictions
 from vitscope.models import Model
 from vitscope.quantities import of_kind
 from vitscope.tokens import HEAD, Fill, canonical_mode
@@ -44,12 +45,13 @@ def head_importance(
     Returns
     -------
     Dataset over (image, mode, layer, head) with prob_drop, logit_drop, jsd (bits), flip, out_cos, cls_cos, patch_cos;
-    NaN where undefined. `cls_cos_at` and `patch_cos_at` over (mode, layer, head, observed), means over the images: the
-    same distances after the pruned layer and after each later one; NaN before it, and after the last block for tokens
-    that the classifier does not read. Coordinates `target` and `target_source` (`label`, `prediction`, or `none`
-    without a classifier) per image.
+    NaN where undefined, and where half precision gives no finite numbers with the head pruned. `cls_cos_at` and
+    `patch_cos_at` over (mode, layer, head, observed), means over the images: the same distances after the pruned layer
+    and after each later one; NaN before it, and after the last block for tokens that the classifier does not read.
+    Coordinates `target` and `target_source` (`label`, `prediction`, or `none` without a classifier) per image.
 
-    Raises InvalidArgument for labels, modes or fills that do not fit the model.
+    Raises InvalidArgument for labels, modes or fills that do not fit the model; NotFinite for an image or a reference
+    whose activations are not finite.
 
     Source: after Li et al. 2023; formulas in docs/definitions.md.
     """
@@ -100,14 +102,15 @@ def targets(
     """
     if logits is None:
         return np.full(n_images, -1, np.int64), np.full(n_images, "none", dtype="<U10")
+    n_classes = model.n_classes or 0
     given = np.full(n_images, -1) if labels is None else np.asarray(labels, dtype=None if len(labels) else np.int64)
     whole = given.dtype.kind in "iu"
-    if given.shape != (n_images,) or not whole or ((given < -1) | (given >= logits.shape[1])).any():
+    if given.shape != (n_images,) or not whole or ((given < -1) | (given >= n_classes)).any():
         got = f"{given.min()} to {given.max()}" if whole and given.size else str(given.dtype)
         raise InvalidArgument(
-            f"cannot use these labels: expected {n_images} classes of 0..{logits.shape[1] - 1} (-1 = none), "
+            f"cannot use these labels: expected {n_images} classes of 0..{n_classes - 1} (-1 = none), "
             f"got shape {list(given.shape)}, {got}",
-            "Give one whole number per image, in the order of the model's logits.",
+            "Give one whole number per image, in the order of the model's logits (of a single logit: 0 or 1).",
         )
-    predicted = logits.argmax(-1).cpu().numpy()
+    predicted = predictions(logits, model.readout).cpu().numpy()
     return np.where(given >= 0, given, predicted), np.where(given >= 0, "label", "prediction")

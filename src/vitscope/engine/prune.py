@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from vitscope.engine.forward import BATCH, check_layer
+from vitscope.engine.forward import BATCH, check_layer, require_finite
 from vitscope.engine.references import EVERY_TOKEN, References, make_references
 from vitscope.engine.regions import Parts, change_of_z, pruned_columns, split_columns, token_groups
 from vitscope.errors import InvalidArgument
@@ -34,7 +34,8 @@ def prune(
     references: images for mean and resample; None means `pixels` themselves.
     seed: of the derangement that `resample` uses.
 
-    Raises InvalidArgument for a head, mode or fill that does not exist.
+    Raises InvalidArgument for a head, mode or fill that does not exist, and (NotFinite) for an image or a reference
+    whose activations in the intact model are not finite.
 
     Example
     -------
@@ -50,7 +51,9 @@ def prune(
             features = _pruned_features(model, pixels[images], chosen, fill, source, images)
             logits = model.logits(features)
             outputs.append(features if logits is None else logits)
-    return torch.cat(outputs).cpu()
+    joined = torch.cat(outputs).cpu()
+    require_finite(model, pixels, bool(joined.isfinite().all()))
+    return joined
 
 
 def check_heads(model: Model, heads: Mapping[tuple[int, int], str]) -> dict[tuple[int, int], str]:

@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float, Float16, Int
 from torch import Tensor
 
+from vitscope.engine.finite import Watch
 from vitscope.engine.forward import heads_by_layer, output_channels
 from vitscope.measures.geometry import n_hops
 from vitscope.measures.similarity import diversity_of_maps
@@ -33,6 +34,8 @@ class Reduction:
     """`head_diversity` of whole matrices; NaN for a layer of one head."""
     outputs: Float16[np.ndarray, "sample layer head channel"]
     """The heads' outputs z at the sampled tokens, cut off where half precision ends; 0 beyond a layer's channels."""
+    problems: dict[int, str]
+    """Images whose attention is not finite, by their place, with the reason; they spoil the sums."""
 
 
 def reduce_attention(
@@ -57,14 +60,17 @@ def reduce_attention(
         cls_rows=None if tokens.cls is None else np.full((n_images, *heads, tokens.n_patches), np.nan, np.float16),
         attention_sum=np.zeros((*heads, tokens.n_tokens, tokens.n_tokens), np.float32),
         diversity=np.full((n_images, heads[0]), np.nan, np.float32),
+        problems={},
         outputs=np.zeros((len(sampled), *heads, output_channels(model) if len(sampled) else 0), np.float16),
     )
     with Evaluation(model.module):
         for start in range(0, n_images, batch):
             images = slice(start, start + batch)
+            watch = Watch()
             chosen = np.flatnonzero((sampled[:, 0] >= start) & (sampled[:, 0] < start + batch))
             for layer, (attention, z) in enumerate(heads_by_layer(model, pixels[images])):
                 here = (images, layer, slice(attention.shape[1]))
+                watch.see_attention(layer, attention)
                 summary = summarise(attention, tokens)
                 reduction.mass[here] = _array(summary.mass)
                 reduction.density[here] = _array(summary.density)
@@ -78,6 +84,7 @@ def reduce_attention(
                     places = torch.from_numpy(sampled[chosen] - [start, 0]).to(z.device).unbind(-1)
                     kept = z[places[0], :, places[1]]
                     reduction.outputs[chosen, layer, : z.shape[1], : z.shape[-1]] = _half(kept)
+            reduction.problems.update({start + place: reason for place, reason in watch.problems().items()})
     for layer, n_heads in enumerate(model.n_heads):
         reduction.attention_sum[layer, n_heads:] = np.nan
         reduction.outputs[:, layer, n_heads:] = np.nan

@@ -13,6 +13,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from vitscope.engine.finite import refuse
+from vitscope.engine.forward import intact
 from vitscope.errors import InvalidArgument
 from vitscope.models import Evaluation, Model
 from vitscope.models.block import attend_rows, finish
@@ -108,9 +110,18 @@ def make_references(
     seed: int,
     batch: int,
 ) -> References | None:
-    """References of a fill for images at hand; `references=None` means the images themselves."""
+    """References of a fill for images at hand; `references=None` means the images themselves.
+
+    Raises
+    ------
+    NotFinite: a reference whose activations are not finite; it would spoil every image.
+    """
+    given = pixels if references is None else references
+    if fill in ("mean", "resample"):
+        problems = intact(model, given, batch).problems if len(given) else {}
+        refuse(model.id, problems, len(given), "image" if references is None else "reference")
     if fill == "mean":
-        return mean_references(model, (pixels if references is None else references).split(batch))
+        return mean_references(model, given.split(batch))
     if fill == "resample":
         if references is None:
             return PairedReferences(pixels[torch.from_numpy(derangement(len(pixels), seed))])

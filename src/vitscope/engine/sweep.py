@@ -66,7 +66,7 @@ def sweep(
     Returns
     -------
     float32 arrays [image, mode, layer, head] for each metric; NaN where a metric is undefined (no classifier, no
-    CLS) or a layer has fewer heads.
+    CLS), a layer has fewer heads, or the model with the head pruned gives no finite numbers (half precision).
 
     Raises
     ------
@@ -237,12 +237,12 @@ class _Sweep:
             return effects | dict.fromkeys(("prob_drop", "logit_drop", "jsd", "flip"), nothing)
         pruned_logits = self.model.logits(pruned.flatten(0, 2))
         assert pruned_logits is not None  # noqa: S101 - logits exist for all features or for none
-        after = pruned_logits.unflatten(0, pruned.shape[:3])
+        after, readout = pruned_logits.unflatten(0, pruned.shape[:3]), self.model.readout
         return effects | {
-            "prob_drop": effect.prob_drop(logits, after, target),
-            "logit_drop": effect.logit_drop(logits, after, target),
-            "jsd": effect.jsd(logits, after),
-            "flip": effect.flip(logits, after),
+            "prob_drop": effect.prob_drop(logits, after, target, readout),
+            "logit_drop": effect.logit_drop(logits, after, target, readout),
+            "jsd": effect.jsd(logits, after, readout),
+            "flip": effect.flip(logits, after, readout),
         }
 
     def _stack(self, per_layer: list[Float[Tensor, "mode _ image"]]) -> Float[np.ndarray, "image mode layer head"]:
@@ -250,4 +250,5 @@ class _Sweep:
         stacked = np.full((n_images, len(self.modes), len(per_layer), max(self.model.n_heads)), np.nan, np.float32)
         for layer, values in enumerate(per_layer):
             stacked[:, :, layer, : values.shape[1]] = values.float().permute(2, 0, 1).cpu().numpy()
+        stacked[~np.isfinite(stacked)] = np.nan
         return stacked

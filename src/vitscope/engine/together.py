@@ -15,7 +15,7 @@ from jaxtyping import Float, Float64
 from scipy import stats
 from torch import Tensor
 
-from vitscope.engine.forward import BATCH
+from vitscope.engine.forward import BATCH, require_finite
 from vitscope.engine.importance import targets
 from vitscope.engine.prune import check_heads
 from vitscope.errors import InvalidArgument
@@ -162,6 +162,7 @@ def set_effects(
     Raises
     ------
     InvalidArgument: a head, labels or a metric that do not fit.
+    NotFinite: an image whose activations are not finite.
     """
     if metric not in SET_METRICS:
         raise InvalidArgument(
@@ -182,6 +183,7 @@ def set_effects(
             x = model.embed(model.place(pixels[images]))
             outputs = dict(outputs_of_sets(model, 0, x, [frozenset(), *sets]))
             intact = outputs[frozenset()]
+            require_finite(model, pixels, bool(intact.isfinite().all()))
             given = None if labels is None else list(labels)[images]
             target, _ = targets(model, model.logits(intact), given, len(x))
             compare = _comparison(model, metric, intact, torch.from_numpy(target).to(x.device))
@@ -222,11 +224,12 @@ def _comparison(model: Model, metric: str, intact: Tensor, target: Tensor) -> Ca
     logits = model.logits(intact)
     if logits is None:
         return lambda features: torch.full((len(features),), torch.nan)
+    readout = model.readout
     if metric in ("jsd", "flip"):
         unsigned = effect.jsd if metric == "jsd" else effect.flip
-        return lambda features: unsigned(logits, _logits(model, features))
+        return lambda features: unsigned(logits, _logits(model, features), readout)
     drop = effect.prob_drop if metric == "prob_drop" else effect.logit_drop
-    return lambda features: drop(logits, _logits(model, features), target)
+    return lambda features: drop(logits, _logits(model, features), target, readout)
 
 
 def _logits(model: Model, features: Tensor) -> Tensor:

@@ -4,23 +4,23 @@ Knows nothing about: files, where the images come from, how the answers are show
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from math import nan
 from typing import TYPE_CHECKING, Any
 
 import torch
-from jaxtyping import Float, Float64, Int
+from jaxtyping import Bool, Float, Float64, Int
 from torch import Tensor
 
-from vitscope.engine.forward import BATCH
+from vitscope.engine.forward import BATCH, require_finite
 from vitscope.engine.importance import targets
 from vitscope.engine.prune import check_fill, check_heads, features_from
 from vitscope.engine.receipt import mask_receipt
 from vitscope.engine.references import References, make_references
 from vitscope.errors import InvalidArgument
-from vitscope.measures import effect
+from vitscope.measures import answers, effect
 from vitscope.models import Evaluation, Model
-from vitscope.quantities import quantity
+from vitscope.quantities import Readout, quantity
 from vitscope.tokens import Fill
 
 if TYPE_CHECKING:
@@ -31,10 +31,38 @@ Heads = Mapping[tuple[int, int], str]
 
 @dataclass(frozen=True)
 class Answer:
-    """What the model says of images: the features that its classifier reads, and logits (None without one); on CPU."""
+    """What the model says of images: the features that its classifier reads, and logits (None without one); on CPU.
+
+    `readout`: what the logits mean.
+    """
 
     features: Float[Tensor, "image feature"]
     logits: Float[Tensor, "image class"] | None
+    readout: Readout = "classes"
+
+    @property
+    def probabilities(self) -> Float64[Tensor, "image answer"] | None:
+        """Of each class or label; None without a classifier."""
+        return None if self.logits is None else answers.probabilities(self.logits, self.readout)
+
+    @property
+    def prediction(self) -> Int[Tensor, " image"]:
+        """Top class or label; -1 without a classifier, or where the answer is not finite."""
+        if self.logits is None:
+            return torch.full((len(self.features),), -1)
+        return answers.predictions(self.logits, self.readout)
+
+    @property
+    def finite(self) -> Bool[Tensor, " image"]:
+        """Whether there is an answer at all."""
+        told = self.features if self.logits is None else torch.cat([self.features, self.logits], -1)
+        return told.isfinite().all(-1)
+
+    def of(self, images: Sequence[int] | slice) -> "Answer":
+        """The answers to some of the images."""
+        return replace(
+            self, features=self.features[images], logits=None if self.logits is None else self.logits[images]
+        )
 
 
 def what_if(
@@ -58,13 +86,15 @@ def what_if(
     Returns
     -------
     Dataset over image: `prob_drop`, `jsd` (bits), `flip`, `out_cos`, NaN where undefined, and the coordinates `target`,
-    `target_source`; with a classifier also `probabilities` (image, state, class) and `prediction` (image, state), the
-    states being `before` and `after`. The attributes hold the receipt of the mask on the first image, see
-    `vitscope.engine.Receipt`. How accuracy changed, with its interval: `vitscope.report.paired.paired`.
+    `target_source`; with a classifier also `probabilities` (image, state, class) and `prediction` (image, state; -1
+    where half precision gives no finite answer), the states being `before` and `after`. The attributes hold the receipt
+    of the mask on the first image, see `vitscope.engine.Receipt`. How accuracy changed, with its interval:
+    `vitscope.report.paired.paired`.
 
     Raises
     ------
     InvalidArgument: no heads or images, or heads, labels or a fill that do not fit.
+    NotFinite: an image or a reference whose activations are not finite.
 
     Example
     -------
@@ -82,16 +112,17 @@ def what_if(
         batches = [slice(start, min(start + BATCH, len(pixels))) for start in range(0, len(pixels), BATCH)]
         both = [compare(model, pixels[images], chosen, fill, made, images) for images in batches]
         receipt = mask_receipt(model, pixels[:1], chosen, fill, made, slice(0, 1))
-    intact, pruned = (_joined([pair[state] for pair in both]) for state in (0, 1))
+    intact, pruned = (joined([pair[state] for pair in both]) for state in (0, 1))
+    require_finite(model, pixels, bool(intact.finite.all()))
     target, source = targets(model, intact.logits, labels, len(pixels))
     found = effects(intact, pruned, torch.from_numpy(target))
     variables: dict[str, Any] = {
         name: ("image", values.numpy(), {"units": quantity(name).unit}) for name, values in found.items()
     }
-    if intact.logits is not None and pruned.logits is not None:
-        logits = torch.stack([intact.logits, pruned.logits], 1)
-        variables["probabilities"] = (("image", "state", "class"), logits.double().softmax(-1).numpy())
-        variables["prediction"] = (("image", "state"), logits.argmax(-1).numpy())
+    before, after = intact.probabilities, pruned.probabilities
+    if before is not None and after is not None:
+        variables["probabilities"] = (("image", "state", "class"), torch.stack([before, after], 1).numpy())
+        variables["prediction"] = (("image", "state"), torch.stack([intact.prediction, pruned.prediction], 1).numpy())
     return xarray.Dataset(
         variables,
         coords={"state": ["before", "after"], "target": ("image", target), "target_source": ("image", source)},
@@ -141,7 +172,7 @@ def compare(
 def answer(model: Model, features: Float[Tensor, "image feature"]) -> Answer:
     """What the model says, from what its classifier reads."""
     logits = model.logits(features)
-    return Answer(features.cpu(), None if logits is None else logits.cpu())
+    return Answer(features.cpu(), None if logits is None else logits.cpu(), model.readout)
 
 
 def effects(intact: Answer, pruned: Answer, target: Int[Tensor, " image"]) -> dict[str, Float64[Tensor, " image"]]:
@@ -151,13 +182,15 @@ def effects(intact: Answer, pruned: Answer, target: Int[Tensor, " image"]) -> di
         nothing = torch.full((len(turned),), nan, dtype=torch.float64)
         return {"prob_drop": nothing, "jsd": nothing, "flip": nothing, "out_cos": turned}
     return {
-        "prob_drop": effect.prob_drop(intact.logits, pruned.logits, target),
-        "jsd": effect.jsd(intact.logits, pruned.logits),
-        "flip": effect.flip(intact.logits, pruned.logits).double(),
+        "prob_drop": effect.prob_drop(intact.logits, pruned.logits, target, intact.readout),
+        "jsd": effect.jsd(intact.logits, pruned.logits, intact.readout),
+        "flip": effect.flip(intact.logits, pruned.logits, intact.readout).double(),
         "out_cos": turned,
     }
 
 
-def _joined(answers: Sequence[Answer]) -> Answer:
-    logits = [answer.logits for answer in answers if answer.logits is not None]
-    return Answer(torch.cat([answer.features for answer in answers]), torch.cat(logits) if logits else None)
+def joined(parts: Sequence[Answer]) -> Answer:
+    """Answers to several batches of images as one."""
+    logits = [part.logits for part in parts if part.logits is not None]
+    features = torch.cat([part.features for part in parts])
+    return Answer(features, torch.cat(logits) if logits else None, parts[0].readout)

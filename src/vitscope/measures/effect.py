@@ -1,7 +1,8 @@
 """Effects of an intervention: how far pruned outputs and hidden states are from the intact ones.
 
 Arguments come as (intact, pruned); leading axes broadcast, so one intact [image, 1, class] goes with many pruned
-[image, variant, class]. Softmax and divergence are in float64, as differences of single heads are tiny.
+[image, variant, class]. Softmax and divergence are in float64, as differences of single heads are tiny. `readout` says
+what the logits mean: `classes` (softmax) or `labels` (a sigmoid each; one logit has the labels 0 and 1).
 Knows nothing about: how the outputs were made.
 """
 
@@ -11,14 +12,19 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from vitscope.measures.answers import either, probabilities, yes_or_no
 from vitscope.measures.matrices import widen
+from vitscope.quantities.readouts import Readout
 from vitscope.tokens import TokenLayout
 
 
 def prob_drop(
-    intact: Float[Tensor, "*#batch class"], pruned: Float[Tensor, "*#batch class"], target: Int[Tensor, "*#batch"]
+    intact: Float[Tensor, "*#batch class"],
+    pruned: Float[Tensor, "*#batch class"],
+    target: Int[Tensor, "*#batch"],
+    readout: Readout = "classes",
 ) -> Float[Tensor, "*batch"]:
-    """Loss of the target's probability: p_y - p'_y of the softmax of logits.
+    """Loss of the target's probability: p_y - p'_y of the softmax of logits, or for labels of their sigmoids.
 
     Parameters
     ----------
@@ -38,13 +44,18 @@ def prob_drop(
     >>> prob_drop(torch.tensor([0.0, 0.0]), torch.tensor([0.0, 100.0]), torch.tensor(0))
     tensor(0.5000, dtype=torch.float64)
     """
-    return _at(intact.double().softmax(-1), target) - _at(pruned.double().softmax(-1), target)
+    return _at(probabilities(intact, readout), target) - _at(probabilities(pruned, readout), target)
 
 
 def logit_drop(
-    intact: Float[Tensor, "*#batch class"], pruned: Float[Tensor, "*#batch class"], target: Int[Tensor, "*#batch"]
+    intact: Float[Tensor, "*#batch class"],
+    pruned: Float[Tensor, "*#batch class"],
+    target: Int[Tensor, "*#batch"],
+    readout: Readout = "classes",
 ) -> Float[Tensor, "*batch"]:
     """Loss of the target's logit: logit_y - logit'_y. Unlike `prob_drop` it does not saturate.
+
+    Of a single logit l the one of label 1 is l, that of label 0 is -l.
 
     Parameters
     ----------
@@ -60,13 +71,18 @@ def logit_drop(
     >>> logit_drop(torch.tensor([3.0, 1.0]), torch.tensor([2.5, 9.0]), torch.tensor(0))
     tensor(0.5000)
     """
+    if readout == "labels":
+        intact, pruned = either(intact), either(pruned)
     return _at(widen(intact), target) - _at(widen(pruned), target)
 
 
-def jsd(intact: Float[Tensor, "*#batch class"], pruned: Float[Tensor, "*#batch class"]) -> Float[Tensor, "*batch"]:
+def jsd(
+    intact: Float[Tensor, "*#batch class"], pruned: Float[Tensor, "*#batch class"], readout: Readout = "classes"
+) -> Float[Tensor, "*batch"]:
     """Jensen-Shannon divergence of the two predictions: H((p + p') / 2) - (H(p) + H(p')) / 2, from logits.
 
-    Needs no label; says that the prediction moved, not whether for better or worse.
+    Needs no label; says that the prediction moved, not whether for better or worse. For labels it is the mean over
+    them of the divergence of yes or no.
 
     Returns
     -------
@@ -74,7 +90,7 @@ def jsd(intact: Float[Tensor, "*#batch class"], pruned: Float[Tensor, "*#batch c
 
     Invariants
     ----------
-    Symmetric; adding a constant to all logits of an image changes nothing.
+    Symmetric; adding a constant to all logits of an image changes nothing (not so for labels).
 
     Source
     ------
@@ -85,22 +101,29 @@ def jsd(intact: Float[Tensor, "*#batch class"], pruned: Float[Tensor, "*#batch c
     >>> jsd(torch.tensor([200.0, 0.0]), torch.tensor([0.0, 200.0]))
     tensor(1., dtype=torch.float64)
     """
+    if readout == "labels":
+        return divergence(yes_or_no(intact), yes_or_no(pruned)).mean(-1)
     return divergence(intact.double().softmax(-1), pruned.double().softmax(-1))
 
 
-def flip(intact: Float[Tensor, "*#batch class"], pruned: Float[Tensor, "*#batch class"]) -> Float[Tensor, "*batch"]:
-    """Whether the top-1 class changes.
+def flip(
+    intact: Float[Tensor, "*#batch class"], pruned: Float[Tensor, "*#batch class"], readout: Readout = "classes"
+) -> Float[Tensor, "*batch"]:
+    """Whether the top-1 class changes; for labels whether any of them crosses a probability of one half.
 
     Returns
     -------
-    1 or 0 as floats, so that the mean is a rate.
+    1 or 0 as floats, so that the mean is a rate; NaN where a logit is not finite: that is no class.
 
     Example
     -------
     >>> flip(torch.tensor([[2.0, 1.0], [2.0, 1.0]]), torch.tensor([[1.0, 1.5], [1.0, 0.5]]))
     tensor([1., 0.])
     """
-    return (intact.argmax(-1) != pruned.argmax(-1)).to(widen(intact[..., :0]).dtype)
+    labels = readout == "labels"
+    changed = ((intact > 0) != (pruned > 0)).any(-1) if labels else intact.argmax(-1) != pruned.argmax(-1)
+    finite = intact.isfinite().all(-1) & pruned.isfinite().all(-1)
+    return torch.where(finite, changed.to(widen(intact[..., :0]).dtype), math.nan)
 
 
 def cosine_distance(

@@ -19,6 +19,7 @@ from vitscope.errors import InvalidArgument, ModelLoadError, NotAvailable, Unsup
 from vitscope.models import parity, preprocessing, timm_beit, timm_eva, timm_vit
 from vitscope.models.block import Architecture, Evaluation
 from vitscope.models.model import Model, as_classifier
+from vitscope.quantities.readouts import n_answers, readout_of
 
 import timm  # isort: skip - after the adapters, which make torchvision importable
 from vitscope.models import standalone  # isort: skip
@@ -53,7 +54,14 @@ PRUNED: Final = "pruned"
 """Family of models that `vitscope prune --save` wrote: `pruned:<folder>`."""
 
 
-def load_model(spec: str, weights: str | Path | None = None, *, device: str = "auto", dtype: str = "float32") -> Model:
+def load_model(
+    spec: str,
+    weights: str | Path | None = None,
+    *,
+    device: str = "auto",
+    dtype: str = "float32",
+    multi_label: bool = False,
+) -> Model:
     """Load a model by name and prove that our path through it gives its own output.
 
     Parameters
@@ -64,6 +72,7 @@ def load_model(spec: str, weights: str | Path | None = None, *, device: str = "a
         its pretrained ones.
     device: `auto` takes a GPU where there is one; else a torch device.
     dtype: float32 (default), float64, bfloat16 or float16.
+    multi_label: the logits were trained as labels, each yes or no by itself (sigmoid). A single logit always is one.
 
     Raises ModelLoadError (unknown name, weights missing, unsafe or of another shape), UnsupportedModel, ParityError.
 
@@ -78,7 +87,8 @@ def load_model(spec: str, weights: str | Path | None = None, *, device: str = "a
             f"cannot load {spec} as {dtype!r}: expected one of {', '.join(DTYPES)}", "float32 is the plain choice."
         )
     if (Path(spec.removeprefix(f"{PRUNED}:")) / standalone.CONFIG).is_file():
-        return _saved(Path(spec.removeprefix(f"{PRUNED}:")), weights, pick_device(device), DTYPES[dtype])
+        folder = Path(spec.removeprefix(f"{PRUNED}:"))
+        return _saved(folder, weights, pick_device(device), DTYPES[dtype], multi_label=multi_label)
     family, _, name = spec.rpartition(":")
     if family in LATER:
         raise NotAvailable(
@@ -97,7 +107,7 @@ def load_model(spec: str, weights: str | Path | None = None, *, device: str = "a
         module, sha256 = _timm(name, None if weights is None else Path(weights))
         classes = imagenet_classes(module)
     module = module.to(place, DTYPES[dtype]).eval()
-    return _model(spec, module, classes=classes, sha256=sha256)
+    return _model(spec, module, classes=classes, sha256=sha256, multi_label=multi_label)
 
 
 def wrap(
@@ -105,14 +115,16 @@ def wrap(
     classes: Sequence[str] | None = None,
     transform: Callable[[Image.Image], Tensor] | None = None,
     classifier: nn.Linear | Tensor | None = None,
+    multi_label: bool = False,
 ) -> Model:
     """See a module of yours as a vitscope model; nothing in it is changed, now or later.
 
     Parameters
     ----------
-    classes: names of the classes, in the order of the logits.
+    classes: names of the classes, in the order of the logits; of a single logit those of label 0 and label 1.
     transform: PIL image -> pixels [color, row, col]; None takes the module's own configuration (timm's pretrained_cfg).
     classifier: for a model without one: a Linear on its pooled features, or text embeddings [class, feature].
+    multi_label: the logits were trained as labels, each yes or no by itself (sigmoid). A single logit always is one.
 
     Raises UnsupportedModel where no adapter fits, ParityError where our output is not the module's.
     """
@@ -122,7 +134,7 @@ def wrap(
             "To load a model by its name use vitscope.load_model.",
         )
     name = (getattr(module, "pretrained_cfg", None) or {}).get("architecture") or type(module).__name__
-    return _model(name, module, classes=classes, transform=transform, classifier=classifier)
+    return _model(name, module, classes=classes, transform=transform, classifier=classifier, multi_label=multi_label)
 
 
 def adapt(module: nn.Module) -> Architecture:
@@ -232,20 +244,24 @@ def _load_state(module: nn.Module, state: dict[str, Tensor], path: Path) -> None
     module.load_state_dict(state)
 
 
-def _saved(folder: Path, weights: str | Path | None, place: torch.device, dtype: torch.dtype) -> Model:
+def _saved(
+    folder: Path, weights: str | Path | None, place: torch.device, dtype: torch.dtype, *, multi_label: bool
+) -> Model:
     if weights is not None:
         raise InvalidArgument(
             f"cannot load {folder} with other weights: a pruned model has its own", "Leave --weights out."
         )
     try:
-        classes = json.loads((folder / standalone.CONFIG).read_text(encoding="utf-8"))["classes"]
+        config = json.loads((folder / standalone.CONFIG).read_text(encoding="utf-8"))
+        classes, multi_label = config["classes"], multi_label or config.get("multi_label", False)
         module, sha256 = standalone.load(folder), file_sha256(folder / standalone.WEIGHTS)
     except Exception as error:  # timm, torch, safetensors and json raise many kinds for damaged files
         raise ModelLoadError(
             f"cannot load the pruned model in {folder}: {type(error).__name__}: {first_line(error)}",
             f"It needs {standalone.WEIGHTS} and {standalone.CONFIG} as `vitscope prune --save` wrote them.",
         ) from error
-    return _model(f"{PRUNED}:{folder.resolve()}", module.to(place, dtype), classes=classes, sha256=sha256)
+    module = module.to(place, dtype)
+    return _model(f"{PRUNED}:{folder.resolve()}", module, classes=classes, sha256=sha256, multi_label=multi_label)
 
 
 def _demo(weights: str | Path | None) -> tuple[nn.Module, tuple[str, ...], str]:
@@ -289,16 +305,18 @@ def _model(
     transform: Callable[[Image.Image], Tensor] | None = None,
     classifier: Any = None,
     sha256: str | None = None,
+    multi_label: bool = False,
 ) -> Model:
     architecture = adapt(module)
     agreement = parity.prove_parity(architecture, name)
-    head, n_classes = None, architecture.n_classes
+    head, n_logits = None, architecture.n_classes
     if classifier is not None:
-        head, n_classes = as_classifier(classifier, feature_width(architecture))
+        head, n_logits = as_classifier(classifier, feature_width(architecture))
+    n_classes = n_answers(n_logits)
     if classes is not None and n_classes != len(classes):
         raise InvalidArgument(
             f"cannot name the classes of {name}: it has {n_classes or 'no'} classes, got {len(classes)} names",
-            "Give one name per logit, in order.",
+            "Give one name per logit, in order; of a single logit the names of label 0 and label 1.",
         )
 
     def resized(height: int, width: int) -> Model:
@@ -311,7 +329,7 @@ def _model(
             sha256=sha256,
         )
 
-    return Model(
+    made = Model(
         id=name,
         architecture=architecture,
         parity=agreement,
@@ -321,7 +339,11 @@ def _model(
         weights_sha256=_identity(module, sha256, classifier),
         resizer=resized,
         classifier=head,
+        readout=readout_of(n_logits, multi_label=False),
+        one_logit=n_logits == 1,
+        zero_shot=isinstance(classifier, Tensor),
     )
+    return made.with_labels() if multi_label else made
 
 
 def feature_width(architecture: Architecture) -> int:

@@ -5,7 +5,7 @@ Knows nothing about: pruning, files, where the weights came from.
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, runtime_checkable
 
 import torch
@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from vitscope.errors import InvalidArgument, UnsupportedModel, VitscopeError
 from vitscope.models import preprocessing
 from vitscope.models.block import Architecture, Block
+from vitscope.quantities.readouts import Readout
 from vitscope.tokens import TokenLayout
 
 Classifier = Callable[[Float[Tensor, "image feature"]], Float[Tensor, "image class"]]
@@ -41,7 +42,12 @@ class Model:
     classes: class names, None where unknown.
     transform: PIL image -> pixels [color, row, col].
     weights_sha256: of the weights file, or of the parameters where there is no file; with those of a given classifier.
+    n_classes: classes that can be told apart: one a logit, but two (label 0, label 1) of a single logit; None without a
+        classifier.
     classifier: replaces the module's own, reads the pooled features.
+    readout: what the logits mean: `classes` (softmax), `labels` (a sigmoid each), `features` (there are none).
+    one_logit: whether there is a single logit.
+    zero_shot: whether the classifier is text embeddings.
     """
 
     id: str
@@ -53,6 +59,9 @@ class Model:
     weights_sha256: str
     resizer: Resizer
     classifier: Classifier | None = None
+    readout: Readout = "classes"
+    one_logit: bool = False
+    zero_shot: bool = False
 
     @property
     def adapter(self) -> str:
@@ -78,6 +87,11 @@ class Model:
     def n_layers(self) -> int:
         """Number of blocks."""
         return len(self.blocks)
+
+    @property
+    def n_logits(self) -> int | None:
+        """Numbers that the classifier gives; None without one."""
+        return 1 if self.one_logit else self.n_classes
 
     @property
     def n_heads(self) -> tuple[int, ...]:
@@ -143,6 +157,24 @@ class Model:
         logits = self.logits(features)
         return features if logits is None else logits
 
+    def with_labels(self) -> "Model":
+        """The same model, its logits read as labels: each yes or no by itself.
+
+        Raises InvalidArgument where there are no logits, or where they are similarities to texts.
+        """
+        if self.readout == "features":
+            raise InvalidArgument(
+                f"cannot read {self.id} as labels: it has no classifier, so no logits",
+                "Leave multi_label (--multi-label) out, or give a classifier.",
+            )
+        if self.zero_shot:
+            raise InvalidArgument(
+                f"cannot read {self.id} as labels: its logits are similarities to texts, which mean nothing by "
+                "themselves",
+                "Leave multi_label out: texts are compared by a softmax.",
+            )
+        return replace(self, readout="labels")
+
     def at_size(self, height: int, width: int) -> "Model":
         """The same weights at another input size, position embedding interpolated by the library's own rule.
 
@@ -156,7 +188,7 @@ class Model:
                 "Give a height and a width that are multiples of the patch.",
             )
         try:
-            return self.resizer(height, width)
+            return replace(self.resizer(height, width), readout=self.readout)
         except VitscopeError:
             raise
         except Exception as error:  # libraries raise many kinds where a model's positions cannot be resized

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from vitscope.errors import ParityError
+from vitscope.errors import ModelLoadError, ParityError, UnsupportedModel
 from vitscope.models.block import Architecture, Block, Evaluation, attend_rows, attention_weights, finish, head_outputs
 
 TOLERANCE = {torch.float64: 1e-8, torch.float32: 1e-4}
@@ -81,15 +81,30 @@ def parity(architecture: Architecture, path: Callable[[Architecture, Tensor], Te
     return relative_difference(ours, reference)
 
 
+def _refuse_broken_weights(architecture: Architecture, name: str) -> None:
+    """Raise ModelLoadError where the reason is in the weights, and nobody's but theirs."""
+    state = architecture.module.state_dict()
+    broken = [key for key, value in state.items() if value.is_floating_point() and not bool(value.isfinite().all())]
+    if broken:
+        more = f" and {len(broken) - 1} more" if len(broken) > 1 else ""
+        raise ModelLoadError(
+            f"cannot analyse {name}: its weights are not finite: {broken[0]}{more}",
+            "Training may have diverged, or the file is damaged: take an earlier checkpoint.",
+        )
+
+
 def prove_parity(architecture: Architecture, name: str) -> float:
     """Return the parity, or raise ParityError where our numbers would not be the model's."""
+    if not architecture.blocks:
+        raise UnsupportedModel(f"cannot analyse {name}: it has no attention layers", "Give a model of at least one.")
     value = parity(architecture)
     limit = TOLERANCE.get(next(architecture.module.parameters()).dtype, HALF_TOLERANCE)
     if not value <= limit:
+        _refuse_broken_weights(architecture, name)
         raise ParityError(
             f"cannot analyse {name}: our path through it ({architecture.adapter}) gives another output than the "
             f"library's own forward, relative difference {value:.2g}, allowed {limit:.0e}",
-            "Its forward was changed, its weights are not finite, or its library is too new; please report it.",
+            "Its forward was changed, or its library is too new; please report it.",
         )
     apart = parity(architecture, apart_output)
     if not apart <= limit:

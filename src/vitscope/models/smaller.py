@@ -118,10 +118,12 @@ def _config(model: Model) -> dict[str, Any]:
     """How load.py builds the whole model."""
     family, _, name = model.id.partition(":")
     if family == PRUNED:
-        return json.loads((Path(name) / standalone.CONFIG).read_text(encoding="utf-8"))
+        config = json.loads((Path(name) / standalone.CONFIG).read_text(encoding="utf-8"))
+        return config | {"multi_label": model.readout == "labels"}
     common: dict[str, Any] = {"classes": model.classes, "of": model.id, "of_sha256": model.weights_sha256}
+    common["multi_label"] = model.readout == "labels"
     if family == "timm":
-        return {"timm": name, "num_classes": model.n_classes or 0, **common}
+        return {"timm": name, "num_classes": model.n_logits or 0, **common}
     if model.id == "demo":
         config = json.loads((DEMO / DEMO_CONFIG).read_text(encoding="utf-8"))
         preprocessing = {"architecture": "vitscope_demo"} | config["preprocessing"]

@@ -4,17 +4,19 @@ Knows nothing about: how the comparison is printed, drawn or stored.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import torch
 
+from vitscope.engine.finite import HINT
 from vitscope.engine.look import Look, images_at_once, look
 from vitscope.engine.schedule import keep_freed_memory
+from vitscope.errors import BadInput
 from vitscope.measures import image_diagonal
+from vitscope.measures.answers import predictions, probabilities
 from vitscope.models import Model
-from vitscope.models.levels import PictureRange, parse_range
 from vitscope.pipeline.labels import Given, classes_of
 from vitscope.pipeline.listing import Images, list_images
 from vitscope.pipeline.pictures import in_batches, pictures
@@ -76,29 +78,51 @@ def resolution(
     head): `distance` in pixels of that input (divide by the coordinate `diagonal` to compare sizes) and `entropy` in
     nats (divide by the log of the coordinate `tokens`). `mean_map_HxW` (layer, head, row, col), the CLS -> patch rows,
     mean over images; `map_HxW` (shown, layer, head, row, col) those of the first 24 images by themselves.
-    Coordinates by size: height, width, rows, cols, tokens, diagonal, interpolated. Sizes are ordered by area.
+    Coordinates by size: height, width, rows, cols, tokens, diagonal, interpolated. Sizes are ordered by area. An image
+    that is not finite at one size is left out at all; the attribute `not_finite` names it.
 
     Raises
     ------
     InvalidArgument: a size that does not fit the patches.
     UnsupportedModel: a model that cannot change its input size.
-    BadInput: images or labels that do not fit.
+    BadInput: images or labels that do not fit, or no image whose activations are finite.
     """
     wanted = check_sizes(model, [(size, size) if isinstance(size, int) else (size[0], size[1]) for size in sizes])
-    listing = list_images(images, labels, classes_of(model, classes)).sample(limit, seed)
+    listing = list_images(images, labels, classes_of(model, classes), picture_range).sample(limit, seed)
     keep_freed_memory()
     own = (model.input_size[1], model.input_size[2])
     own_first = model.n_classes is not None and min(listing.labels) < 0  # its answers stand in for the labels
     runs = [own, *(size for size in wanted if size != own)] if own_first else wanted
-    targets: dict[int, int] = {}
-    found: dict[Size, _AtSize] = {}
-    facts: dict[Size, dict[str, Any]] = {}
-    rows: list[int] = []
-    follows = True
+    skipped: dict[int, str] = {}
+    while True:  # an image that is not finite at one size is left out at all of them: another round without it
+        before = len(skipped)
+        seen = _all_sizes(model, listing, runs, skipped, progress)
+        if len(skipped) == before or len(runs) == 1:
+            break
+    target = np.array([seen.targets.get(row, -1) for row in seen.rows], dtype=np.int64)
+    return _dataset(model, listing, seen, target, wanted, skipped)
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What the images `rows` did at every size; facts about the sizes; whether preprocessing follows the size."""
+
+    rows: list[int]
+    targets: dict[int, int]
+    found: dict[Size, _AtSize]
+    facts: dict[Size, dict[str, Any]]
+    follows: bool
+
+
+def _all_sizes(
+    model: Model, listing: "Listing", runs: Sequence[Size], skipped: dict[int, str], progress: OnSize | None
+) -> _Seen:
+    """One round over the sizes without the `skipped` rows; those that turn out not to be finite are added to them."""
+    seen = _Seen([], {}, {}, {}, True)
     for place, size in enumerate(runs):
         sized = at_size(model, size)
         tokens = sized.tokens
-        facts[size] = {
+        seen.facts[size] = {
             "height": size[0],
             "width": size[1],
             "rows": tokens.rows,
@@ -112,39 +136,52 @@ def resolution(
             if progress is not None:
                 progress(before * len(listing) + done, len(runs) * len(listing))
 
-        rows, first, found[size] = _all_images(sized, listing, parse_range(picture_range), targets, told)
-        follows = follows and fits_any_size(model, sized, first.image)
-    target = np.array([targets.get(row, -1) for row in rows], dtype=np.int64)
-    return _dataset(model, listing, rows, target, wanted, found, facts, PREPROCESSING[follows])
+        rows, first, seen.found[size] = _all_images(sized, listing, seen.targets, skipped, told)
+        seen = replace(seen, rows=rows, follows=seen.follows and fits_any_size(model, sized, first.image))
+    return seen
 
 
 def _all_images(
     sized: Model,
     listing: "Listing",
-    picture_range: PictureRange | None,
     targets: dict[int, int],
+    skipped: dict[int, str],
     told: Callable[[int], object],
 ) -> "tuple[list[int], Listed, _AtSize]":
-    """Rows that could be read, the first of them, and what they all did; targets that are not known yet are set."""
+    """Rows that are measured, the first of them, and what they all did.
+
+    Targets that are not known yet are set; rows that are not finite are added to the skipped ones.
+    """
     looks: list[Look] = []
     answers: list[tuple[np.ndarray, np.ndarray]] = []
     rows: list[int] = []
     first = None
     total: np.ndarray | None = None
     shown: list[np.ndarray] = []
-    for batch in in_batches(pictures(listing, sized.input_size[0], picture_range), images_at_once(sized)):
-        first = first or batch[0]
-        seen = look(sized, torch.stack([pixels_at(sized, item.image) for item in batch]))
+    there = (item for item in pictures(listing, sized.input_size[0]) if item.row not in skipped)
+    for read in in_batches(there, images_at_once(sized)):
+        first = first or read[0]
+        pixels = torch.stack([pixels_at(sized, item.image) for item in read])
+        seen = look(sized, pixels)
+        skipped.update({read[place].row: reason for place, reason in seen.problems.items()})
+        batch = [item for place, item in enumerate(read) if place not in seen.problems]
+        told(read[-1].row + 1)
+        if not batch:
+            continue
+        if seen.problems:
+            seen = seen.of([place for place in range(len(read)) if place not in seen.problems])
         if seen.cls_rows is not None:
             part = seen.cls_rows.astype(np.float64).sum(0)
             total = part if total is None else total + part
             if len(rows) < SHOWN:
                 shown.append(seen.cls_rows[: SHOWN - len(rows)])
         rows += [item.row for item in batch]
-        answers.append(_answers(seen, batch, targets))
-        looks.append(Look(None, seen.distance, seen.entropy, None))
-        told(rows[-1] + 1)
-    assert first is not None  # noqa: S101 - pictures() raises where there is none
+        answers.append(_answers(sized, seen, batch, targets))
+        looks.append(Look(None, seen.distance, seen.entropy, None, {}))
+    if first is None or not rows:
+        raise BadInput(
+            f"cannot compare sizes on these images: of none of the {len(listing)} the activations are finite", HINT
+        )
     result = _AtSize(
         top=np.concatenate([top for top, _ in answers]),
         probability=np.concatenate([probability for _, probability in answers]),
@@ -156,32 +193,33 @@ def _all_images(
     return rows, first, result
 
 
-def _answers(seen: Look, batch: "Sequence[Listed]", targets: dict[int, int]) -> tuple[np.ndarray, np.ndarray]:
+def _answers(
+    model: Model, seen: Look, batch: "Sequence[Listed]", targets: dict[int, int]
+) -> tuple[np.ndarray, np.ndarray]:
     """Predicted classes, and probability of the target: the label, else what the model said first."""
     if seen.logits is None:
         return np.full(len(batch), -1, np.int64), np.full(len(batch), np.nan, np.float32)
-    top = seen.logits.argmax(-1)
+    logits = torch.from_numpy(seen.logits)
+    top = predictions(logits, model.readout).numpy()
     chosen = [
         targets.setdefault(item.row, item.label if item.label >= 0 else int(own))
         for item, own in zip(batch, top, strict=True)
     ]
-    probabilities = np.exp(seen.logits - seen.logits.max(-1, keepdims=True))
-    probabilities /= probabilities.sum(-1, keepdims=True)
-    return top, probabilities[np.arange(len(batch)), chosen].astype(np.float32)
+    said = probabilities(logits, model.readout).numpy()
+    return top, said[np.arange(len(batch)), chosen].astype(np.float32)
 
 
 def _dataset(
     model: Model,
     listing: "Listing",
-    rows: Sequence[int],
+    seen: _Seen,
     target: np.ndarray,
     sizes: Sequence[Size],
-    found: dict[Size, _AtSize],
-    facts: dict[Size, dict[str, Any]],
-    preprocessing: str,
+    skipped: dict[int, str],
 ) -> "xarray.Dataset":
     import xarray
 
+    rows, found, facts = seen.rows, seen.found, seen.facts
     label = np.array([listing.labels[row] for row in rows], dtype=np.int64)
     heads, answers = ("size", "image", "layer", "head"), ("size", "image")
     top = np.stack([found[size].top for size in sizes])
@@ -213,9 +251,10 @@ def _dataset(
             "model": model.id,
             "weights_sha256": model.weights_sha256,
             "own_size": "{}x{}".format(*model.input_size[1:]),
-            "preprocessing": preprocessing,
+            "preprocessing": PREPROCESSING[seen.follows],
             "root": str(listing.root),
-            "unreadable": len(listing) - len(rows),
             "note": listing.note or "",
+            "unreadable": len(listing) - len(rows) - len(skipped),
+            "not_finite": [f"{listing.paths[row]}: {reason}" for row, reason in sorted(skipped.items())],
         },
     )

@@ -5,12 +5,11 @@ whenever a unit is computed.
 """
 
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import numpy as np
-import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 from PIL import Image
 from torch import Tensor
 
@@ -18,18 +17,17 @@ from vitscope.engine import (
     DepthSums,
     PairedReferences,
     References,
-    features_and_logits,
-    reduce_attention,
     sweep,
     targets,
 )
+from vitscope.measures import answers
 from vitscope.models import Model
+from vitscope.pipeline.intact_pass import IntactPass
 from vitscope.pipeline.loading import Batch, Fact
+from vitscope.pipeline.rows import OverRows, slices
 from vitscope.store import HeadUnit, Manifest, PartialUnit
 from vitscope.tokens import HEAD, Fill
 
-REDUCTION_BATCH: Final = 16
-"""Images whose attention matrices of one layer are held at once."""
 _PHOTO: Final = 64
 """Pictures wider or higher than this are kept as WebP; smaller ones as PNG, to the pixel."""
 
@@ -41,33 +39,31 @@ def head_unit(
     model: Model,
     manifest: Manifest,
     rows: Sequence[int],
-    batch: Batch,
+    seen: IntactPass,
     labels: Sequence[int],
     references: Callable[[slice], References | None],
-    sampled: Int[np.ndarray, "sample 2"],
     on_images: OnImages,
 ) -> HeadUnit:
     """Predictions, the effect of pruning whole heads, reduced attention and previews of one shard.
 
     Parameters
     ----------
-    rows: of the shard; `batch` holds those that can be read.
+    rows: of the shard; `seen` holds those that are measured.
     labels: one a row, -1 = none.
-    references: for a slice of the batch's images, what replaces a pruned head.
-    sampled: (row, token) pairs at which the heads' outputs are kept; none in runs before format 4.
+    references: for a slice of the measured images, what replaces a pruned head.
     """
+    batch, reduction = seen.batch, seen.reduction
     fill, micro_batch = _fill(manifest), manifest.options.micro_batch
     label_of = dict(zip(rows, labels, strict=True))
     results: dict[int, dict[str, object]] = {}
     effects: list[dict[str, np.ndarray]] = []
-    pooled: list[np.ndarray] = []
     depth = DepthSums(model, 1) if manifest.outputs is not None else None
     for part in slices(len(batch.rows), slice_size(model, manifest)):
         here, pixels = batch.rows[part], batch.pixels[part]
-        features, logits = features_and_logits(model, pixels)
-        pooled.append(_half(features))
+        assert seen.answers is not None, "images without answers"
+        logits = None if seen.answers[1] is None else seen.answers[1][part]
         target, source = targets(model, logits, [label_of[row] for row in here], len(here))
-        results |= _predictions(here, logits, target, source, label_of)
+        results |= _predictions(model, here, logits, target, source, label_of)
         effects.append(
             sweep(
                 model,
@@ -83,8 +79,6 @@ def head_unit(
         on_images(len(here))
     on_images(len(rows) - len(batch.rows))
     over_rows = OverRows(rows, batch.rows)
-    places, readable = over_rows.places_of(sampled)
-    reduction = reduce_attention(model, batch.pixels, REDUCTION_BATCH, places)
     heads = (model.n_layers, max(model.n_heads))
     return HeadUnit(
         columns=_columns(rows, batch.facts, results, label_of),
@@ -92,13 +86,13 @@ def head_unit(
         strength={"mass": over_rows([reduction.mass]), "density": over_rows([reduction.density])},
         spread={name: over_rows([values]) for name, values in reduction.spread.items()},
         cls_rows=None if reduction.cls_rows is None else over_rows([reduction.cls_rows]),
-        pooled=over_rows(pooled, (manifest.model.n_features or 0,)),
+        pooled=over_rows([] if seen.answers is None else [_half(seen.answers[0])], (manifest.model.n_features or 0,)),
         attention_sum=reduction.attention_sum,
         counted=len(batch.rows),
         previews={row: encoded(model.to_picture(batch.pixels[i])) for i, row in enumerate(batch.rows)},
         depth={} if depth is None else depth.sums(),
         diversity=over_rows([reduction.diversity]),
-        outputs=_outputs(manifest, heads, reduction.outputs, readable),
+        outputs=_outputs(manifest, heads, reduction.outputs, seen.sampled),
     )
 
 
@@ -127,7 +121,7 @@ def partial_unit(
     target_of: dict[int, int],
     on_images: OnImages,
 ) -> PartialUnit:
-    """The effect of pruning regions of heads on the sampled images of one shard."""
+    """The effect of pruning regions of heads on the sampled images of one shard, those that the head unit measured."""
     modes, fill, micro_batch = manifest.options.partial_modes, _fill(manifest), manifest.options.micro_batch
     parts: list[dict[str, np.ndarray]] = []
     depth = DepthSums(model, len(modes)) if manifest.outputs is not None else None
@@ -151,11 +145,6 @@ def slice_size(model: Model, manifest: Manifest) -> int:
     return max(1, manifest.options.micro_batch // max(model.n_heads))
 
 
-def slices(n: int, size: int) -> Iterator[slice]:
-    """Consecutive slices of 0..n-1."""
-    return (slice(start, min(start + size, n)) for start in range(0, n, size))
-
-
 def paired(pixels: Float[Tensor, "image color row col"]) -> Callable[[slice], References]:
     """References of the fill `resample` for slices of a batch whose images are paired with these."""
     return lambda part: PairedReferences(pixels[part])
@@ -172,36 +161,12 @@ def encoded(picture: Image.Image) -> tuple[str, bytes]:
     return ("png" if small else "webp"), file.getvalue()
 
 
-class OverRows:
-    """Puts results of the readable images into arrays over all rows of the shard, NaN for the others."""
-
-    def __init__(self, rows: Sequence[int], readable: Sequence[int]) -> None:
-        self.n_rows = len(rows)
-        place = {row: i for i, row in enumerate(rows)}
-        self.places = np.array([place[row] for row in readable], dtype=np.int64)
-        self._readable = {row: i for i, row in enumerate(readable)}
-
-    def __call__(self, parts: Sequence[np.ndarray], shape: tuple[int, ...] | None = None) -> np.ndarray:
-        """Join the parts; `shape` of one row is needed where there may be none."""
-        joined = np.concatenate(parts) if parts else np.empty((0, *(shape or ())), np.float32)
-        full = np.full((self.n_rows, *joined.shape[1:]), np.nan, joined.dtype)
-        full[self.places] = joined
-        return full
-
-    def places_of(
-        self, sampled: Int[np.ndarray, "sample 2"]
-    ) -> tuple[Int[np.ndarray, "kept 2"], Bool[np.ndarray, " sample"]]:
-        """Pairs (row, token) as (place among the readable images, token), and which of them are readable."""
-        readable = np.array([row in self._readable for row, _ in sampled.tolist()], dtype=bool)
-        pairs = [(self._readable[row], token) for row, token in sampled[readable].tolist()]
-        return np.array(pairs, dtype=np.int64).reshape(-1, 2), readable
-
-
 def _fill(manifest: Manifest) -> Fill:
     return manifest.options.fill  # type: ignore[return-value] # checked when the run was planned
 
 
 def _predictions(
+    model: Model,
     rows: Sequence[int],
     logits: Float[Tensor, "image class"] | None,
     target: np.ndarray,
@@ -211,7 +176,8 @@ def _predictions(
     """Columns of the image table that the intact model decides."""
     if logits is None:
         return {row: {} for row in rows}
-    probability, prediction = torch.softmax(logits.double(), -1).max(-1)
+    prediction = answers.predictions(logits, model.readout)
+    probability = answers.probabilities(logits, model.readout).gather(-1, prediction[:, None])[:, 0]
     return {
         row: {
             "prediction": int(prediction[i]),

@@ -11,11 +11,13 @@ from typing import Any
 import torch
 
 from vitscope.engine import attention, features_and_logits
+from vitscope.engine.look import most_probable
 from vitscope.errors import ImageUnreadable
 from vitscope.models import Model
 from vitscope.models.images import Picture, read_picture
 from vitscope.models.levels import PictureRange, parse_range
 from vitscope.models.parity import probe_image
+from vitscope.quantities.readouts import Readout, told
 
 TOP = 5
 
@@ -34,7 +36,8 @@ class Diagnosis:
     """What `vitscope doctor` reports.
 
     `parity` is max|difference| / max|reference| between our path and the library's own output; `row_sum_error` the
-    largest |sum of an attention row - 1| over all layers, heads and queries of `image` (a test pattern without one).
+    largest |sum of an attention row - 1| over all layers, heads and queries of `image` (a test pattern without one);
+    `answers` says what the logits mean.
     """
 
     model: str
@@ -50,6 +53,8 @@ class Diagnosis:
     n_layers: int
     n_heads: tuple[int, ...]
     n_classes: int | None
+    readout: Readout
+    answers: str
     transform: str
     parity: float
     image: str
@@ -70,6 +75,7 @@ def examine(
     Raises
     ------
     ImageUnreadable: the image cannot be read, with the reason.
+    NotFinite: its activations are not finite.
     """
     note = None
     if image is None:
@@ -94,6 +100,8 @@ def examine(
         n_layers=model.n_layers,
         n_heads=tuple(model.n_heads),
         n_classes=model.n_classes,
+        readout=model.readout,
+        answers=told(model.readout, model.n_logits),
         transform=model.transform_text,
         parity=float(model.parity),
         image="test pattern" if image is None else str(image),
@@ -114,9 +122,8 @@ def _prediction(model: Model, pixels: torch.Tensor) -> tuple[Prediction, ...]:
     _, logits = features_and_logits(model, pixels)
     if logits is None:
         return ()
-    probabilities, labels = torch.softmax(logits[0].double(), -1).topk(min(TOP, logits.shape[1]))
     names = model.classes
     return tuple(
-        Prediction(int(label), names[int(label)] if names else None, float(probability))
-        for label, probability in zip(labels, probabilities, strict=True)
+        Prediction(label, names[label] if names else None, probability)
+        for label, probability in most_probable(model, logits[0], TOP)
     )

@@ -18,8 +18,9 @@ from vitscope.errors import BadInput
 from vitscope.models import Model
 from vitscope.pipeline import patterns
 from vitscope.pipeline.backends import backends
-from vitscope.pipeline.computing import head_unit, paired, partial_unit
+from vitscope.pipeline.computing import head_unit, paired, partial_unit, slice_size
 from vitscope.pipeline.head_outputs import sampled_pairs
+from vitscope.pipeline.intact_pass import finite_pairs, intact_pass
 from vitscope.pipeline.listing import Images
 from vitscope.pipeline.loading import Batch, ImageSource, ahead
 from vitscope.pipeline.planning import plan
@@ -46,6 +47,8 @@ class Step:
 
 
 OnStep = Callable[[Step], object]
+Pair = tuple[torch.Tensor, Iterator[torch.Tensor]]
+"""The image that replaces another, and those that come after it."""
 
 
 def analyze(
@@ -54,6 +57,7 @@ def analyze(
     out: str | Path,
     *,
     resume: bool = False,
+    multi_label: bool = False,
     progress: OnStep | None = None,
     **options: Any,  # noqa: ANN401 - the fields of Request
 ) -> Run:
@@ -63,6 +67,7 @@ def analyze(
     ----------
     images: a folder, a table or list file, a sequence of paths, or a data frame with the columns path and label.
     resume: go on with the run in `out` where it stopped; with the same options it ends with the same bits.
+    multi_label: the model's logits are labels, each yes or no by itself (sigmoid), as for `load_model`.
     progress: called after every few images.
     options: the fields of `Request`: labels, classes, modes, fill, limit, partial_images, patterns,
         seed, threads, weights_file.
@@ -75,6 +80,7 @@ def analyze(
     -------
     >>> run = analyze(model, "photos", "run", modes="all", partial_images=60)  # doctest: +SKIP
     """
+    model = model.with_labels() if multi_label else model
     run = plan(model, images, out, Request(**options), resume=resume)
     return execute(run, model, progress=progress)
 
@@ -86,7 +92,7 @@ def execute(run: Run, model: Model, *, progress: OnStep | None = None) -> Run:
     ------
     StorageError: the disk is full or not writable; what was committed is kept.
     RunError: another process is at work on the run.
-    BadInput: none of the images can be read.
+    BadInput: none of the images can be measured.
     """
     options = run.manifest.options
     with (
@@ -131,19 +137,27 @@ class _Execution:
         if not shards:
             return
         references = self._references()
+        size = slice_size(self.model, self.manifest)
         for shard, (batch, pairs) in ahead(shards, self._load_head):
-            rows = self.manifest.shard_rows(shard)
-            made = references if pairs is None else paired(pairs)
+            rows, on_images = self.manifest.shard_rows(shard), self.counter.of("head")
+            seen = intact_pass(self.model, rows, batch, sampled_pairs(self.manifest, shard), size)
+            made = references if pairs is None else paired(self._pairs(seen.batch.rows, pairs))
             labels = self.labels[rows.start : rows.stop]
-            sampled, on_images = sampled_pairs(self.manifest, shard), self.counter.of("head")
-            unit = head_unit(self.model, self.manifest, rows, batch, labels, made, sampled, on_images)
+            unit = head_unit(self.model, self.manifest, rows, seen, labels, made, on_images)
             self.writer.write_head(shard, unit)
 
-    def _load_head(self, shard: int) -> tuple[Batch, torch.Tensor | None]:
+    def _load_head(self, shard: int) -> tuple[Batch, dict[int, Pair] | None]:
         batch = self.source.batch(self.manifest.shard_rows(shard))
-        if self.manifest.options.fill != "resample" or not batch.rows:
+        if self.manifest.options.fill != "resample":
             return batch, None
-        return batch, torch.stack([self.source.pair_of(row) for row in batch.rows])
+        others = {row: self.source.pairs_of(row) for row in batch.rows}
+        return batch, {row: (next(found), found) for row, found in others.items()}
+
+    def _pairs(self, rows: Sequence[int], loaded: dict[int, Pair]) -> torch.Tensor:
+        """What replaces each of the measured images under the fill `resample`."""
+        first = [loaded[row][0] for row in rows]
+        stacked = torch.stack(first) if first else torch.empty(0, *self.model.input_size)
+        return finite_pairs(self.model, stacked, [loaded[row][1] for row in rows])
 
     def _references(self) -> Callable[[slice], References | None]:
         """Of the fill `mean`: the average over a seeded sample of the images; of the others: none."""
@@ -155,7 +169,7 @@ class _Execution:
     def _featured(self) -> None:
         images = self.writer.run.images
         if all(problem is not None for problem in images["problem"]):
-            _refuse_unreadable(images)
+            _refuse_unmeasured(images)
         rows = choose_featured(images, self.manifest.options.featured, self.manifest.options.seed)
         on_images = self.counter.of("featured")
 
@@ -168,22 +182,34 @@ class _Execution:
         self.writer.write_featured(rows, matrices())
 
     def _partials(self, shards: Sequence[int]) -> None:
-        targets: list[int] = self.writer.run.images["target"].tolist()
-        for shard, batch in ahead(shards, lambda shard: self.source.batch(self._sampled(shard))):
+        images = self.writer.run.images
+        targets: list[int] = images["target"].tolist()
+        measured = images["problem"].isna().tolist()
+
+        def load(shard: int) -> Batch:
+            return self.source.batch(row for row in self._sampled(shard) if measured[row])
+
+        for shard, batch in ahead(shards, load):
             rows = self.manifest.shard_rows(shard)
             target_of = {row: targets[row] for row in batch.rows}
             on_images = self.counter.of("partial")
             unit = partial_unit(self.model, self.manifest, rows, batch, target_of, on_images)
+            on_images(len(self._sampled(shard)) - len(batch.facts))
             self.writer.write_partial(shard, unit)
 
     def _matrices(self, shards: Sequence[int]) -> None:
         if not shards:
             return
         run, rows_of = self.writer.run, self.manifest.shard_rows
-        sample = patterns.sampled_rows(run.images, self.manifest)
+        images = run.images
+        sample, measured = patterns.sampled_rows(images, self.manifest), images["problem"].isna().tolist()
         mean = patterns.mean_of(run, self.model, self.source, sample)
         on_images = self.counter.of("matrices")
-        for shard, batch in ahead(shards, lambda shard: patterns.batch_of(run, self.source, rows_of(shard), sample)):
+
+        def load(shard: int) -> Batch:
+            return patterns.batch_of(run, self.source, [row for row in rows_of(shard) if measured[row]], sample)
+
+        for shard, batch in ahead(shards, load):
             rows = rows_of(shard)
             self.writer.write_matrices(shard, patterns.matrices_unit(self.model, rows, batch, mean, sample))
             on_images(len(rows))
@@ -246,9 +272,9 @@ def choose_featured(images: "pd.DataFrame", number: int, seed: int) -> list[int]
     return sorted(wrong[:n_wrong] + right[: number - n_wrong])
 
 
-def _refuse_unreadable(images: "pd.DataFrame") -> None:
+def _refuse_unmeasured(images: "pd.DataFrame") -> None:
     first = images.iloc[0]
     raise BadInput(
-        f"cannot analyse these images: none of the {len(images)} can be read; {first['path']} is {first['problem']}",
+        f"cannot analyse these images: none of the {len(images)} can be measured; {first['path']}: {first['problem']}",
         "The reasons are in the run's image table (`vitscope show`).",
     )

@@ -62,6 +62,8 @@ def model_info(model: Model, weights_file: str | None) -> ModelInfo:
         input_size=model.input_size,
         device=device_name(model.device),
         dtype=str(model.dtype).removeprefix("torch."),
+        readout=model.readout,
+        n_logits=model.n_logits,
     )
 
 
@@ -104,7 +106,7 @@ def require_same(run: str, kept: Manifest, now: Manifest, changed_files: str | N
 def _model_differences(kept: ModelInfo, now: ModelInfo) -> list[str]:
     found = [
         f"{name.replace('_', ' ')} ({getattr(kept, name)} in the run, {getattr(now, name)} now)"
-        for name in ("id", "device", "dtype", "input_size")
+        for name in ("id", "device", "dtype", "input_size", "readout")
         if getattr(kept, name) != getattr(now, name)
     ]
     if kept.weights_sha256 != now.weights_sha256:

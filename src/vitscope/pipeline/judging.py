@@ -15,12 +15,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from vitscope import measures
-from vitscope.engine import MAPS, explain, features_and_logits
+from vitscope.engine import MAPS, explain, intact
+from vitscope.engine.finite import HINT
 from vitscope.engine.gradients import target_classes
 from vitscope.engine.schedule import keep_freed_memory, plan_micro_batch
-from vitscope.errors import InvalidArgument
+from vitscope.errors import BadInput, InvalidArgument
+from vitscope.measures.answers import probabilities
 from vitscope.models import Model
-from vitscope.models.levels import parse_range
 from vitscope.pipeline.boxes import OnPatches, boxed, on_patches, read_boxes
 from vitscope.pipeline.labels import Given, classes_of
 from vitscope.pipeline.listing import Images, list_images
@@ -59,12 +60,16 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Judgement:
-    """How maps did. `values` are per image; `unreadable` images were left out; `note` says how labels were read."""
+    """How maps did. `values` are per image; `unreadable` images were left out, and those that are `not_finite`.
+
+    `not_finite` has the reason by path. `note` says how labels were read, where that was not plain.
+    """
 
     model: str
     steps: int
     unreadable: int
     note: str | None
+    not_finite: dict[str, str]
     verdicts: tuple[Verdict, ...]
     values: "xarray.Dataset"
 
@@ -76,6 +81,7 @@ class Judgement:
             "steps": self.steps,
             "unreadable": self.unreadable,
             "note": self.note,
+            "not_finite": self.not_finite,
             "units": MEASURES,
             "verdicts": rows,
         }
@@ -120,7 +126,7 @@ def judge(
     BadInput: images, labels or boxes that do not fit together.
     """
     _check(model, maps, steps)
-    listing = list_images(images, labels, classes_of(model, classes))
+    listing = list_images(images, labels, classes_of(model, classes), picture_range)
     places = None
     if boxes is not None:
         listing, places = boxed(listing, read_boxes(boxes))
@@ -133,13 +139,22 @@ def judge(
     found: list[dict[str, np.ndarray]] = []
     paths: list[str] = []
     done = 0
-    for batch in in_batches(pictures(listing, model.input_size[0], parse_range(picture_range)), BATCH):
+    skipped: dict[str, str] = {}
+    for read in in_batches(pictures(listing, model.input_size[0]), BATCH):
+        batch, problems = _finite(model, read)
+        skipped |= {listing.paths[row]: reason for row, reason in problems.items()}
+        done = read[-1].row + 1
+        if progress is not None:
+            progress(done, len(listing))
+        if not batch:
+            continue
         on = None if places is None else [on_patches(model, item.image.size, places[item.row]) for item in batch]
         found.append(_judged(model, batch, on, maps, steps, seed))
         paths += [listing.paths[item.row] for item in batch]
-        done = batch[-1].row + 1
-        if progress is not None:
-            progress(done, len(listing))
+    if not found:
+        raise BadInput(
+            f"cannot judge maps on these images: of none of the {len(listing)} the activations are finite", HINT
+        )
     if progress is not None and done < len(listing):
         progress(len(listing), len(listing))
     values = {name: np.concatenate([part[name] for part in found], axis=1) for name in found[0]}
@@ -147,8 +162,9 @@ def judge(
     return Judgement(
         model=model.id,
         steps=len(measures.step_sizes(model.tokens.n_patches, steps)) - 1,
-        unreadable=len(listing) - len(paths),
+        unreadable=len(listing) - len(paths) - len(skipped),
         note=listing.note,
+        not_finite=skipped,
         verdicts=_verdicts(names, values),
         values=_dataset(model, names, values, paths, steps),
     )
@@ -167,6 +183,13 @@ def _check(model: Model, maps: Sequence[str], steps: int) -> None:
             "Example: --maps raw,rollout.",
         )
     measures.step_sizes(model.tokens.n_patches, steps)
+
+
+def _finite(model: Model, read: Sequence[Listed]) -> tuple[list[Listed], dict[int, str]]:
+    """The pictures whose activations are finite; the rows of the others with the reason."""
+    problems = intact(model, torch.stack([model.preprocess(item.image) for item in read])).problems
+    kept = [item for place, item in enumerate(read) if place not in problems]
+    return kept, {read[place].row: reason for place, reason in problems.items()}
 
 
 def _judged(
@@ -230,10 +253,10 @@ def _probabilities(model: Model, variants: Iterator[Tensor], targets: Tensor) ->
     waiting: list[Tensor] = []
 
     def run() -> None:
-        logits = features_and_logits(model, torch.cat(waiting), len(waiting) * n)[1]
+        logits = intact(model, torch.cat(waiting), len(waiting) * n).logits
         assert logits is not None  # noqa: S101 - asked only of a model with classes
-        probabilities = logits.double().cpu().softmax(-1).view(len(waiting), n, -1)
-        result.extend(probabilities[:, torch.arange(n), targets].float())
+        said = probabilities(logits.cpu(), model.readout).view(len(waiting), n, -1)
+        result.extend(said[:, torch.arange(n), targets].float())
         waiting.clear()
 
     for variant in variants:

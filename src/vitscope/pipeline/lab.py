@@ -33,9 +33,13 @@ from vitscope.engine import (
     random_orders,
     require_heads,
 )
-from vitscope.errors import BadInput, InvalidArgument
+from vitscope.engine.finite import NOT_FINITE
+from vitscope.engine.forward import require_finite
+from vitscope.engine.what_if import joined
+from vitscope.errors import BadInput, InvalidArgument, NotFinite
 from vitscope.models import Evaluation, Model
 from vitscope.models.parity import probe_image
+from vitscope.pipeline.intact_pass import finite_only, finite_pairs
 from vitscope.pipeline.loading import Batch, ImageSource, ahead
 from vitscope.pipeline.reference_images import mean_of_run
 from vitscope.store import Run
@@ -50,6 +54,7 @@ _LARGEST_STEP: Final = 32
 """Images of one step, at most."""
 _KEPT_BYTES: Final = 64 * 2**20
 """Intact answers are kept up to this size: pruning other heads on the same images then costs half."""
+PRUNED_NOT_FINITE: Final = "with these heads pruned its activations are not finite"
 GREEDY: Final = "greedy"
 """Name of the order that is searched."""
 MOST_HELD: Final = 256
@@ -73,9 +78,9 @@ class SomeImages:
 
     Parameters
     ----------
-    rows: those that could be read; the values are theirs. `prediction` is -1 without a classifier.
+    rows: those that were answered; the values are theirs. `prediction` is -1 without a classifier.
     prob_drop: of the run's target; NaN, as jsd, without a classifier.
-    problems: why others could not be read.
+    problems: why others were not: they cannot be read, or their activations are not finite.
     """
 
     rows: tuple[int, ...]
@@ -94,7 +99,7 @@ class CurveStep:
     ----------
     stage: `reading` the images, `searching` the greedy order, `pruning` the sets of all orders.
     share: of this stage that is done, 0 to 1.
-    rows: images of the curve that could be read, once they are known.
+    rows: images of the curve that can be read and are finite, once they are known.
     lines: the orders by name, once they are known: given ones, `greedy`, then `random 0`, ...
     places: (line, place in the sizes) of the set that was pruned in this step, for the stretch `images` of `rows`, with
         top classes `prediction` (-1 without a classifier), how far the answers `moved` (jsd in bits, or out_cos), and
@@ -154,6 +159,7 @@ class Lab:
         Raises
         ------
         InvalidArgument, NotAvailable: heads or a fill that do not fit; the image is not there any more.
+        NotFinite: its activations are not finite, intact or pruned.
         """
         chosen = require_heads(self._model, heads, fill)
         pixels = self._pixels_of(row)[None]
@@ -161,11 +167,14 @@ class Lab:
         start = time.perf_counter()
         with Evaluation(self._model.module):
             intact, pruned = compare(self._model, pixels, chosen, fill, references, slice(0, 1))
+            require_finite(self._model, pixels, bool(intact.finite.all()))
+            if not pruned.finite.all():
+                raise NotFinite(f"cannot prune on this image: {PRUNED_NOT_FINITE}", "Take float32, or other heads.")
             receipt = mask_receipt(self._model, pixels, chosen, fill, references, slice(0, 1))
         self._saw(time.perf_counter() - start, passes=4)
         found = effects(intact, pruned, torch.tensor([-1]))
         before, after = (
-            None if state.logits is None else state.logits[0].double().softmax(-1).numpy() for state in (intact, pruned)
+            None if state.probabilities is None else state.probabilities[0].numpy() for state in (intact, pruned)
         )
         return OneImage(before, after, float(found["jsd"]), float(found["out_cos"]), receipt)
 
@@ -187,10 +196,16 @@ class Lab:
                 yield SomeImages((), np.empty(0, np.int64), nothing, nothing, nothing, problems)
                 continue
             intact, pruned = self._compared(batch, chosen, fill)
+            finite = (intact.finite & pruned.finite).numpy()
+            problems |= {
+                row: PRUNED_NOT_FINITE if known else NOT_FINITE
+                for row, known, fine in zip(batch.rows, intact.finite.tolist(), finite, strict=True)
+                if not fine
+            }
             found = effects(intact, pruned, torch.tensor([targets[row] for row in batch.rows]))
-            top = torch.full((len(batch.rows),), -1) if pruned.logits is None else pruned.logits.argmax(-1)
-            values = {name: found[name].numpy() for name in ("prob_drop", "jsd", "out_cos")}
-            yield SomeImages(batch.rows, top.numpy(), **values, problems=problems)
+            values = {name: found[name].numpy()[finite] for name in ("prob_drop", "jsd", "out_cos")}
+            there = tuple(row for row, fine in zip(batch.rows, finite, strict=True) if fine)
+            yield SomeImages(there, pruned.prediction.numpy()[finite], **values, problems=problems)
 
     def curve(
         self,
@@ -212,7 +227,7 @@ class Lab:
         Raises
         ------
         InvalidArgument: orders, sizes or numbers that do not fit.
-        BadInput: none of the images can be read.
+        BadInput: none of the images can be measured.
         """
         self.check_curve(orders, sizes)
         lines = {name: tuple((int(layer), int(head)) for layer, head in order) for name, order in orders.items()}
@@ -254,7 +269,7 @@ class Lab:
     def _read(
         self, rows: Sequence[int]
     ) -> Generator[CurveStep, None, tuple[tuple[int, ...], Float[Tensor, "image color row col"]]]:
-        """In steps; returns the rows that can be read, and their pixels."""
+        """In steps; returns the rows that can be read and are finite, and their pixels."""
         if len(rows) > MOST_HELD:
             raise InvalidArgument(
                 f"cannot draw a curve over {len(rows)} images: expected at most {MOST_HELD}", "Take a sample of them."
@@ -262,17 +277,17 @@ class Lab:
         there: list[int] = []
         pixels: list[Tensor] = []
         for start in range(0, len(rows), _LARGEST_STEP // 4):
-            batch = self._source.batch(rows[start : start + _LARGEST_STEP // 4])
+            batch = finite_only(self._model, self._source.batch(rows[start : start + _LARGEST_STEP // 4]))
             there += batch.rows
             pixels.append(batch.pixels)
             yield CurveStep("reading", min(1.0, (start + _LARGEST_STEP // 4) / len(rows)))
         if not there:
-            raise BadInput(f"cannot draw a curve: none of the {len(rows)} images can be read", "Check the files.")
+            raise BadInput(f"cannot draw a curve: none of the {len(rows)} images can be measured", "Check the files.")
         return tuple(there), torch.cat(pixels)
 
     def _compared(self, batch: Batch, heads: Heads, fill: Fill) -> tuple[Answer, Answer]:
         kept = [self._intact[row] for row in batch.rows if row in self._intact]
-        known = _joined(kept) if len(kept) == len(batch.rows) else None
+        known = joined(kept) if len(kept) == len(batch.rows) else None
         references = self._references(fill, batch.rows)
         start = time.perf_counter()
         with Evaluation(self._model.module):
@@ -286,9 +301,7 @@ class Lab:
 
     def _keep(self, rows: Sequence[int], intact: Answer) -> None:
         for i, row in enumerate(rows):
-            one = Answer(
-                intact.features[i : i + 1].clone(), None if intact.logits is None else intact.logits[i : i + 1].clone()
-            )
+            one = intact.of([i])  # a list copies: the whole batch is not held
             size = sum(part.nbytes for part in (one.features, one.logits) if part is not None)
             if row not in self._intact and self._intact_bytes + size <= _KEPT_BYTES:
                 self._intact[row] = one
@@ -301,7 +314,8 @@ class Lab:
             return self._mean
         if fill == "resample":  # a dropped image has no place in the run's derangement: it takes another's pair
             n_images = self._run.manifest.n_images
-            return PairedReferences(torch.stack([self._source.pair_of(row % n_images) for row in rows]))
+            others = [self._source.pairs_of(row % n_images) for row in rows]
+            return PairedReferences(finite_pairs(self._model, torch.stack([next(found) for found in others]), others))
         return None
 
     def _saw(self, seconds: float, *, passes: int) -> None:
@@ -310,8 +324,3 @@ class Lab:
 
     def _step_size(self, passes: int) -> int:
         return max(1, min(_LARGEST_STEP, int(_STEP_SECONDS / (passes * self.seconds_per_image))))
-
-
-def _joined(answers: Sequence[Answer]) -> Answer:
-    logits = [one.logits for one in answers if one.logits is not None]
-    return Answer(torch.cat([one.features for one in answers]), torch.cat(logits) if logits else None)

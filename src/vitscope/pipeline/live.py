@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import torch
 from jaxtyping import Float, Float16, Float32
 from PIL import Image
 from torch import Tensor
 
 from vitscope.engine import attention, features_and_logits
-from vitscope.errors import ImageUnreadable, InvalidArgument, NotAvailable
+from vitscope.engine.look import most_probable
+from vitscope.errors import ImageUnreadable, InvalidArgument, NotAvailable, NotFinite
 from vitscope.measures.maps import Fusion
 from vitscope.models import Model, load_model
 from vitscope.models.images import decode_picture
@@ -64,6 +64,7 @@ class LiveModel:
                 f"cannot serve {run.path} live: the weights of {model.id} are not those of the run",
                 "Give the run's own weights.",
             )
+        model = model.with_labels() if run.manifest.model.readout == "labels" else model
         self._run = run
         self._model = model
         self._source = ImageSource(run, model)
@@ -123,6 +124,7 @@ class LiveModel:
         Raises
         ------
         ImageUnreadable: the bytes are no image, or one that is refused in a run too.
+        NotFinite: its activations are not finite.
         """
         try:
             picture_range = self._run.manifest.options.picture_range
@@ -131,7 +133,10 @@ class LiveModel:
             raise ImageUnreadable(f"cannot look at {name}: {error.message}", "Drop another picture.") from error
         pixels = self._model.preprocess(picture.image)
         with self._lock:
-            _, logits = features_and_logits(self._model, pixels[None])
+            try:
+                _, logits = features_and_logits(self._model, pixels[None])
+            except NotFinite as error:
+                raise NotFinite(f"cannot look at {name}: {error.message}", "Drop another picture.") from error
             number, self._next = self._next, self._next + 1
             self._dropped[number] = pixels
             while len(self._dropped) > _DROPS_HELD:
@@ -141,7 +146,7 @@ class LiveModel:
             image=number,
             name=name,
             digest=hashlib.sha256(data).hexdigest(),
-            top=() if logits is None else _most_probable(logits[0]),
+            top=() if logits is None else most_probable(self._model, logits[0], _TOP),
             note=picture.note,
             preview=encoded(self._model.to_picture(pixels)),
         )
@@ -188,11 +193,6 @@ class LiveModel:
             ) from error
 
 
-def _most_probable(logits: Float[Tensor, "class"]) -> tuple[tuple[int, float], ...]:
-    best = torch.softmax(logits.double(), -1).topk(min(_TOP, len(logits)))
-    return tuple(zip(best.indices.tolist(), best.values.tolist(), strict=True))
-
-
 def load_live(run: Run, weights: str | None = None) -> LiveModel:
     """Load the model that a run was made with, and prove that it is the one.
 
@@ -210,5 +210,6 @@ def load_live(run: Run, weights: str | None = None) -> LiveModel:
             f"cannot load {info.id} again: the run was made in Python from a module at hand",
             "Attention of the featured images is in the run.",
         )
-    model = load_model(info.id, weights if weights is not None else info.weights, dtype=info.dtype)
+    file = weights if weights is not None else info.weights
+    model = load_model(info.id, file, dtype=info.dtype, multi_label=info.readout == "labels")
     return LiveModel(run, model)

@@ -16,6 +16,7 @@ from PIL import Image
 from vitscope.engine import attention, features_and_logits
 from vitscope.errors import InvalidArgument
 from vitscope.measures import entropy, image_diagonal, mean_distance
+from vitscope.measures.answers import probabilities
 from vitscope.models import Model
 from vitscope.pipeline.sizing import Size, at_size, check_sizes, interpolated, pixels_at
 from vitscope.tokens import TokenLayout
@@ -63,6 +64,7 @@ class LiveSizes:
 
         Raises
         ------
+        NotFinite: its activations are not finite at this size.
         InvalidArgument, UnsupportedModel: a size that the model cannot have, or one too large to wait for.
         """
         key = (image_row, size)
@@ -101,7 +103,7 @@ class LiveSizes:
             tokens=sized.tokens,
             diagonal=image_diagonal(sized.tokens),
             interpolated=interpolated(self._model, sized),
-            probabilities=None if logits is None else logits[0].double().softmax(-1).cpu().numpy(),
+            probabilities=None if logits is None else probabilities(logits[0], sized.readout).cpu().numpy(),
             distance=distances.numpy(),
             entropy=entropies.numpy(),
             matrices=matrices.numpy().astype(np.float16),

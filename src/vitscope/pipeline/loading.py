@@ -4,9 +4,9 @@ Knows nothing about: what is computed from the pixels.
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
@@ -46,6 +46,17 @@ class Batch:
     rows: tuple[int, ...]
     pixels: Float[Tensor, "image color row col"]
     facts: dict[int, Fact]
+
+    def without(self, problems: Mapping[int, str]) -> "Batch":
+        """The batch without the images at some places of it; their facts say why."""
+        if not problems:
+            return self
+        places = [place for place in range(len(self.rows)) if place not in problems]
+        reasons = {self.rows[place]: reason for place, reason in problems.items()}
+        facts = {
+            row: replace(fact, problem=reasons[row]) if row in reasons else fact for row, fact in self.facts.items()
+        }
+        return Batch(tuple(self.rows[place] for place in places), self.pixels[places], facts)
 
 
 class ImageSource:
@@ -87,21 +98,26 @@ class ImageSource:
         return Batch(tuple(loaded), pixels, facts)
 
     def pair_of(self, row: int) -> Float[Tensor, "color row col"]:
-        """The image that replaces another under the fill `resample`: the next readable one along a seeded cycle.
+        """The image that replaces another under the fill `resample`: the first of `pairs_of`."""
+        return next(self.pairs_of(row))
+
+    def pairs_of(self, row: int) -> Iterator[Float[Tensor, "color row col"]]:
+        """The readable images that may replace another under the fill `resample`, in order along a seeded cycle.
 
         Raises
         ------
-        BadInput: no other image can be read.
+        BadInput: there are no more of them.
         """
         if self._pairs is None:
             self._pairs = derangement(len(self._paths), self._seed)
         other = int(self._pairs[row])
         while other != row:
             with suppress(ImageUnreadable):
-                return self.load(other)[0]
+                yield self.load(other)[0]
             other = int(self._pairs[other])  # one cycle through all images: it ends at `row`
         raise BadInput(
-            f"cannot resample: no image but {self._paths[row]} can be read", "Use fill zero, or give more images."
+            f"cannot resample: no other image than {self._paths[row]} can be used",
+            "Use fill zero, or give more images.",
         )
 
 

@@ -15,8 +15,8 @@ from vitscope.engine import MeanAttention, compare_with_mean, mean_common_attent
 from vitscope.errors import BadInput
 from vitscope.models import Model
 from vitscope.patterns import PATTERNS, ClusterName, Learned, Sample, Space, choose_images, learn
-from vitscope.pipeline.computing import REDUCTION_BATCH, OverRows, slices
 from vitscope.pipeline.loading import Batch, ImageSource
+from vitscope.pipeline.rows import REDUCTION_BATCH, OverRows, slices
 from vitscope.store import Manifest, MatricesUnit, PatternsUnit, Run
 from vitscope.store.arrays import MATRICES, MATRIX_FEATURES, OFFSETS, read_region
 

@@ -10,8 +10,9 @@ import numpy as np
 from vitscope.engine import MeanReferences, mean_references
 from vitscope.errors import BadInput, InvalidArgument
 from vitscope.models import Model
-from vitscope.pipeline.computing import slices
+from vitscope.pipeline.intact_pass import finite_only
 from vitscope.pipeline.loading import ImageSource
+from vitscope.pipeline.rows import slices
 from vitscope.store import Manifest
 
 MEAN_REFERENCES: Final = 64
@@ -20,19 +21,19 @@ _BATCH: Final = 16
 
 
 def mean_of_run(manifest: Manifest, source: ImageSource, model: Model) -> MeanReferences:
-    """Z of every layer averaged over a seeded sample of the run's images.
+    """Z of every layer averaged over those of a seeded sample of the run's images whose activations are finite.
 
     Raises
     ------
-    BadInput: none of them can be read.
+    BadInput: none of them is.
     """
     rows = reference_rows(manifest)
-    parts = (source.batch(rows[part]) for part in slices(len(rows), _BATCH))
+    parts = (finite_only(model, source.batch(rows[part])) for part in slices(len(rows), _BATCH))
     try:
         return mean_references(model, (batch.pixels for batch in parts if batch.rows))
     except InvalidArgument as error:
         raise BadInput(
-            f"cannot fill with the mean: none of the {len(rows)} images it is taken over can be read",
+            f"cannot fill with the mean: none of the {len(rows)} images it is taken over can be used",
             "Use fill zero, or give more images.",
         ) from error
 

@@ -16,11 +16,11 @@ from jaxtyping import Float
 from scipy import stats
 from torch import Tensor
 
-from vitscope.engine import features_and_logits, prune
+from vitscope.engine import intact, prune
 from vitscope.errors import BadInput, ImageUnreadable, InvalidArgument, ParityError
+from vitscope.measures.answers import predictions
 from vitscope.models import Evaluation, Model
 from vitscope.models.images import decode_picture, read_bytes
-from vitscope.models.levels import PictureRange, parse_range
 from vitscope.models.parity import probe_image, relative_difference
 from vitscope.models.smaller import save_without_heads, without_heads
 from vitscope.pipeline.labels import Given, classes_of
@@ -127,8 +127,8 @@ def remove(
     folder = Path(folder)
     require_free(folder)
     smaller = without_heads(model, heads)
-    listing = None if images is None else list_images(images, labels, classes_of(model, classes))
-    agreement, accuracy, unreadable = _compare(model, smaller, heads, listing, parse_range(picture_range), progress)
+    listing = None if images is None else list_images(images, labels, classes_of(model, classes), picture_range)
+    agreement, accuracy, unreadable = _compare(model, smaller, heads, listing, progress)
     limit = AGREEMENT if model.dtype in (torch.float32, torch.float64) else _HALF_AGREEMENT
     if not agreement <= limit:
         raise ParityError(
@@ -158,10 +158,12 @@ def _compare(
     smaller: Model,
     heads: Sequence[HeadRef],
     listing: Listing | None,
-    picture_range: PictureRange | None,
     progress: Callable[[int, int], object] | None,
 ) -> tuple[float, Paired | None, int]:
-    """Agreement with the masked model on the first batch, accuracies on all labelled images, unreadable images."""
+    """Agreement with the masked model on the first batch, accuracies on all labelled images, images left out.
+
+    Left out are those that cannot be read or whose activations are not finite.
+    """
     if listing is None:
         return _agreement(model, smaller, heads, probe_image(model.architecture)), None, 0
     agreement: float | None = None
@@ -169,7 +171,7 @@ def _compare(
     read = 0
     for start in range(0, len(listing), BATCH):
         rows = range(start, min(start + BATCH, len(listing)))
-        pixels, labels = _load(model, listing, rows, picture_range)
+        pixels, labels = _finite(model, *_load(model, listing, rows))
         if progress is not None:
             progress(rows.start, len(listing))
         if not len(pixels):
@@ -182,19 +184,17 @@ def _compare(
             answers = [_answers(one, pixels[torch.from_numpy(known)]) == labels[known] for one in (model, smaller)]
             right.append((answers[0], answers[1]))
     if agreement is None:
-        raise BadInput(f"cannot measure on these images: none of the {len(listing)} can be read", "Check the files.")
+        raise BadInput(f"cannot measure on these images: none of the {len(listing)} can be used", "Check the files.")
     compared = paired(*(np.concatenate(part) for part in zip(*right, strict=True))) if right else None
     return agreement, compared, len(listing) - read
 
 
-def _load(
-    model: Model, listing: Listing, rows: range, picture_range: PictureRange | None
-) -> tuple[Float[Tensor, "image color row col"], np.ndarray]:
+def _load(model: Model, listing: Listing, rows: range) -> tuple[Float[Tensor, "image color row col"], np.ndarray]:
     pixels, labels = [], []
     for row in rows:
         try:
             content = read_bytes(listing.root / listing.paths[row])
-            picture = decode_picture(content, channels=model.input_size[0], picture_range=picture_range)
+            picture = decode_picture(content, channels=model.input_size[0], picture_range=listing.picture_range)
         except ImageUnreadable:
             continue
         pixels.append(model.preprocess(picture.image))
@@ -203,10 +203,18 @@ def _load(
     return stacked, np.array(labels, dtype=np.int64)
 
 
+def _finite(
+    model: Model, pixels: Float[Tensor, "image color row col"], labels: np.ndarray
+) -> tuple[Float[Tensor, "image color row col"], np.ndarray]:
+    problems = intact(model, pixels).problems if len(pixels) else {}
+    kept = [place for place in range(len(pixels)) if place not in problems]
+    return pixels[kept], labels[kept]
+
+
 def _answers(model: Model, pixels: Float[Tensor, "image color row col"]) -> np.ndarray:
-    logits = features_and_logits(model, pixels)[1]
+    logits = intact(model, pixels).logits
     assert logits is not None  # noqa: S101 - asked only of a model with classes
-    return logits.argmax(-1).cpu().numpy()
+    return predictions(logits, model.readout).cpu().numpy()
 
 
 def _agreement(

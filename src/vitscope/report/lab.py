@@ -45,7 +45,7 @@ class Counted:
 
     Parameters
     ----------
-    n: images answered. skipped: those that could not be read.
+    n: images answered. skipped: those that cannot be read or give no finite numbers.
     accuracy: of the labelled ones; None where there are none, or no classifier. Before is the run's own prediction.
     lost, won: rows that are right only before, only after. moved: other rows whose top class changed.
     means: of jsd (bits), out_cos, prob_drop; NaN where undefined.

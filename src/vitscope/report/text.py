@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 
 from vitscope.quantities import of_kind, quantity
+from vitscope.quantities.readouts import told
 from vitscope.report import classes as by_class
 from vitscope.report.answer import Answer, answer
 from vitscope.report.classes import ClassReport
@@ -80,6 +81,7 @@ def _facts(run: Run) -> list[str]:
         ("model", f"{model.id}, {model.n_layers} layers, {heads} heads a layer, {sum(model.n_heads)} heads in all"),
         ("tokens", f"{tokens.n_tokens} = {prefix}{tokens.rows} × {tokens.cols} patches of {height} × {width} px"),
         ("parity", f"{number(model.parity)} (largest relative difference to the model's own output), {model.dtype}"),
+        *_answers(run),
         ("images", _images(run)),
         *_problems(run),
         *_copies(run),
@@ -92,6 +94,14 @@ def _facts(run: Run) -> list[str]:
         for name, text in facts
         for line in wrap(text, WIDTH, initial_indent=f"{name:<8}", subsequent_indent=" " * 8)
     ]
+
+
+def _answers(run: Run) -> Iterable[tuple[str, str]]:
+    """What the logits mean, where it is not one class of several."""
+    model = run.manifest.model
+    if model.readout == "labels":
+        one = "" if model.n_logits == 1 else "; JSD is the mean over them, a flip is any of them crossing one half"
+        yield "answers", f"{told(model.readout, model.n_logits)}{one}"
 
 
 def _images(run: Run) -> str:

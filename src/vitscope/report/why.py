@@ -33,6 +33,7 @@ REGION_NAMES: Final = {
 }
 SHARP, FLAT = 0.5, 0.9
 """Entropy as a share of ln T: below = sharp, above = almost even."""
+NO_EFFECT: Final = "No head has any effect"
 
 
 @dataclass(frozen=True)
@@ -129,10 +130,12 @@ def loss(run: Run, head: HeadRef, mode: str) -> Loss:
     """Collect what pruning a head does to probabilities, answers and accuracy."""
     drop = run.effect("prob_drop", mode)[:, head.layer, head.head]
     flip = run.effect("flip", mode)[:, head.layer, head.head]
-    images = run.images
+    images, model = run.images, run.manifest.model
     labelled = (images["label"].to_numpy() >= 0) & measured(images) & np.isfinite(flip)
     right = (images["prediction"].to_numpy() == images["label"].to_numpy())[labelled]
     changed = flip[labelled] > 0
+    if model.readout == "labels" and model.n_logits != 1:
+        labelled[:] = False  # of several labels the top one may change though none is said differently
     count = int(labelled.sum())
     kept = float((right & ~changed).mean()) if count else np.nan
     return Loss(
@@ -159,6 +162,8 @@ def sentence(
     place = f"number {int(ranking.rank[index])}"
     if head == ranking.top:
         place = "first, though not clearly," if rivalled(ranking, index) else "the most important head"
+    if without_effect(ranking):
+        place = "without effect, as all others are,"
     looks = [_patches(seen), _cls(seen), _key(seen), _distance(seen), _shape(seen)] if seen is not None else []
     does = (_holds(held), _acts_through(regions), _pruning(ranking, index, lost))
     told = "; ".join(clause for clause in (*looks, *does) if clause)
@@ -187,6 +192,8 @@ def standing(ranking: Ranking, index: int) -> str:
 
 def short(ranking: Ranking, head: HeadRef, seen: Gaze | None, lost: Loss) -> str:
     """The first glance: which head, by how much, what breaks, where it looks."""
+    if without_effect(ranking):
+        return f"{NO_EFFECT}: {quantity(ranking.metric).short} is 0 for each of them, n = {ranking.n}."
     index = ranking.heads.index(head)
     low, high, n = ranking.interval.low[index], ranking.interval.high[index], ranking.summary.n[index]
     interval = f", 95 % interval {number(low)} to {number(high)}" if np.isfinite(low) else ""
@@ -198,6 +205,11 @@ def short(ranking: Ranking, head: HeadRef, seen: Gaze | None, lost: Loss) -> str
     looks = f"; {_patches(seen)}" if seen is not None and _patches(seen) else ""
     first = "comes out first, though not clearly" if rivalled(ranking, index) else "matters most"
     return f"{head} {first}: {breaks}{looks}."
+
+
+def without_effect(ranking: Ranking) -> bool:
+    """Whether no head has any effect at all: then none of them comes first."""
+    return not bool((ranking.summary.mean > 0).any())
 
 
 def _patches(seen: Gaze) -> str:

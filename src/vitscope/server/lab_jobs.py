@@ -76,7 +76,9 @@ class ScopeTask:
         """With the images asked for. Raises BadInput where none could be read."""
         question, result = self._question, describe_lab.scope_result(self._count.counted(), len(self._rows))
         if not result.n:
-            raise BadInput(f"cannot prune on these {result.total} images: none of them can be read", "Check the files.")
+            raise BadInput(
+                f"cannot prune on these {result.total} images: none of them can be measured", "Check the files."
+            )
         asked = {
             "heads": sorted([layer, head, mode] for (layer, head), mode in self._heads.items()),
             "fill": question.fill,

@@ -117,7 +117,7 @@ class ScopeResult(Wire):
 
     n: int = Field(description="Images answered.")
     total: int = Field(description="Images asked for.")
-    skipped: int = Field(description="Of them, those whose files could not be read.")
+    skipped: int = Field(description="Of them, those that cannot be read or give no finite numbers.")
     accuracy: AccuracyChange | None = Field(description="Null without labels or classifier.")
     lost: list[int] = Field(description="Rows that are right only before.")
     won: list[int] = Field(description="Rows that are right only after.")

@@ -104,7 +104,7 @@ class SomeImages(Protocol):
 
     @property
     def problems(self) -> Mapping[int, str]:
-        """Why other rows could not be read."""
+        """Why other rows were skipped: not readable, or not finite."""
         ...
 
 

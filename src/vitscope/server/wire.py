@@ -9,6 +9,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
+from vitscope.quantities import Readout
+
 
 class Wire(BaseModel):
     """Base of every message: snake_case in Python, camelCase on the wire, immutable, no unknown fields."""
@@ -47,7 +49,10 @@ class ModelInfo(Wire):
     parity: float = Field(description="Largest relative difference between our path's output and the library's own.")
     n_layers: int
     n_heads: list[int] = Field(description="Heads of each layer; layers may differ.")
-    n_classes: int | None = Field(description="None: the model has no classifier.")
+    n_classes: int | None = Field(
+        description="None: the model has no classifier. Of a single logit 2: label 0, label 1."
+    )
+    readout: Readout = Field(description="What its logits mean: classes (softmax) or labels (sigmoid); features: none.")
     input_size: Size
     device: str
     dtype: str

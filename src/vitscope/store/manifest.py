@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, Union, get_args, get_origin, get_type_hints
 
 from vitscope.errors import InvalidArgument, RunError, VitscopeError
-from vitscope.quantities import RECORDING_FORMAT, quantity, recorded
+from vitscope.quantities import RECORDING_FORMAT, Readout, quantity, recorded
 from vitscope.store.durable import read_json, write_json
 from vitscope.tokens import HEAD, TokenLayout
 
@@ -31,7 +31,8 @@ class ModelInfo:
 
     `weights` is the file given by the user; `weights_sha256` identifies the numbers; `parity` is max|difference| /
     max|reference| between our path and the model's own output; `n_heads` has one entry a layer. `n_features` is the
-    width of what the classifier reads, None in runs of format 1, which do not keep it.
+    width of what the classifier reads, None in runs of format 1, which do not keep it. `readout` says what the logits
+    mean; of a single logit there are two classes, label 0 and label 1. `n_logits` is None where it is not known.
     """
 
     id: str
@@ -48,6 +49,8 @@ class ModelInfo:
     input_size: tuple[int, int, int]
     device: str
     dtype: str
+    readout: Readout = "classes"
+    n_logits: int | None = None
 
 
 @dataclass(frozen=True)
@@ -209,6 +212,9 @@ def read_manifest(run: Path) -> Manifest:
 
 def _upgraded(document: dict[str, Any], version: int) -> dict[str, Any]:
     """The document of an older format with what later ones added, as "not there"; its version stays what it is."""
+    if isinstance(document.get("model"), dict):  # the first runs of format 5 do not say it either
+        readout = "features" if document["model"].get("n_classes") is None else "classes"
+        document = document | {"model": {"readout": readout, "n_logits": None} | document["model"]}
     if version == 1 and isinstance(document.get("model"), dict):
         document = document | {"model": {"n_features": None} | document["model"]}
     if version <= 2 and isinstance(document.get("options"), dict):

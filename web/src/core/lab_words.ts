@@ -86,6 +86,7 @@ const MOST_ROWS = 400;
 
 /** Python that makes the same numbers with `vitscope.prune`. */
 export function pythonCode(run: RunInfo, folder: string, set: readonly PrunedHead[], fill: string, rows: readonly number[] | null): string {
+  const labels = run.model.readout === 'labels';
   const heads = set.map(({ layer, head, mode }) => `(${layer}, ${head}): ${text(mode)}`);
   const listed = rows === null ? 'run.images.query("done and problem.isna()", engine="python").index.tolist()' : `[${rows.join(', ')}]`;
   const lines = [
@@ -94,12 +95,13 @@ export function pythonCode(run: RunInfo, folder: string, set: readonly PrunedHea
     'import torch',
     '',
     'import vitscope',
+    ...(labels ? ['from vitscope.measures.answers import predictions'] : []),
     'from vitscope.models.images import read_picture',
     'from vitscope.report.paired import paired',
     '',
     `run = vitscope.open_run(${text(folder)})`,
     'info = run.manifest.model',
-    'model = vitscope.load_model(info.id, info.weights, dtype=info.dtype)',
+    `model = vitscope.load_model(info.id, info.weights, dtype=info.dtype${labels ? ', multi_label=True' : ''})`,
     `heads = {${heads.length > 4 ? `\n    ${heads.join(',\n    ')},\n` : heads.join(', ')}}`,
     `rows = ${rows && rows.length > MOST_ROWS ? `[${rows.slice(0, MOST_ROWS).join(', ')}]  # the first ${MOST_ROWS} of ${rows.length}` : listed}`,
     '',
@@ -118,7 +120,7 @@ export function pythonCode(run: RunInfo, folder: string, set: readonly PrunedHea
     ...lines,
     'labelled = (images["label"] >= 0).to_numpy()',
     'label = images["label"].to_numpy()[labelled]',
-    'print(paired(images["prediction"].to_numpy()[labelled] == label, after.argmax(-1).numpy()[labelled] == label))',
+    `print(paired(images["prediction"].to_numpy()[labelled] == label, ${labels ? 'predictions(after, model.readout)' : 'after.argmax(-1)'}.numpy()[labelled] == label))`,
     '',
   ].join('\n');
 }

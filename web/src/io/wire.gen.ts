@@ -1796,7 +1796,7 @@ export interface components {
             inputSize: components["schemas"]["Size"];
             /**
              * Nclasses
-             * @description None: the model has no classifier.
+             * @description None: the model has no classifier. Of a single logit 2: label 0, label 1.
              */
             nClasses: number | null;
             /**
@@ -1813,6 +1813,12 @@ export interface components {
              * @description Largest relative difference between our path's output and the library's own.
              */
             parity: number;
+            /**
+             * Readout
+             * @description What its logits mean: classes (softmax) or labels (sigmoid); features: none.
+             * @enum {string}
+             */
+            readout: "classes" | "labels" | "features";
         };
         /**
          * NamedOrder
@@ -2240,7 +2246,7 @@ export interface components {
             outCos: number | null;
             /**
              * Skipped
-             * @description Of them, those whose files could not be read.
+             * @description Of them, those that cannot be read or give no finite numbers.
              */
             skipped: number;
             /**
