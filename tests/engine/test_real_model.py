@@ -65,3 +65,19 @@ def test_one_early_head_matters_most_by_a_wide_margin(model, photos):
     first, second = np.sort(jsd.ravel())[::-1][:2]
     assert np.unravel_index(jsd.argmax(), jsd.shape) == (2, 0)
     assert first > 3 * second
+
+
+def test_one_logit_of_it_is_a_sigmoid_and_the_same_head_comes_first(data_dir, tmp_path):
+    from safetensors.torch import load_file, save_file
+
+    weights = load_file(data_dir / WEIGHTS)
+    weights |= {name: weights[name][207:208].contiguous() for name in ("head.weight", "head.bias")}
+    save_file(weights, tmp_path / "one.safetensors")
+    one = vitscope.load_model("timm:vit_tiny_patch16_224", weights=tmp_path / "one.safetensors", device="cpu")
+    assert (one.readout, one.n_classes, one.n_logits) == ("labels", 2, 1)
+    files = sorted((data_dir / "images" / "imagenet_val_300").iterdir())[:6]
+    pixels = torch.stack([one.preprocess(Image.open(file).convert("RGB")) for file in files])
+    found = vitscope.head_importance(one, pixels).sel(mode="head")
+    for name in ("jsd", "logit_drop", "prob_drop"):
+        means = np.abs(found[name].values).mean(0)
+        assert np.unravel_index(means.argmax(), means.shape) == (2, 0), name

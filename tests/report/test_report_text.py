@@ -80,8 +80,8 @@ def test_intervals_from_few_images_are_told_to_be_too_narrow():
 def test_heads_that_all_tie_make_none_the_first():
     run = planted_run()
     run.effect("jsd", "head")[:] = 0
-    assert headline(run).startswith("L0·H0 comes out first, though not clearly: ")
-    assert "L0·H0 is first, though not clearly, by jsd" in plain(show(run))
+    assert headline(run) == "No head has any effect: JSD is 0 for each of them, n = 60."
+    assert "L0·H0 is without effect, as all others are, by jsd" in plain(show(run))
     assert "from 0 " not in show(run)
     assert "nan" not in show(run)
 

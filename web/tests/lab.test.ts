@@ -107,6 +107,9 @@ describe('a result outside of the page', () => {
     expect(code).toContain('fill="zero"');
     expect(code).toContain('paired(');
     expect(pythonCode(run(), 'r', set, 'mean', null)).toContain('references=references');
+    expect(code).toContain('after.argmax(-1)');
+    const labels = { ...run(), model: { ...run().model, readout: 'labels' as const } };
+    expect(pythonCode(labels, 'r', set, 'zero', null)).toContain('predictions(after, model.readout)');
   });
   test('the command is there for whole heads with zeros only', () => {
     expect(pruneCommand('vitscope prune M', set, 'zero')).toBe('vitscope prune M --heads L0.H1,L2.H0 --save smaller');

@@ -77,14 +77,14 @@ def resolution(
             terminal.console().print(f"{left_out['unreadable']} images were left out: they cannot be read.")
         terminal.print_left_out(terminal.console(), left_out["not_finite"])
     if out is not None:
-        write(kept, out)
+        write(kept, out, left_out)
     if run is not None and not as_json:
         terminal.console().print(f"\nKept in {escape(str(run))}: `vitscope serve` shows it in Heads.")
     return 0
 
 
-def write(found: Resolution, out: Path) -> None:
-    """The numbers by size as JSON, or all arrays; by the ending of the name."""
+def write(found: Resolution, out: Path, left_out: dict[str, Any]) -> None:
+    """The numbers by size and what was left out as JSON, or all arrays; by the ending of the name."""
     import numpy as np
 
     from vitscope.report import sizes as report
@@ -92,7 +92,7 @@ def write(found: Resolution, out: Path) -> None:
 
     with storage_errors(out.parent):
         if out.suffix == ".json":
-            write_json(out, report.as_dict(found), indent=1)
+            write_json(out, report.as_dict(found) | left_out, indent=1)
             return
 
         def save(beside: Path) -> None:

@@ -11,9 +11,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from vitscope.engine.finite import Watch, refuse
-from vitscope.engine.forward import features_and_logits
+from vitscope.engine.forward import features_and_logits, intact
 from vitscope.engine.importance import targets as resolve_targets
-from vitscope.errors import InvalidArgument
+from vitscope.errors import InvalidArgument, NotFinite
 from vitscope.measures.answers import either
 from vitscope.models import Evaluation, Model
 from vitscope.models.block import attention_weights, finish, head_outputs
@@ -53,6 +53,7 @@ def attention_gradients(
     Raises
     ------
     InvalidArgument: the model has no classifier, or pixels, targets or score do not fit.
+    NotFinite: an image whose activations are not finite.
 
     Source
     ------
@@ -67,7 +68,12 @@ def attention_gradients(
     result = torch.full(shape, torch.nan, dtype=dtype, device="cpu")
     for start in range(0, len(pixels), BATCH):
         part = slice(start, start + BATCH)
-        for layer, found in enumerate(layer_gradients(model, pixels[part], chosen[part], score=score)):
+        try:
+            layers = layer_gradients(model, pixels[part], chosen[part], score=score)
+        except NotFinite:
+            refuse(model.id, intact(model, pixels).problems, len(pixels))  # by its place among all
+            raise
+        for layer, found in enumerate(layers):
             result[part, layer, : found.gradient.shape[1]] = found.gradient.to(dtype).cpu()
     return result
 

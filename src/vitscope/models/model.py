@@ -214,9 +214,10 @@ def as_classifier(classifier: Any, feature: int) -> tuple[Classifier, int]:
     Raises InvalidArgument for anything else, or another number of features.
     """
     if isinstance(classifier, Tensor):
-        if classifier.ndim != 2 or classifier.shape[1] != feature:
+        if classifier.ndim != 2 or classifier.shape[1] != feature or len(classifier) < 2:
             raise InvalidArgument(
-                f"cannot use this classifier: expected embeddings [class, {feature}], got {list(classifier.shape)}",
+                f"cannot use this classifier: expected embeddings [class, {feature}] of at least two classes, got "
+                f"{list(classifier.shape)}",
                 "Give one row per class in the model's feature space.",
             )
         rows = nn.functional.normalize(classifier, dim=-1)
