@@ -390,3 +390,27 @@ def test_prune_saves_a_smaller_model_and_says_what_it_costs(tmp_path, capsys, mo
     _, out, _ = call(capsys, "prune", "demo", "--heads", "L0.H1", "--save", tmp_path / "unlabelled")
     for words in ("without 1 of its 24 heads: L0·H1", "fewer)", "images/s", "not measured", "from load import load"):
         assert words in out
+
+
+@pytest.mark.parametrize("given", [True, False])
+def test_multi_label_reaches_the_model_in_every_command(given, tmp_path, monkeypatch, capsys):
+    from vitscope.commands import judging, pruning, sizing
+
+    asked = []
+
+    def load(*plain, multi_label):
+        asked.append(multi_label)
+        raise ModelLoadError("no model is loaded here")
+
+    for module in (analysis, judging, pruning, sizing):
+        monkeypatch.setattr(module, "load", load)
+    commands = {
+        "analyze": ("photos", "--out", tmp_path / "run"),
+        "doctor": (),
+        "judge": ("photos",),
+        "resolution": ("photos", "--sizes", "12x30"),
+        "prune": ("--heads", "L0.H1", "--save", tmp_path / "smaller"),
+    }
+    for command, words in commands.items():
+        assert call(capsys, command, "tiny", *words, *(["--multi-label"] if given else []))[0] == 2
+    assert asked == [given] * len(commands)

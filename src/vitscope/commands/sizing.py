@@ -66,16 +66,18 @@ def resolution(
             progress=show,
         )
     kept = as_stored(found) if run is None else keep(run, found, model)
-    left_out = {"unreadable": found.attrs["unreadable"], "not_finite": found.attrs["not_finite"]}
+    left_out = {name: found.attrs[name] for name in ("unreadable", "not_finite")} | {
+        "note": found.attrs["note"] or None
+    }
     if as_json:
-        terminal.print_json(report.as_dict(kept) | left_out | {"note": found.attrs["note"] or None})
+        terminal.print_json(report.as_dict(kept) | left_out)
     else:
         sys.stdout.write(report.as_text(kept))
         if found.attrs["note"]:
             terminal.console().print(f"\nNote: {escape(found.attrs['note'])}")
         if left_out["unreadable"]:
             terminal.console().print(f"{left_out['unreadable']} images were left out: they cannot be read.")
-        terminal.print_left_out(terminal.console(), left_out["not_finite"])
+        terminal.print_left_out(terminal.console(), found.attrs["not_finite"])
     if out is not None:
         write(kept, out, left_out)
     if run is not None and not as_json:

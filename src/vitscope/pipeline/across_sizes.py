@@ -18,7 +18,6 @@ from vitscope.errors import BadInput
 from vitscope.measures import image_diagonal
 from vitscope.measures.answers import predictions, probabilities
 from vitscope.models import Model
-from vitscope.models.levels import PictureRange, parse_range
 from vitscope.pipeline.labels import Given, classes_of
 from vitscope.pipeline.listing import Images, list_images
 from vitscope.pipeline.pictures import in_batches, pictures
@@ -91,7 +90,7 @@ def resolution(
     BadInput: images or labels that do not fit, or no image whose activations are finite.
     """
     wanted = check_sizes(model, sizes)
-    listing = list_images(images, labels, classes_of(model, classes)).sample(limit, seed)
+    listing = list_images(images, labels, classes_of(model, classes), picture_range).sample(limit, seed)
     keep_freed_memory()
     own = (model.input_size[1], model.input_size[2])
     own_first = model.n_classes is not None and min(listing.labels) < 0  # its answers stand in for the labels
@@ -99,7 +98,7 @@ def resolution(
     skipped: dict[int, str] = {}
     while True:  # an image that is not finite at one size is left out at all of them: another round without it
         before = len(skipped)
-        seen = _all_sizes(model, listing, parse_range(picture_range), runs, skipped, progress)
+        seen = _all_sizes(model, listing, runs, skipped, progress)
         if len(skipped) == before or len(runs) == 1:
             break
     target = np.array([seen.targets.get(row, -1) for row in seen.rows], dtype=np.int64)
@@ -120,7 +119,6 @@ class _Seen:
 def _all_sizes(
     model: Model,
     listing: "Listing",
-    picture_range: PictureRange | None,
     runs: Sequence[Size],
     skipped: dict[int, str],
     progress: OnSize | None,
@@ -144,7 +142,7 @@ def _all_sizes(
             if progress is not None:
                 progress(before * len(listing) + done, len(runs) * len(listing))
 
-        rows, first, seen.found[size] = _all_images(sized, listing, picture_range, seen.targets, skipped, told)
+        rows, first, seen.found[size] = _all_images(sized, listing, seen.targets, skipped, told)
         seen = replace(seen, rows=rows, follows=seen.follows and fits_any_size(model, sized, first.image))
     return seen
 
@@ -152,7 +150,6 @@ def _all_sizes(
 def _all_images(
     sized: Model,
     listing: "Listing",
-    picture_range: PictureRange | None,
     targets: dict[int, int],
     skipped: dict[int, str],
     told: Callable[[int], object],
@@ -167,7 +164,7 @@ def _all_images(
     first = None
     total: np.ndarray | None = None
     shown: list[np.ndarray] = []
-    there = (item for item in pictures(listing, sized.input_size[0], picture_range) if item.row not in skipped)
+    there = (item for item in pictures(listing, sized.input_size[0]) if item.row not in skipped)
     for read in in_batches(there, images_at_once(sized)):
         first = first or read[0]
         pixels = torch.stack([pixels_at(sized, item.image) for item in read])
@@ -262,8 +259,8 @@ def _dataset(
             "own_size": "{}x{}".format(*model.input_size[1:]),
             "preprocessing": PREPROCESSING[seen.follows],
             "root": str(listing.root),
+            "note": listing.note or "",
             "unreadable": len(listing) - len(rows) - len(skipped),
             "not_finite": [f"{listing.paths[row]}: {reason}" for row, reason in sorted(skipped.items())],
-            "note": listing.note or "",
         },
     )

@@ -24,7 +24,6 @@ from vitscope.engine.schedule import keep_freed_memory, plan_micro_batch
 from vitscope.errors import BadInput, InvalidArgument
 from vitscope.measures.answers import probabilities
 from vitscope.models import Model
-from vitscope.models.levels import parse_range
 from vitscope.pipeline.boxes import OnPatches, boxed, on_patches, read_boxes
 from vitscope.pipeline.labels import Given, classes_of
 from vitscope.pipeline.listing import Images, list_images
@@ -65,15 +64,16 @@ class Verdict:
 class Judgement:
     """How maps did. `values` are per image; `unreadable` images were left out, and those that are `not_finite`.
 
-    `not_finite` has the reason by path; `legrad` says how that map was made, `note` how labels were read.
+    `not_finite` has the reason by path; `legrad` says how that map was made, `note` how labels were read, where that
+    was not plain.
     """
 
     model: str
     steps: int
     unreadable: int
+    note: str | None
     not_finite: dict[str, str]
     legrad: LeGrad
-    note: str | None
     verdicts: tuple[Verdict, ...]
     values: "xarray.Dataset"
 
@@ -84,9 +84,9 @@ class Judgement:
             "model": self.model,
             "steps": self.steps,
             "unreadable": self.unreadable,
+            "note": self.note,
             "not_finite": self.not_finite,
             "legrad": self.legrad._asdict(),
-            "note": self.note,
             "units": MEASURES,
             "verdicts": rows,
         }
@@ -137,7 +137,7 @@ def judge(
     """
     legrad = LeGrad(legrad_layers, legrad_reading)
     _check(model, maps, legrad, steps)
-    listing = list_images(images, labels, classes_of(model, classes))
+    listing = list_images(images, labels, classes_of(model, classes), picture_range)
     places = None
     if boxes is not None:
         listing, places = boxed(listing, read_boxes(boxes))
@@ -174,9 +174,9 @@ def judge(
         model=model.id,
         steps=len(measures.step_sizes(model.tokens.n_patches, steps)) - 1,
         unreadable=len(listing) - len(paths) - len(skipped),
+        note=listing.note,
         not_finite=skipped,
         legrad=legrad,
-        note=listing.note,
         verdicts=verdicts_of(names, values),
         values=_dataset(model, names, values, paths, steps),
     )

@@ -13,6 +13,7 @@ import numpy as np
 
 from vitscope.errors import BadInput
 from vitscope.models.images import SUFFIXES
+from vitscope.models.levels import PictureRange, parse_range
 from vitscope.pipeline.class_folders import labels_from_folders
 from vitscope.pipeline.label_tables import LabelTable, exists, on_this_system, read_label_table, table_from_frame
 from vitscope.pipeline.labels import ClassNames
@@ -29,7 +30,10 @@ _LISTS: Final = {".txt", ".lst"}
 
 @dataclass(frozen=True)
 class Listing:
-    """The files in order, with labels (-1 = none) and class names; `paths` are relative to `root`, or absolute."""
+    """The files in order, with labels (-1 = none) and class names; `paths` are relative to `root`, or absolute.
+
+    `note` says how labels were read where that was not plain, `picture_range` what is black and white (`levels`).
+    """
 
     kind: Literal["folder", "list", "table"]
     root: Path
@@ -39,6 +43,7 @@ class Listing:
     class_names: tuple[str | None, ...]
     ignored: tuple[str, ...] = ()
     note: str | None = None
+    picture_range: PictureRange | None = None
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -56,7 +61,12 @@ class Listing:
         )
 
 
-def list_images(images: Images, labels: str | Path | None, classes: ClassNames) -> Listing:
+def list_images(
+    images: Images,
+    labels: str | Path | None,
+    classes: ClassNames,
+    picture_range: str | Sequence[float] | None = None,
+) -> Listing:
     """List the images of an analysis.
 
     Parameters
@@ -65,12 +75,14 @@ def list_images(images: Images, labels: str | Path | None, classes: ClassNames) 
         columns path, label and perhaps class_name, a `.txt` list of paths, a sequence of paths, or a data frame like
         the table. Paths in a file are relative to it.
     labels: a table of labels for a folder or a list.
+    picture_range: values of black and white in pictures with more than 8 bits a channel (`parse_range`).
 
     Raises
     ------
     BadInput: nothing there, not readable, no images, or labels that do not fit; the message names the first offender.
     """
-    listing = _listed(images, labels, classes)
+    levels = parse_range(picture_range)
+    listing = replace(_listed(images, labels, classes), picture_range=levels)
     if classes.order is not None and (labels is not None or listing.kind != "folder"):
         raise BadInput(
             f"cannot number folders as {classes.order}: the labels of {listing.given} are not from folders",

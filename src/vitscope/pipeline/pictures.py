@@ -10,7 +10,6 @@ from PIL import Image
 
 from vitscope.errors import BadInput, ImageUnreadable
 from vitscope.models.images import decode_picture, read_bytes
-from vitscope.models.levels import PictureRange
 from vitscope.pipeline.listing import Listing
 from vitscope.pipeline.loading import ahead
 
@@ -23,7 +22,7 @@ class Listed(NamedTuple):
     image: Image.Image
 
 
-def pictures(listing: Listing, channels: int, picture_range: PictureRange | None = None) -> Iterator[Listed]:
+def pictures(listing: Listing, channels: int) -> Iterator[Listed]:
     """Decode the listed files in their order; those that cannot be read are left out.
 
     Raises
@@ -35,7 +34,7 @@ def pictures(listing: Listing, channels: int, picture_range: PictureRange | None
     def read(row: int) -> Image.Image | None:
         try:
             content = read_bytes(listing.root / listing.paths[row])
-            return decode_picture(content, channels=channels, picture_range=picture_range).image
+            return decode_picture(content, channels=channels, picture_range=listing.picture_range).image
         except ImageUnreadable:
             return None
 

@@ -16,7 +16,6 @@ from vitscope._version import __version__
 from vitscope.engine import check_fill, derangement, plan_micro_batch
 from vitscope.errors import InvalidArgument, RunError
 from vitscope.models import Model
-from vitscope.models.levels import parse_range
 from vitscope.patterns import FEATURES, OFFSETS, SIDE
 from vitscope.pipeline.backends import enabled_backends
 from vitscope.pipeline.head_outputs import plan_outputs
@@ -63,7 +62,9 @@ def plan(model: Model, images: Images, out: str | Path, request: Request, *, res
     fill, seed = request.fill or "zero", request.seed or 0
     check_fill(fill, list(modes))
 
-    listing = list_images(images, request.labels, classes_of(model, request.classes)).sample(request.limit, seed)
+    listing = list_images(images, request.labels, classes_of(model, request.classes), request.picture_range).sample(
+        request.limit, seed
+    )
     require_text_names(listing)
     if fill == "resample":
         derangement(len(listing), seed)  # refuses a single image before anything is written
@@ -143,7 +144,7 @@ def _manifest(model: Model, listing: Listing, ids: list[str], request: Request, 
             featured=min(FEATURED, n_images, FEATURED_BYTES // (2 * matrices)),
             mean_attention=4 * matrices <= MEAN_BYTES,
             patterns=0 if sample is None else PATTERNS if request.patterns is None else request.patterns,
-            picture_range=parse_range(request.picture_range),
+            picture_range=listing.picture_range,
         ),
         patterns=sample,
         outputs=plan_outputs(model, n_images, SHARD_SIZE),

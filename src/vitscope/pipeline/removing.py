@@ -21,7 +21,6 @@ from vitscope.errors import BadInput, ImageUnreadable, InvalidArgument, ParityEr
 from vitscope.measures.answers import predictions
 from vitscope.models import Evaluation, Model
 from vitscope.models.images import decode_picture, read_bytes
-from vitscope.models.levels import PictureRange, parse_range
 from vitscope.models.parity import probe_image, relative_difference
 from vitscope.models.smaller import save_without_heads, without_heads
 from vitscope.pipeline.labels import Given, classes_of
@@ -128,8 +127,8 @@ def remove(
     folder = Path(folder)
     require_free(folder)
     smaller = without_heads(model, heads)
-    listing = None if images is None else list_images(images, labels, classes_of(model, classes))
-    agreement, accuracy, unreadable = _compare(model, smaller, heads, listing, parse_range(picture_range), progress)
+    listing = None if images is None else list_images(images, labels, classes_of(model, classes), picture_range)
+    agreement, accuracy, unreadable = _compare(model, smaller, heads, listing, progress)
     limit = AGREEMENT if model.dtype in (torch.float32, torch.float64) else _HALF_AGREEMENT
     if not agreement <= limit:
         raise ParityError(
@@ -159,7 +158,6 @@ def _compare(
     smaller: Model,
     heads: Sequence[HeadRef],
     listing: Listing | None,
-    picture_range: PictureRange | None,
     progress: Callable[[int, int], object] | None,
 ) -> tuple[float, Paired | None, int]:
     """Agreement with the masked model on the first batch, accuracies on all labelled images, images left out.
@@ -173,7 +171,7 @@ def _compare(
     read = 0
     for start in range(0, len(listing), BATCH):
         rows = range(start, min(start + BATCH, len(listing)))
-        pixels, labels = _finite(model, *_load(model, listing, rows, picture_range))
+        pixels, labels = _finite(model, *_load(model, listing, rows))
         if progress is not None:
             progress(rows.start, len(listing))
         if not len(pixels):
@@ -191,14 +189,12 @@ def _compare(
     return agreement, compared, len(listing) - read
 
 
-def _load(
-    model: Model, listing: Listing, rows: range, picture_range: PictureRange | None
-) -> tuple[Float[Tensor, "image color row col"], np.ndarray]:
+def _load(model: Model, listing: Listing, rows: range) -> tuple[Float[Tensor, "image color row col"], np.ndarray]:
     pixels, labels = [], []
     for row in rows:
         try:
             content = read_bytes(listing.root / listing.paths[row])
-            picture = decode_picture(content, channels=model.input_size[0], picture_range=picture_range)
+            picture = decode_picture(content, channels=model.input_size[0], picture_range=listing.picture_range)
         except ImageUnreadable:
             continue
         pixels.append(model.preprocess(picture.image))
