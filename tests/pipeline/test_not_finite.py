@@ -69,7 +69,7 @@ def pixels_of(folder) -> torch.Tensor:
     return torch.stack([per_image(Image.open(path).convert("RGB")) for path in sorted((folder / "photos").iterdir())])
 
 
-@pytest.mark.parametrize("fill", ["zero", "renormalise", "mean"])
+@pytest.mark.parametrize("fill", ["zero", "mean"])
 def test_a_run_is_that_of_the_same_images_without_it(photos, model, fill):
     options = {"patterns": 1000, "fill": fill} | ({} if fill == "mean" else {"modes": "cp+pc"})
     run = analyze(model, photos / "with.csv", photos / "run", **options)
@@ -317,7 +317,7 @@ TRANSFORMS = {
 
 
 FUZZED = [(name, torch.float32) for name in TRANSFORMS]
-FUZZED += [(name, torch.float16) for name in ("deviation", "huge", "inverse")] + [("log", torch.bfloat16)]
+FUZZED += [(name, torch.float16) for name in ("huge", "inverse")] + [("deviation", torch.bfloat16)]
 
 
 @pytest.mark.parametrize(("transform", "dtype"), FUZZED, ids=str)
