@@ -305,7 +305,7 @@ def test_the_demo_stops_and_goes_on(capsys, demo_of_tiny, monkeypatch):
     before = set(threading.enumerate())
     code, out, _ = call(capsys, "demo", "--out", demo_of_tiny)
     assert code == 0
-    assert "`vitscope demo` goes on with them" in out
+    assert "`vitscope demo` continues with them" in out
     assert len(set(threading.enumerate()) - before) < 3, "the analysis has stopped"
     assert open_run(demo_of_tiny).progress().state == "running"
     monkeypatch.setattr(serving.Background, "stop", lambda self: self._thread.join())

@@ -30,7 +30,7 @@ def serve(run_path: Path, *, port: int | None, live: bool | None, weights: Path 
 
     Parameters
     ----------
-    live: True insists on the model, False does without, None takes it where it can be had.
+    live: True requires the model, False serves without it, None takes it where it can be loaded.
     """
     from vitscope.store import open_run
 
@@ -71,7 +71,7 @@ def demo(out: Path, *, port: int | None, browser: bool) -> int:
     else:
         terminal.console().print(
             f"Stopped: {done.done_units} of {done.total_units} units of work are kept in {escape(str(out))}. "
-            "`vitscope demo` goes on with them."
+            "`vitscope demo` continues with them."
         )
     return 0
 
