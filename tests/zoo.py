@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from vitscope.models.torchvision_ops import make_torchvision_importable
+from vitscope.torchvision_ops import make_torchvision_importable
 
 make_torchvision_importable()
 from timm.models.beit import Beit  # noqa: E402

@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from vitscope.models.torchvision_ops import make_torchvision_importable
+from vitscope.torchvision_ops import make_torchvision_importable
 
 make_torchvision_importable()
 from timm.models.vision_transformer import VisionTransformer  # noqa: E402 - needs the line above

@@ -1,9 +1,12 @@
 """vitscope: which heads of a Vision Transformer matter, where they look, how far, and what happens without them.
 
-Every public name is imported when it is first used: `import vitscope` costs milliseconds and loads no torch.
+Every public name is imported when it is first used: `import vitscope` costs milliseconds and loads no torch. From then
+on `import timm` works also where torch and torchvision are wheels of different kinds (see `torchvision_ops`).
 """
 
+import sys
 from importlib import import_module
+from importlib.abc import MetaPathFinder
 from typing import TYPE_CHECKING
 
 from vitscope._version import __version__
@@ -73,6 +76,20 @@ __all__ = [
     "without_heads",
     "wrap",
 ]
+
+
+class _BeforeTorchvision(MetaPathFinder):
+    """Finds nothing itself: where something imports torchvision, it sees to it that this works, once."""
+
+    def find_spec(self, fullname: str, path: object = None, target: object = None) -> None:
+        """Called for each import that is not done yet; anything but torchvision passes."""
+        if fullname == "torchvision":
+            sys.meta_path.remove(self)
+            import_module("vitscope.torchvision_ops").make_torchvision_importable()
+
+
+if "torchvision" not in sys.modules:
+    sys.meta_path.insert(0, _BeforeTorchvision())
 
 
 def __getattr__(name: str) -> object:

@@ -95,10 +95,11 @@ def wholes(value: Any, what: str) -> list[int]:  # noqa: ANN401
     return [whole(one, f"entry {i} of {what}") for i, one in enumerate(entries)]
 
 
-def _names(value: Any, what: str) -> Any:  # noqa: ANN401
-    if not isinstance(value, Sequence) or isinstance(value, str | bytes) or not all(isinstance(o, str) for o in value):
+def _names(value: Any, what: str) -> list[str]:  # noqa: ANN401
+    entries = entries_of(value) if isinstance(value, Sequence) or hasattr(value, "tolist") else None
+    if entries is None or not all(isinstance(one, str) for one in entries):
         raise InvalidArgument(f"cannot use {value!r} as {what}: expected a list of names", "Such as ['one', 'two'].")
-    return value
+    return entries
 
 
 def entries_of(value: Any) -> list[Any] | None:  # noqa: ANN401

@@ -197,7 +197,7 @@ def serve(
     port: Port = None,
     live: Annotated[
         bool | None,
-        typer.Option("--live/--no-live", help="Insist on the model, or do without; default: where it can be had."),
+        typer.Option("--live/--no-live", help="Require or disable the live model; default: where it can be loaded."),
     ] = None,
     weights: Annotated[
         Path | None,

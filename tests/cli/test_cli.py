@@ -316,7 +316,7 @@ def test_the_demo_stops_and_goes_on(capsys, demo_of_tiny, monkeypatch):
     monkeypatch.setattr(serving.Background, "start", lambda self: (works.insert(0, self), start(self)))
     code, out, _ = call(capsys, "demo", "--out", demo_of_tiny)
     assert code == 0
-    assert "`vitscope demo` goes on with them" in out
+    assert "`vitscope demo` continues with them" in out
     assert "vitscope-analysis" not in {thread.name for thread in threading.enumerate()}, "the analysis has stopped"
     assert open_run(demo_of_tiny).progress().state == "running"
     monkeypatch.setattr("vitscope.pipeline.execute", real)

@@ -82,8 +82,7 @@ def test_layers_may_have_different_numbers_of_heads():
 
 @pytest.mark.parametrize("labels", [[1], [1, 7], [-2, 0], [1, None], ["cat", "dog"], [0.5, 1.0]])
 def test_labels_that_do_not_fit_are_refused(labels):
-    expected = r"expected 2 classes of 0\.\.6|labels of head_importance: expected a whole"
-    with pytest.raises(InvalidArgument, match=expected):
+    with pytest.raises(InvalidArgument, match=r"expected 2 classes of 0\.\.6|labels of .*: expected a whole number"):
         vitscope.head_importance(vitscope.wrap(make("plain")), pixels(2), labels)
 
 

@@ -10,8 +10,8 @@ import torch
 
 import vitscope
 from vitscope.errors import InvalidArgument, ModelLoadError, NotAvailable
-from vitscope.models.torchvision_ops import define_missing
 from vitscope.models.weights import first_line, parameters_sha256, read_weights
+from vitscope.torchvision_ops import define_missing
 
 NAME = "vit_tiny_patch16_224"
 WEIGHTS = "weights/vit_tiny_patch16_224.augreg_in21k_ft_in1k/model.safetensors"

@@ -4,7 +4,7 @@ import pytest
 
 import vitscope
 from vitscope.errors import UnsupportedModel
-from vitscope.models.torchvision_ops import make_torchvision_importable
+from vitscope.torchvision_ops import make_torchvision_importable
 
 make_torchvision_importable()
 import timm  # noqa: E402

@@ -33,7 +33,7 @@ def serve(
 
     Parameters
     ----------
-    live: True insists on the model, False does without, None takes it where it can be had.
+    live: True requires the model, False serves without it, None takes it where it can be loaded.
     token: what a browser must show to be answered; "auto" makes one.
     """
     from vitscope.store import open_run
@@ -76,7 +76,7 @@ def demo(out: Path, *, port: int | None, browser: bool) -> int:
     else:
         terminal.console().print(
             f"Stopped: {done.done_units} of {done.total_units} units of work are kept in {escape(str(out))}. "
-            "`vitscope demo` goes on with them."
+            "`vitscope demo` continues with them."
         )
     return 0
 

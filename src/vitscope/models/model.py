@@ -123,7 +123,14 @@ class Model:
 
     def preprocess(self, image: Image.Image) -> Float[Tensor, "color row col"]:
         """Turn a decoded picture into the pixels this model reads."""
-        return preprocessing.to_pixels(image, self.transform, self.input_size[0])
+        pixels = preprocessing.to_pixels(image, self.transform, self.input_size[0])
+        if not isinstance(pixels, Tensor) or pixels.ndim != 3 or not pixels.is_floating_point():
+            raise InvalidArgument(
+                f"cannot use the transform of {self.id}: it gives {_kind(pixels)}, expected floating-point pixels "
+                "[color, row, col]",
+                "It ends with ToTensor and Normalize, or the like.",
+            )
+        return pixels
 
     def to_picture(self, pixels: Float[Tensor, "color row col"]) -> Image.Image:
         """Show pixels as the model gets them, normalisation undone."""

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from vitscope.errors import InvalidArgument
 from vitscope.models.levels import in_eight_bits
-from vitscope.models.torchvision_ops import make_torchvision_importable
+from vitscope.torchvision_ops import make_torchvision_importable
 
 make_torchvision_importable()
 from timm.data import create_transform, resolve_model_data_config  # noqa: E402 - timm needs the line above

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from vitscope.models.block import Projections, per_head_weight, split_heads
 from vitscope.models.timm_vit import TimmArchitecture, is_identity, project, require
-from vitscope.models.torchvision_ops import make_torchvision_importable
+from vitscope.torchvision_ops import make_torchvision_importable
 
 make_torchvision_importable()
 from timm.layers import AttentionRope, apply_rot_embed_cat  # noqa: E402 - timm needs the line above

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from vitscope.errors import UnsupportedModel
 from vitscope.models.block import Block, Evaluation, Projections, join_heads, per_head_weight, split_heads
-from vitscope.models.torchvision_ops import make_torchvision_importable
 from vitscope.tokens import TokenLayout
+from vitscope.torchvision_ops import make_torchvision_importable
 
 make_torchvision_importable()
 from timm.layers import Attention, PatchEmbed, global_pool_nlc  # noqa: E402 - timm needs the line above

@@ -151,7 +151,7 @@ def judge(
     paths: list[str] = []
     done = 0
     skipped: dict[str, str] = {}
-    for read in in_batches(pictures(listing, model.input_size[0], parse_range(picture_range)), BATCH):
+    for read in in_batches(pictures(listing, model.input_size[0]), BATCH):
         batch, problems = _finite(model, read)
         skipped |= {listing.paths[row]: reason for row, reason in problems.items()}
         done = read[-1].row + 1

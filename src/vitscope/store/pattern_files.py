@@ -46,7 +46,7 @@ def require_patterns(run: "Run") -> None:
     if manifest.patterns is None:
         raise NotAvailable("cannot read patterns: the run was analysed without (--patterns 0)", again)
     if not run.has_patterns:
-        running = "They come last; wait, or go on with the same `vitscope analyze` and --resume if it was stopped."
+        running = "They come last. Wait; if the analysis was stopped, repeat the same `vitscope analyze` with --resume."
         raise NotAvailable("cannot read patterns: they are not learned yet", running)
 
 

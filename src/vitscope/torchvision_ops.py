@@ -3,7 +3,8 @@
 With a CPU-only torch beside an ordinary torchvision wheel (or any mix of wheels) `_C.so` does not load, and `import
 torchvision` then fails with "operator torchvision::nms does not exist": its Python part registers fake kernels for two
 operators that only `_C.so` defines. Defining their schemas is enough; a Vision Transformer calls neither. With a
-matching pair of wheels this does nothing.
+matching pair of wheels this does nothing. `import vitscope` sees to it that this runs before torchvision is imported; a
+program that imports timm before vitscope needs a matching pair.
 """
 
 import ctypes
@@ -17,17 +18,13 @@ _SCHEMAS = (
     "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
     "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
 )
-_library: torch.library.Library | None = None  # the schemas live as long as this object
-_tried = False
+_libraries: list[torch.library.Library] = []  # the schemas live as long as these objects
 
 
 def make_torchvision_importable() -> None:
     """Define the missing operator schemas, once a process, only when torchvision's compiled ops cannot be loaded."""
-    global _library, _tried
-    if _tried or _compiled_ops_load():
-        return
-    _tried = True
-    _library = define_missing("torchvision", _SCHEMAS)
+    if not _libraries and not _compiled_ops_load():
+        _libraries.append(define_missing("torchvision", _SCHEMAS))
 
 
 def define_missing(namespace: str, schemas: Sequence[str]) -> torch.library.Library:
