@@ -1,4 +1,4 @@
-"""One pass over images for what can be compared across input sizes: answer, distance, entropy, where CLS looks.
+"""One pass over images for what can be compared across input sizes: answer, distances, entropy, where CLS attends.
 
 Knows nothing about: sizes, files.
 """
@@ -26,6 +26,8 @@ class Look:
     """float64; None without a classifier."""
     distance: Float[np.ndarray, "image layer head"]
     """`measures.mean_distance`, pixels of the input."""
+    distance_no_sinks: Float[np.ndarray, "image layer head"]
+    """The same without sink keys: the one that compares across sizes."""
     entropy: Float[np.ndarray, "image layer head"]
     """`measures.entropy`, mean over queries, nats."""
     cls_rows: Float[np.ndarray, "image layer head patch"] | None
@@ -40,7 +42,7 @@ def images_at_once(model: Model) -> int:
 def look(model: Model, pixels: Float[Tensor, "image color row col"]) -> Look:
     """Run a batch with explicit attention and reduce it on the way; the batch runs as one."""
     tokens, heads = model.tokens, (len(pixels), model.n_layers, max(model.n_heads))
-    distances, entropies = (np.full(heads, np.nan, np.float32) for _ in range(2))
+    distances, reaches, entropies = (np.full(heads, np.nan, np.float32) for _ in range(3))
     rows = None if tokens.cls is None else np.full((*heads, tokens.n_patches), np.nan, np.float16)
     with Evaluation(model.module):
         x = model.embed(model.place(pixels))
@@ -49,13 +51,14 @@ def look(model: Model, pixels: Float[Tensor, "image color row col"]) -> Look:
             weights = attention_weights(projections)
             here = (slice(None), layer, slice(weights.shape[1]))
             distances[here] = _array(mean_distance(weights, tokens))
+            reaches[here] = _array(mean_distance(weights, tokens, variant="no-sinks"))
             entropies[here] = _array(entropy(weights).mean(-1))
             if rows is not None:
                 rows[here] = _array(weights[:, :, tokens.cls, tokens.patches])
             x = finish(block, x, head_outputs(weights, projections.v))
         logits = model.logits(model.pool(x[:, model.architecture.reads]))
     found = None if logits is None else logits.double().cpu().numpy()
-    return Look(found, distances, entropies, rows)
+    return Look(found, distances, reaches, entropies, rows)
 
 
 def _array(values: Tensor) -> np.ndarray:

@@ -11,7 +11,7 @@ export interface Estimate {
 }
 export const UNKNOWN: Estimate = { value: NaN, low: NaN, high: NaN };
 
-/** What is known at one size; distance in pixels and entropy in nats, of one head and over all heads. */
+/** What is known at one size; distance without sinks in pixels and entropy in nats, of one head and over all heads. */
 export interface AtSize {
   readonly name: string;
   readonly tokens: number;
