@@ -3,34 +3,24 @@
 Knows nothing about: pages' names.
 """
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import matplotlib.pyplot as plt
 import numpy as np
-import torch
-from jaxtyping import Float
 
 import vitscope
 from reproductions.distance_claims import falls_with_size
 from reproductions.page import Page, percent
-from vitscope.measures import mass_to_cls, mean_distance
-from vitscope.measures.geometry import image_diagonal
-from vitscope.pipeline.labels import ClassNames
-from vitscope.pipeline.listing import list_images
-from vitscope.pipeline.pictures import in_batches, pictures
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-_BATCH: Final = 4
 
 
 def section(page: Page, model: vitscope.Model, images: "Path", sizes: list[int], limit: int, what: str) -> None:
     """Accuracy, distance and the claim, at several sizes of a seeded sample of the images."""
     found = vitscope.resolution(model, images, sizes, limit=limit)
     raw = (found["distance"] / found["diagonal"]).mean(("image", "layer", "head")).values
-    without_sinks, to_cls = comparable(model, images, [int(size) for size in found["height"]], limit)
+    without_sinks = (found["distance_no_sinks"] / found["diagonal"]).mean(("image", "head")).values
     share = without_sinks.mean(-1)
     correct = found["correct"].mean("image").values
     height, n = found["height"].values, found.sizes["image"]
@@ -40,12 +30,12 @@ def section(page: Page, model: vitscope.Model, images: "Path", sizes: list[int],
         " every size but its own. Distances are shares of the image's diagonal. They compare across sizes only over"
         " patches that are no sinks, rows rescaled: what CLS takes counts as no distance, and it changes with the size."
     )
-    header = ["input, px", "tokens", "interpolated", "top-1 accuracy", "patches to CLS", "distance", "without sinks"]
+    header = ["input, px", "tokens", "interpolated", "top-1 accuracy", "distance", "without sinks"]
     page.table(
         header,
         [
             [int(height[i]), int(found["tokens"][i]), "yes" if bool(found["interpolated"][i]) else "no"]
-            + [percent(float(values[i])) for values in (correct, to_cls, raw, share)]
+            + [percent(float(values[i])) for values in (correct, raw, share)]
             for i in range(len(height))
         ],
     )
@@ -61,22 +51,3 @@ def section(page: Page, model: vitscope.Model, images: "Path", sizes: list[int],
     name = f"sizes-{model.id.split(':')[-1]}"
     page.picture(figure, name, f"Accuracy and attention distance without sinks by input size, {what}, n = {n}.")
     page.claim(falls_with_size(np.asarray(height, float), share, raw, what))
-
-
-def comparable(
-    model: vitscope.Model, images: "Path", sizes: Sequence[int], limit: int
-) -> tuple[Float[np.ndarray, "size layer"], Float[np.ndarray, " size"]]:
-    """Distance without sinks as a share of the diagonal, and what patches give to CLS: means over images and heads."""
-    listing = list_images(images, None, ClassNames(model.n_classes, model.classes)).sample(limit, 0)
-    distance, to_cls = [], []
-    for size in sizes:
-        sized = model.at_size(size, size)
-        tokens = sized.tokens
-        parts = []
-        for batch in in_batches(pictures(listing, model.input_size[0]), _BATCH):
-            attention = vitscope.attention(sized, torch.stack([sized.preprocess(item.image) for item in batch]))
-            parts.append((mean_distance(attention, tokens, "no-sinks"), mass_to_cls(attention, tokens)))
-        far, cls = (torch.cat(values).nanmean((0, 2)).double().numpy() for values in zip(*parts, strict=True))
-        distance.append(far / image_diagonal(tokens))
-        to_cls.append(cls.mean())
-    return np.stack(distance), np.array(to_cls)

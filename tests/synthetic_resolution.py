@@ -3,7 +3,7 @@
 import numpy as np
 
 from vitscope.store import Run, RunWriter
-from vitscope.store.resolution import Resolution, SizeInfo, write_resolution
+from vitscope.store.resolution import COLUMNS, Resolution, SizeInfo, write_resolution
 
 
 def synthetic_resolution(run: Run, factors=(0.5, 1.0, 2.0), shown: int = 3, strangers: int = 1) -> Resolution:
@@ -15,7 +15,10 @@ def synthetic_resolution(run: Run, factors=(0.5, 1.0, 2.0), shown: int = 3, stra
     rows = [*images, *[-1] * strangers]
     labels = [int(label) for label in run.images.loc[images, "label"]] + [0] * strangers
     heads = (len(rows), model.n_layers, max(model.n_heads))
-    sizes, arrays = [], {name: [] for name in ("probability", "correct", "prediction", "distance", "entropy")}
+    sizes, arrays = (
+        [],
+        {name: [] for name in (*COLUMNS, "prediction")},
+    )
     for i, factor in enumerate(factors):
         grid = (max(1, round(tokens.rows * factor)), max(1, round(tokens.cols * factor)))
         height, width = grid[0] * tokens.patch[0], grid[1] * tokens.patch[1]
@@ -26,6 +29,7 @@ def synthetic_resolution(run: Run, factors=(0.5, 1.0, 2.0), shown: int = 3, stra
         arrays["probability"].append(probability)
         arrays["correct"].append(np.where(np.array(labels) >= 0, (probability > 0.35).astype(float), np.nan))
         arrays["prediction"].append(np.array(labels))
+        arrays["distance_no_sinks"].append(random.uniform(0.1, 0.4 - 0.05 * i, heads) * diagonal)
         arrays["distance"].append(random.uniform(0.1, 0.4 - 0.05 * i, heads) * diagonal)
         arrays["entropy"].append(random.uniform(0.5, 0.9, heads) * np.log(n_tokens))
         if tokens.cls is not None:

@@ -53,7 +53,7 @@ def test_a_recorded_comparison_is_shown_over_the_images_in_scope(open_page, serv
         page.get_by_role("button", name="px, nats").click()
         painted(page)
         assert "zu=absolute" in address_of(page)
-        assert "distance, px" in page.locator(PANE).inner_text()
+        assert "distance without sinks, px" in page.locator(PANE).inner_text()
         page.close()
 
 

@@ -18,6 +18,7 @@ from vitscope.pipeline.resolution_run import as_stored, keep
 from vitscope.pipeline.sizing import check_sizes, parse_sizes
 from vitscope.report import sizes as report
 from vitscope.report.proportion import wilson
+from vitscope.store.durable import file_sha256
 from vitscope.store.resolution import ARRAYS, DOCUMENT, read_resolution
 
 SIZES = [(12, 30), (8, 18), (16, 24)]
@@ -58,6 +59,8 @@ def test_each_size_is_the_librarys_own_model_at_that_size(photos, tmp_path):
         for layer, head in ((0, 2), (2, 1)):
             distance = [twin.mean_distance(attention[k, layer, head], sized.tokens) for k in range(5)]
             assert_close(found["distance"][i, :, layer, head], distance, rtol=1e-4)
+            no_sinks = [twin.mean_distance(attention[k, layer, head], sized.tokens, "no-sinks") for k in range(5)]
+            assert_close(found["distance_no_sinks"][i, :, layer, head], no_sinks, rtol=1e-4)
             entropy = [twin.mean_entropy(attention[k, layer, head], sized.tokens) for k in range(5)]
             assert_close(found["entropy"][i, :, layer, head], entropy, rtol=1e-4)
         name = f"{size[0]}x{size[1]}"
@@ -129,7 +132,7 @@ def test_numbers_by_size(photos, tmp_path):
         assert_close((row.accuracy_low, row.accuracy_high), wilson(int(correct.sum()), 4))
         assert_close(row.probability, found.arrays["probability"][i].astype(float).mean(), rtol=1e-6)
         assert row.probability_low <= row.probability <= row.probability_high
-        assert_close(row.distance[1], found.arrays["distance"][i][:, 1].astype(float).mean(), rtol=1e-6)
+        assert_close(row.distance[1], found.arrays["distance_no_sinks"][i][:, 1].astype(float).mean(), rtol=1e-6)
         assert_close(row.distance_share[1], row.distance[1] / row.size.diagonal, rtol=1e-12)
         assert_close(row.entropy_share[2], row.entropy[2] / math.log(row.size.tokens), rtol=1e-12)
     text = report.as_text(found)
@@ -203,3 +206,19 @@ def test_a_run_keeps_a_comparison_and_knows_its_images(photos, tmp_path):
     (run.path / DOCUMENT).write_text(json.dumps(document | {"format": 99}))
     with pytest.raises(RunError, match="format 99"):
         read_resolution(run.path)
+
+
+def test_a_comparison_made_before_distances_without_sinks_compares_none(photos, tmp_path):
+    """Format 1 has distances with CLS and sinks in them, which do not compare: none is shown, and why."""
+    run = vitscope.analyze(tiny_model(), photos, tmp_path / "run", patterns=0)
+    keep(run.path, vitscope.resolution(tiny_model(), photos, [(8, 18), (12, 30)], limit=2), tiny_model())
+    with np.load(run.path / ARRAYS) as file:
+        kept = {name: file[name] for name in file.files if name != "distance_no_sinks"}
+    with (run.path / ARRAYS).open("wb") as file:
+        np.savez(file, **kept)
+    document = json.loads((run.path / DOCUMENT).read_text())
+    (run.path / DOCUMENT).write_text(json.dumps(document | {"format": 1, "sha256": file_sha256(run.path / ARRAYS)}))
+    found = read_resolution(run.path)
+    assert np.isnan(report.by_size(found)[0].distance).all()
+    assert "this comparison was made before they were measured without sinks" in report.as_text(found)
+    assert json.dumps(report.as_dict(found), allow_nan=False)

@@ -1,11 +1,12 @@
 """Routes over all images: what they send is what the run holds."""
 
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from tests.server.clients import array, client_of
-from tests.synthetic_run import SKIPPED, synthetic_run
+from tests.synthetic_run import SKIPPED, synthetic_manifest, synthetic_run
 
 from vitscope.quantities import names
 from vitscope.report import layout as layouts
@@ -40,6 +41,17 @@ def test_the_measures_of_spread_are_described_each(client, bare_run):
     bare = client_of(bare_run)
     missing = [info["name"] for info in bare.get("/api/run").json()["spread"] if not info["available"]]
     assert missing == ["cls_entropy", "focus", "coverage", "cls_self", "cls_to_patches", "patches_to_cls", "to_cls"]
+
+
+def test_a_measure_that_the_run_lacks_is_described_and_refused_with_the_reason(tmp_path):
+    manifest = synthetic_manifest(n_images=3)
+    kept = manifest.quantities | {"spread": tuple(name for name in names("spread") if name != "nmi")}
+    lacking = client_of(synthetic_run(tmp_path / "run", manifest=replace(manifest, quantities=kept)))
+    info = next(info for info in lacking.get("/api/run").json()["spread"] if info["name"] == "nmi")
+    assert not info["available"] and info["reason"].startswith("this run was made by vitscope 0.1.0, which did not")
+    answer = lacking.get("/api/spread/nmi")
+    assert answer.status_code == 404 and "this run was made by" in answer.json()["message"]
+    assert lacking.get("/api/spread/focus").status_code == 200
 
 
 def test_the_page_is_told_sizes(client, run):

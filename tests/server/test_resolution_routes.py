@@ -44,7 +44,7 @@ def test_a_recorded_comparison_is_answered_as_it_was_written(sizes_client, recor
     assert [size["interpolated"] for size in info["sizes"]] == [True, False, True]
     assert info["images"] == list(recorded.rows)
     assert info["shown"] == list(recorded.rows[:3])
-    for what in ("probability", "correct", "distance", "entropy"):
+    for what in ("probability", "correct", "distance", "distance_no_sinks", "entropy"):
         np.testing.assert_array_equal(array(sizes_client.get(f"/api/resolution/{what}"), "<f4"), recorded.arrays[what])
     np.testing.assert_array_equal(
         array(sizes_client.get("/api/resolution/mean/2"), "<f2"), recorded.arrays["mean_map_2"]

@@ -1,4 +1,4 @@
-"""One pass over images for what can be compared across input sizes: answer, distance, entropy, where CLS looks.
+"""One pass over images for what can be compared across input sizes: answer, distances, entropy, where CLS attends.
 
 Knows nothing about: sizes, files.
 """
@@ -29,6 +29,8 @@ class Look:
     """float64; None without a classifier."""
     distance: Float[np.ndarray, "image layer head"]
     """`measures.mean_distance`, pixels of the input."""
+    distance_no_sinks: Float[np.ndarray, "image layer head"]
+    """The same without sink keys: the one that compares across sizes."""
     entropy: Float[np.ndarray, "image layer head"]
     """`measures.entropy`, mean over queries, nats."""
     cls_rows: Float[np.ndarray, "image layer head patch"] | None
@@ -40,7 +42,8 @@ class Look:
         """Some of the images, which have no problems."""
         places = list(images)
         logits, rows = (None if one is None else one[places] for one in (self.logits, self.cls_rows))
-        return Look(logits, self.distance[places], self.entropy[places], rows, {})
+        measured = (self.distance[places], self.distance_no_sinks[places], self.entropy[places])
+        return Look(logits, *measured, rows, {})
 
 
 def images_at_once(model: Model) -> int:
@@ -51,7 +54,7 @@ def images_at_once(model: Model) -> int:
 def look(model: Model, pixels: Float[Tensor, "image color row col"]) -> Look:
     """Run a batch with explicit attention and reduce it on the way; the batch runs as one."""
     tokens, heads = model.tokens, (len(pixels), model.n_layers, max(model.n_heads))
-    distances, entropies = (np.full(heads, np.nan, np.float32) for _ in range(2))
+    distances, reaches, entropies = (np.full(heads, np.nan, np.float32) for _ in range(3))
     rows = None if tokens.cls is None else np.full((*heads, tokens.n_patches), np.nan, np.float16)
     watch = Watch()
     with Evaluation(model.module):
@@ -65,6 +68,7 @@ def look(model: Model, pixels: Float[Tensor, "image color row col"]) -> Look:
             shown = weights if bool(weights[..., 0].isfinite().all()) else weights.nan_to_num(1 / tokens.n_tokens)
             here = (slice(None), layer, slice(weights.shape[1]))
             distances[here] = _array(mean_distance(shown, tokens))
+            reaches[here] = _array(mean_distance(shown, tokens, variant="no-sinks"))
             entropies[here] = _array(entropy(shown).mean(-1))
             if rows is not None:
                 rows[here] = _array(weights[:, :, tokens.cls, tokens.patches])
@@ -76,7 +80,7 @@ def look(model: Model, pixels: Float[Tensor, "image color row col"]) -> Look:
         if logits is not None:
             watch.see("in its logits", logits)
     found = None if logits is None else logits.double().cpu().numpy()
-    return Look(found, distances, entropies, rows, watch.problems())
+    return Look(found, distances, reaches, entropies, rows, watch.problems())
 
 
 def most_probable(model: Model, logits: Float[Tensor, " logit"], number: int) -> tuple[tuple[int, float], ...]:

@@ -47,6 +47,7 @@ class _AtSize:
     probability: np.ndarray
     """Of the target; NaN without a classifier."""
     distance: np.ndarray
+    distance_no_sinks: np.ndarray
     entropy: np.ndarray
     maps: np.ndarray | None
     mean_map: np.ndarray | None
@@ -77,11 +78,13 @@ def resolution(
     -------
     Dataset over (size, image, layer, head). By (size, image): `prediction`, `probability` of the target (the label; the
     top class at the model's own size where there is none), `correct` (NaN without a label). By (size, image, layer,
-    head): `distance` in pixels of that input (divide by the coordinate `diagonal` to compare sizes) and `entropy` in
-    nats (divide by the log of the coordinate `tokens`). `mean_map_HxW` (layer, head, row, col), the CLS -> patch rows,
-    mean over images; `map_HxW` (shown, layer, head, row, col) those of the first 24 images by themselves.
-    Coordinates by size: height, width, rows, cols, tokens, diagonal, interpolated. Sizes are ordered by area. An image
-    that is not finite at one size is left out at all; the attribute `not_finite` names it.
+    head): `distance` in pixels of that input; `distance_no_sinks`, rescaled to the patches and without sink keys, which
+    divided by the coordinate `diagonal` compares across sizes (`distance` does not: CLS and sinks take other shares of
+    the attention at other sizes); `entropy` in nats (divide by the log of the coordinate `tokens`). `mean_map_HxW`
+    (layer, head, row, col), the CLS -> patch rows, mean over images; `map_HxW` (shown, layer, head, row, col) those of
+    the first 24 images by themselves. Coordinates by size: height, width, rows, cols, tokens, diagonal, interpolated.
+    Sizes are ordered by area. An image that is not finite at one size is left out at all; the attribute `not_finite`
+    names it.
 
     Raises
     ------
@@ -183,7 +186,7 @@ def _all_images(
                 shown.append(seen.cls_rows[: SHOWN - len(rows)])
         rows += [item.row for item in batch]
         answers.append(_answers(sized, seen, batch, targets))
-        looks.append(Look(None, seen.distance, seen.entropy, None, {}))
+        looks.append(replace(seen, logits=None, cls_rows=None, problems={}))
     if first is None or not rows:
         raise BadInput(
             f"cannot compare sizes on these images: of none of the {len(listing)} the activations are finite", HINT
@@ -192,6 +195,7 @@ def _all_images(
         top=np.concatenate([top for top, _ in answers]),
         probability=np.concatenate([probability for _, probability in answers]),
         distance=np.concatenate([part.distance for part in looks]),
+        distance_no_sinks=np.concatenate([part.distance_no_sinks for part in looks]),
         entropy=np.concatenate([part.entropy for part in looks]),
         maps=np.concatenate(shown) if shown else None,
         mean_map=None if total is None else (total / len(rows)).astype(np.float32),
@@ -235,6 +239,7 @@ def _dataset(
         "probability": (answers, np.stack([found[size].probability for size in sizes]), {"units": "probability"}),
         "correct": (answers, np.where(known, top == label, np.float32("nan")).astype(np.float32), {"units": "0 or 1"}),
         "distance": (heads, np.stack([found[size].distance for size in sizes]), {"units": "pixels"}),
+        "distance_no_sinks": (heads, np.stack([found[size].distance_no_sinks for size in sizes]), {"units": "pixels"}),
         "entropy": (heads, np.stack([found[size].entropy for size in sizes]), {"units": "nats"}),
     }
     for size in sizes:

@@ -36,7 +36,8 @@ class SizeLook:
     Parameters
     ----------
     probabilities: of each class; None without a classifier.
-    distance, entropy: `measures.mean_distance` in pixels of this input; `measures.entropy`, mean over queries, in nats.
+    distance: `measures.mean_distance` without sinks, in pixels of this input.
+    entropy: `measures.entropy`, mean over queries, in nats.
     matrices: attention, half precision.
     """
 
@@ -97,7 +98,7 @@ class LiveSizes:
         matrices = attention(sized, pixels)[0]
         known = ~matrices[..., 0, 0].isnan()
         distances, entropies = (torch.full(known.shape, torch.nan, dtype=matrices.dtype) for _ in range(2))
-        distances[known] = mean_distance(matrices[known], sized.tokens)
+        distances[known] = mean_distance(matrices[known], sized.tokens, variant="no-sinks")
         entropies[known] = entropy(matrices[known]).mean(-1)
         return SizeLook(
             tokens=sized.tokens,

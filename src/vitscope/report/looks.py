@@ -39,13 +39,14 @@ def patches(seen: Gaze) -> str:
 
 def direction(seen: Gaze) -> str:
     """The one neighbour that each patch attends to; nothing where there is none, or two opposite ones."""
-    where = _where(seen.step_down, seen.step_right)
+    where = side(seen.step_down, seen.step_right)
     if not seen.neighbour >= bounds.NEIGHBOUR_SHARE or not where:  # NaN: not known
         return ""
     return f"each patch attends to the patch {where}: {percent(seen.neighbour)} of the patches' attention"
 
 
-def _where(down: float, right: float) -> str:
+def side(down: float, right: float) -> str:
+    """Which side a mean step leads to, `on its left`, `above it and on its right`; empty where it leads nowhere."""
     larger = max(abs(down), abs(right))
     if not larger >= bounds.STEP_CLEAR:
         return ""

@@ -23,7 +23,8 @@ class AtSize:
     ----------
     accuracy, accuracy_low, accuracy_high, n_labelled: of the images with a label; 95 % Wilson interval.
     probability...: of the target, mean over `n` images with its 95 % interval.
-    distance, entropy: by layer, mean over heads and images; pixels of this input, nats.
+    distance, entropy: by layer, mean over heads and images; pixels of this input, nats. The distance is the one without
+    sinks (`measures.mean_distance`, no-sinks): others do not compare across sizes.
     distance_share, entropy_share: as a share of the image diagonal and of the log of the number of tokens.
     """
 
@@ -53,7 +54,7 @@ def by_size(found: Resolution) -> list[AtSize]:
         hits, n_labelled = int(correct[labelled].sum()), int(labelled.sum())
         low, high = wilson(hits, n_labelled)
         known = probability[np.isfinite(probability)].astype(np.float64)
-        distance, entropy = (_by_layer(arrays[name][i]) for name in ("distance", "entropy"))
+        distance, entropy = (_by_layer(arrays[name][i]) for name in ("distance_no_sinks", "entropy"))
         result.append(
             AtSize(
                 size=size,
@@ -84,7 +85,7 @@ def as_dict(found: Resolution) -> dict[str, Any]:
         "units": {
             "probability": "probability",
             "accuracy": "share of labelled images",
-            "distance": "pixels",
+            "distance": "pixels, rescaled to the patches and without sink keys",
             "distance_share": "share of the image diagonal",
             "entropy": "nats",
             "entropy_share": "share of the log of the number of tokens",
@@ -108,25 +109,33 @@ def as_text(found: Resolution) -> str:
                 "own" if own else "interpolated" if size.interpolated else "computed",
                 estimate(at.accuracy, at.accuracy_low, at.accuracy_high),
                 estimate(at.probability, at.probability_low, at.probability_high),
-                f"{_mean(at.distance):.1f} px = {_mean(at.distance_share):.1%}",
+                _distance(at),
                 f"{_mean(at.entropy):.2f} nats = {_mean(at.entropy_share):.1%}",
             )
         )
-    lines += ["", "Mean attention distance by layer, share of the image diagonal:"]
+    lines += ["", "Mean attention distance without sinks by layer, share of the image diagonal:"]
     lines.append("layer  " + "".join(f"{name(at.size):>10}" for at in rows))
     for layer in range(len(rows[0].distance)):
-        lines.append(f"{layer:>5}  " + "".join(f"{at.distance_share[layer]:>10.1%}" for at in rows))
+        lines.append(f"{layer:>5}  " + "".join(f"{_share(at.distance_share[layer]):>10}" for at in rows))
     n, labelled = rows[0].n, rows[0].n_labelled
     lines += [
         "",
         f"{found.model}, n = {n} images, {labelled} with a label; [95 % intervals: Wilson for accuracy, bootstrap-t "
         "over images for p].",
         "Distance and entropy are means over layers and heads; shares are of the image diagonal and of ln(tokens), and "
-        "only they compare across sizes.",
+        "only they compare across sizes. Distances are rescaled to the patches and without sink keys: CLS and sinks "
+        "take other shares of the attention at other sizes.",
+        *_old(found),
         f"Positions: interpolated = learned position embeddings resized by the model's own rule. Pixels: "
         f"{found.preprocessing}.",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _old(found: Resolution) -> list[str]:
+    if np.isfinite(found.arrays["distance_no_sinks"]).any():
+        return []
+    return ["Distances: - this comparison was made before they were measured without sinks; compute it again."]
 
 
 def name(size: SizeInfo) -> str:
@@ -143,6 +152,15 @@ def _by_layer(values: np.ndarray) -> tuple[float, ...]:
 def _mean(values: tuple[float, ...]) -> float:
     known = [value for value in values if value == value]
     return sum(known) / len(known) if known else float("nan")
+
+
+def _distance(at: AtSize) -> str:
+    pixels = _mean(at.distance)
+    return "-" if pixels != pixels else f"{pixels:.1f} px = {_share(_mean(at.distance_share))}"
+
+
+def _share(value: float) -> str:
+    return "-" if value != value else f"{value:.1%}"
 
 
 def _row(*cells: str) -> str:

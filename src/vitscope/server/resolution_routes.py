@@ -27,6 +27,8 @@ InputSize = Annotated[
 _SUGGESTED: Final = (0.5, 0.75, 1.0, 1.25, 1.5)
 """Sizes that are offered, as shares of the run's own."""
 
+Column = Literal["probability", "correct", "distance", "distance_no_sinks", "entropy"]
+
 router = APIRouter(prefix="/api", responses=FAILURES)
 
 
@@ -41,9 +43,7 @@ def resolution(served: TheRun, request: Request, response: Response) -> Resoluti
 
 
 @router.get("/resolution/{what}", response_class=Response, responses=binary())
-def recorded_column(
-    served: TheRun, request: Request, what: Literal["probability", "correct", "distance", "entropy"]
-) -> Response:
+def recorded_column(served: TheRun, request: Request, what: Column) -> Response:
     """By size and image (and layer and head): float32 [size, image] or [size, image, layer, head], little-endian."""
     return _cut(served, request, ("column", what), lambda found: found.arrays[what].astype(np.float32))
 

@@ -339,7 +339,7 @@ class SizedImage(Wire):
     interpolated: bool
     prediction: ClassGuess | None = Field(description="None without a classifier.")
     target_probability: float | None = Field(description="Of the class that the run's metrics follow on this image.")
-    distance: list[list[float | None]] = Field(description="Mean attention distance, pixels of this size.")
+    distance: list[list[float | None]] = Field(description="Mean distance without sinks, pixels of this size.")
     entropy: list[list[float | None]] = Field(description="Mean entropy of the queries, nats.")
 
 

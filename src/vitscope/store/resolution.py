@@ -19,8 +19,8 @@ FOLDER: Final = "resolution"
 DOCUMENT: Final = f"{FOLDER}/resolution.json"
 ARRAYS: Final = f"{FOLDER}/arrays.npz"
 FORMAT: Final = 2
-"""1 has no checksum of the document itself."""
-COLUMNS: Final = ("probability", "correct", "distance", "entropy")
+"""2 added `distance_no_sinks`, which is NaN in a comparison of format 1, and the checksum of the document itself."""
+COLUMNS: Final = ("probability", "correct", "distance", "distance_no_sinks", "entropy")
 """Arrays float32 over [size, image] or [size, image, layer, head]; NaN = unknown, or no such head."""
 _AGAIN: Final = "Compute it again: `vitscope resolution MODEL IMAGES --sizes ... --run RUN`."
 
@@ -121,6 +121,7 @@ def read_resolution(run: Path) -> Resolution | None:
             raise RunError(f"cannot read {run / ARRAYS}: its checksum is not the one that was written", _AGAIN)
         with np.load(run / ARRAYS, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
+        arrays.setdefault("distance_no_sinks", np.full_like(arrays["distance"], np.nan))
         return Resolution(
             model=document["model"],
             weights_sha256=document["weights_sha256"],

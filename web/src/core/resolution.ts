@@ -4,7 +4,7 @@ import { maximum } from './attention';
 import { meanIntervals, UNIT } from './intervals';
 import { UNKNOWN, wilson, type Estimate } from './proportion';
 
-/** What is known at one size; distance in pixels and entropy in nats, of one head and over all heads. */
+/** What is known at one size; distance without sinks in pixels and entropy in nats, of one head and over all heads. */
 export interface AtSize {
   readonly name: string;
   readonly tokens: number;

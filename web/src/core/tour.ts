@@ -35,7 +35,7 @@ export const TOUR: readonly TourStep[] = [
   },
   {
     title: 'Where it attends',
-    text: 'Its curve says how much attention patches give to patches k steps away: high on the left is local, high on the right is across the image. The inspector sums the head up.',
+    text: 'Its curve says how strongly patches attend to patches k steps away: high on the left is local, high on the right is across the image. The inspector sums the head up.',
     hint: 'Follow the coloured curve, then read the inspector.',
     at: ['[data-pane="strength"]', '[data-pane="inspector"]'],
     view: 'explore',

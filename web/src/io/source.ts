@@ -20,7 +20,7 @@ export interface ClassMapChoice extends RolloutChoice {
   readonly reading: 'mean' | 'classifier';
 }
 
-export type SizeColumn = 'probability' | 'correct' | 'distance' | 'entropy';
+export type SizeColumn = 'probability' | 'correct' | 'distance_no_sinks' | 'entropy';
 
 /** Positions of the images on a map [image, 2], and how far the neighbourhoods on it can be trusted, each in 0..1. */
 export interface Layout {

@@ -2299,7 +2299,7 @@ export interface components {
             diagonal: number;
             /**
              * Distance
-             * @description Mean attention distance, pixels of this size.
+             * @description Mean distance without sinks, pixels of this size.
              */
             distance: (number | null)[][];
             /**
@@ -5189,7 +5189,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                what: "probability" | "correct" | "distance" | "entropy";
+                what: "probability" | "correct" | "distance" | "distance_no_sinks" | "entropy";
             };
             cookie?: never;
         };

@@ -14,10 +14,10 @@ export const HOW_TO_READ = {
     'Caveat: heads are pruned one at a time; heads that stand in for each other look unimportant alone.',
   ],
   strength: [
-    'How much attention patches give to the patches exactly k steps away (Chebyshev rings), averaged over query patches.',
+    'How strongly patches attend to the patches exactly k steps away (Chebyshev rings), averaged over query patches.',
     'Mass is the sum over a ring, density the mass of one patch of it: rings grow with k, so mass alone misleads.',
-    'The strip on the right shows how far each head looks on average, layer by layer.',
-    'Caveat: where a head looks says where attention goes, not what information flows.',
+    'The strip on the right shows how far each head attends, layer by layer; without sinks, as one distant key that draws all patches is no long reach.',
+    'Caveat: where a head attends does not say what information flows.',
   ],
   patterns: [
     'Every dot is the attention matrix of one head on one image; near dots are matrices that look alike.',
