@@ -23,6 +23,8 @@ from tests.browser.test_layout import CLIPPED, OUTSIDE, OVERLAPS, SIZES, faults
 from tests.synthetic_run import synthetic_run
 
 import vitscope
+from vitscope.store.pattern_heads import by_head
+from vitscope.tokens import HeadRef
 
 pytestmark = pytest.mark.slow  # `make test-browser` runs them
 
@@ -242,19 +244,11 @@ def test_why_has_the_pattern_clause_of_the_images_in_scope(open_page, address, r
     layer, head = map(int, focus_head(page).split("."))
 
     def told(rows):
-        mix = (patterns.mix if rows is None else patterns.mix_of(rows)).values[layer, head]
         content = (patterns.content_dependence if rows is None else patterns.content_dependence_of(rows)).values
         n = len(patterns.images) if rows is None else len(set(rows) & set(patterns.images))
-        name, main = patterns.clusters["name"].tolist()[int(mix.argmax())], mix.max()
-        share = f"{100 * main:.0f}" if main >= 0.0995 else f"{100 * main:.1f}"
-        table = patterns.table[(patterns.table["layer"] == layer) & (patterns.table["head"] == head)]
-        own = table["pattern"][table["image"].isin(run.images.index if rows is None else rows)]
-        rule, part = own.value_counts(sort=False).idxmax(), own.value_counts(normalize=True).max()
-        part = f"{100 * part:.0f}" if part >= 0.0995 else f"{100 * part:.1f}"
-        return (
-            f"its pattern is {name} in {share} % of {n} images (mix entropy {entropy(mix)[0]:.1f} bits; by rule {rule} "
-            f"in {part} %), content dependence {content[layer, head]:.2f}"
-        )
+        own = by_head(patterns, rows)[HeadRef(layer, head)]
+        part = f"{100 * own.share:.0f}" if own.share >= 0.0995 else f"{100 * own.share:.1f}"
+        return f"its pattern is {own.name} in {part} % of {n} images, content dependence {content[layer, head]:.2f}"
 
     clause = '[data-testid="why"] [data-clause="pattern"]'
     page.wait_for_selector(clause)

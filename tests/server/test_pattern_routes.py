@@ -50,6 +50,9 @@ def test_the_clusters_are_those_of_the_run(pattern_client, patterned):
         assert sent["clusters"] == row["n_clusters"]
         assert {key: sent[key] for key in sent.keys() & set(row.index)} == {key: row[key] for key in sent if key in row}
     np.testing.assert_allclose(np.array(body["content"], float), patterns.content_dependence)
+    assert body["families"] == patterns.families
+    told = [(row.name, [list(head) for head in row.heads], row.by) for row in patterns.repeated.itertuples()]
+    assert [(each["name"], each["heads"], each["by"]) for each in body["repeated"]] == told
     assert body["resolution"] == "full"
     assert body["renameReason"] == ""
 

@@ -8,7 +8,8 @@ import {
   NO_CLUSTER, sampledInScope, sampleOf, shares, sharesIn,
 } from '../src/core/pattern_sample';
 import { matricesIn, samePatterns, toggledCluster, type PatternSet } from '../src/core/pattern_set';
-import { labelled, repeated, seriated } from '../src/core/pattern_tables';
+import { called } from '../src/core/pattern_names';
+import { labelled, seriated } from '../src/core/pattern_tables';
 import { LASSO_STEPS } from '../src/core/scope';
 import { patternClause } from '../src/core/why';
 
@@ -77,11 +78,10 @@ describe('a sample of matrices', () => {
     expect([...membersByDistance(cluster, distance, 0, 5, Uint8Array.of(1, 0, 1))]).toEqual([4, 13, 2, 14, 0, 12, 10]);
   });
 
-  it('puts heads with the same pattern together and finds those that repeat it', () => {
+  it('puts heads with the same pattern together', () => {
     const counts = Int32Array.from([9, 1, 0, /**/ 2, 8, 0, /**/ 10, 0, 0, /**/ 0, 10, 0, /**/ 3, 3, 4]);
     const mixes = { counts, columns: 3, images: 10 };
     expect(seriated(mixes)).toEqual([2, 0, 4, 3, 1]);
-    expect([...repeated(mixes)]).toEqual([[0, [0, 2]], [1, [1, 3]]]);
   });
 
   it('gives clusters of one name their number', () => {
@@ -89,10 +89,15 @@ describe('a sample of matrices', () => {
   });
 
   it('says in words which pattern a head shows and whether the image decides', () => {
-    const facts = { cluster: 3, name: 'one-key stripe', share: 0.92, n: 555, bits: 0.42, rule: 'local', ruleShare: 0.851, content: 0.123 };
-    expect(patternClause(facts)).toBe('its pattern is one-key stripe in 92 % of 555 images (mix entropy 0.4 bits; by rule local in 85 %), content dependence 0.12');
-    expect(patternClause({ ...facts, content: NaN })).toBe('its pattern is one-key stripe in 92 % of 555 images (mix entropy 0.4 bits; by rule local in 85 %)');
-    expect(patternClause({ ...facts, cluster: null })).toBe('');
+    const families = { shift: ['one patch left', 'one patch right'] };
+    const of = (counts: Record<string, number>) => called(new Map(Object.entries(counts)), families);
+    const facts = { own: of({ uniform: 494, 'content blob': 61 }), n: 555, content: 0.123 };
+    expect(patternClause(facts)).toBe('its pattern is uniform in 89 % of 555 images, content dependence 0.12');
+    expect(patternClause({ ...facts, content: NaN })).toBe('its pattern is uniform in 89 % of 555 images');
+    const shifts = { own: of({ 'one patch left': 4, 'one patch right': 3, mixed: 3 }), n: 10, content: NaN };
+    expect(patternClause(shifts)).toBe('its pattern is shift: one patch left in 40 %, one patch right in 30 % and mixed in 30 % of 10 images');
+    expect(patternClause({ ...shifts, own: of({ row: 4, local: 3, mixed: 3 }) })).toBe('its pattern is mixed: row in 40 %, local in 30 % and mixed in 30 % of 10 images');
+    expect(patternClause({ ...facts, own: called(new Map(), families) })).toBe('');
   });
 });
 

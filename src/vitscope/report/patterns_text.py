@@ -145,7 +145,7 @@ def _important(found: Census, ranking: Ranking) -> list[str]:
 
 
 def _repeated(found: Census) -> list[str]:
-    title = "HEADS THAT REPEAT A PATTERN in at least 80 % of their images, and are alike: candidates for redundancy"
+    title = "HEADS THAT REPEAT A PATTERN in 80 % of their images and are alike: candidates for redundancy"
     if not found.repeated:
         return [title, "  none"]
     lines = [title]

@@ -18,6 +18,7 @@ from vitscope.server.wire import (
     PatternCluster,
     PatternsInfo,
     PatternSpace,
+    RepeatedPattern,
     TypicalImages,
 )
 from vitscope.store import Run
@@ -54,6 +55,8 @@ def patterns_info(run: Run, patterns: Patterns) -> PatternsInfo:
         chosen_clusters=int(patterns.quality.at[patterns.chosen, "n_clusters"]),
         most_clusters=most_clusters(patterns),
         patterns=list(patterns.pattern_names),
+        families={family: list(names) for family, names in patterns.families.items()},
+        repeated=[_repeated(row) for row in patterns.repeated.to_dict("records")],
         content=[[_number(value) for value in layer] for layer in content.values],
         resolution=resolution,
         rename_reason=_rename_reason(run, patterns),
@@ -69,6 +72,10 @@ def _space(row: dict[str, Any]) -> PatternSpace:
         reconstruction=_number(row["reconstruction"]),
         criterion=str(row["criterion"]),
     )
+
+
+def _repeated(row: dict[str, Any]) -> RepeatedPattern:
+    return RepeatedPattern(name=row["name"], heads=row["heads"], similarity=float(row["similarity"]), by=row["by"])
 
 
 def _cluster(row: dict[str, Any]) -> PatternCluster:

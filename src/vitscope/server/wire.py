@@ -244,6 +244,15 @@ class PatternSpace(Wire):
     criterion: str = Field(description="How the number of clusters was chosen.")
 
 
+class RepeatedPattern(Wire):
+    """Heads whose own matrices have one name on at least 80 % of the sampled images and that are alike."""
+
+    name: str
+    heads: list[tuple[int, int]] = Field(description="(layer, head), at least two.")
+    similarity: float = Field(description="Mean over their pairs.")
+    by: Literal["mean", "output", "cls"] = Field(description="Cosine of mean matrices, CKA of outputs, cosine of rows.")
+
+
 class PatternsInfo(Wire):
     """What the sample of attention matrices shows.
 
@@ -260,6 +269,10 @@ class PatternsInfo(Wire):
     chosen_clusters: int = Field(description="How many the run has of its own.")
     most_clusters: int = Field(description="The largest number, `k`, that can be asked for; from 2.")
     patterns: list[str] = Field(description="Names of the codes in the column `pattern` of the points.")
+    families: dict[str, list[str]] = Field(
+        description="Names by the one above them: what many matrices are called that agree on no more."
+    )
+    repeated: list[RepeatedPattern] = Field(description="Candidates for redundancy, over all sampled images.")
     content: list[list[float | None]] = Field(
         description="Content dependence [layer][head] over all images: 0 = the same matrix whatever the image, 1 = the "
         "image alone decides."

@@ -3,9 +3,10 @@
 import { DotGrid } from '../core/dot_grid';
 import { headIndex, headName } from '../core/focus';
 import { chosenClusters, matricesIn, type PatternSet } from '../core/pattern_set';
-import { countsOf, entropyBits, flatHead, headOf, imageOf, leading, matrixOf, membersByDistance, mixesOf, sampledInScope, sampleOf, shares, sharesIn, sum } from '../core/pattern_sample';
+import { countsOf, flatHead, headOf, imageOf, matrixOf, membersByDistance, mixesOf, sampledInScope, sampleOf, sharesIn, sum } from '../core/pattern_sample';
 import type { Mixes, Sample } from '../core/pattern_sample';
 import { Memo } from '../core/memo';
+import { called, type Called } from '../core/pattern_names';
 import { labelled } from '../core/pattern_tables';
 import { boxed } from '../core/positions';
 import { PATTERN_COLUMNS } from '../core/quantities';
@@ -198,27 +199,35 @@ export class PatternModel {
   factsOf(head: HeadRef, rows: Int32Array, everything: boolean): PatternFacts | null {
     const { sample, points, info } = this;
     if (!sample || !points || !info) return null;
+    const own = this.#namesOf(head, rows);
+    return { own: called(own, info.families), n: sum([...own.values()]), content: this.#contentOf(head, rows, everything) };
+  }
+
+  /** What a head's own matrices are called over the images in scope; null where none is. */
+  ownOf = (head: HeadRef): Called | null => (this.info ? called(this.#namesOf(head, this.#rows), this.info.families) : null);
+
+  /** What a head's matrices in a cluster are called: the cluster's name would be that of its members, of other heads too. */
+  ownIn(head: HeadRef, cluster: number): string {
+    const own = this.info && called(this.#namesOf(head, this.#rows, cluster), this.info.families);
+    const of = this.clusters[cluster];
+    return own && of && own.name !== of.autoName ? own.name : this.nameOf(cluster);
+  }
+
+  /** How many of a head's matrices on some images, in one cluster or any, have each name. */
+  #namesOf(head: HeadRef, rows: Int32Array, cluster?: number): Map<string, number> {
+    const { sample, points, info } = this;
+    const found = new Map<string, number>();
+    if (!sample || !points || !info) return found;
     const flat = flatHead(sample, head);
-    const counts = new Int32Array(info.clusters.length + 1);
-    const byRule = new Int32Array(info.patterns.length);
     for (const row of rows) {
       const place = sample.placeOf[row]!;
       if (place < 0) continue;
       const matrix = place * sample.heads.length + flat;
-      counts[Math.min(info.clusters.length, points.cluster[matrix]!)]!++;
-      byRule[points.pattern[matrix]!]!++;
+      if (cluster !== undefined && points.cluster[matrix] !== cluster) continue;
+      const name = info.patterns[points.pattern[matrix]!]!;
+      found.set(name, (found.get(name) ?? 0) + 1);
     }
-    const [main, rule] = [leading(counts), byRule.indexOf(Math.max(...byRule))];
-    return {
-      cluster: main,
-      name: main === null ? '' : this.nameOf(main),
-      share: main === null ? NaN : shares(counts)[main]!,
-      n: sum(counts),
-      bits: entropyBits(counts),
-      rule: info.patterns[rule]!,
-      ruleShare: byRule[rule]! / sum(byRule),
-      content: this.#contentOf(head, rows, everything),
-    };
+    return found;
   }
 
   #contentOf(head: HeadRef, rows: Int32Array, everything: boolean): number {

@@ -1,6 +1,7 @@
 // Why a head matters, as report/why.py says it, over the images in scope: every clause is computed from the page's
 // arrays. Where all images are in scope the clauses are those of `vitscope show`, word for word. Where it attends: looks.ts.
 import { fixed, reported, reportedShare } from './form';
+import type { Called } from './pattern_names';
 import { unitOf } from './quantities';
 
 const CARRIES = 0.5;
@@ -26,16 +27,10 @@ export interface Loss {
 
 /** Which pattern a head shows over the images in scope. */
 export interface PatternFacts {
-  /** The most frequent cluster; null = none. */
-  readonly cluster: number | null;
-  readonly name: string;
-  readonly share: number;
+  /** What its own matrices are called, one by one by the rules; null where none is in scope. */
+  readonly own: Called | null;
   /** Sampled images in scope. */
   readonly n: number;
-  readonly bits: number;
-  /** What its matrices are called most, one by one by the rules, whatever their cluster; and in which share. */
-  readonly rule: string;
-  readonly ruleShare: number;
   readonly content: number;
 }
 
@@ -86,11 +81,16 @@ export function throughClause(regions: readonly RegionEffect[]): string {
   return share >= CARRIES ? `it acts through ${told}` : `no region carries it alone, most does ${told}`;
 }
 
+/** Names that are told of a head whose matrices are mixed. */
+const NAMES = 3;
+
 /** The pattern it shows most and whether the image decides; nothing where none is in scope. */
-export function patternClause({ cluster, name, share, n, bits, rule, ruleShare, content }: PatternFacts): string {
-  if (cluster === null) return '';
-  const mix = `mix entropy ${fixed(bits, 1)} bits; by rule ${rule} in ${reportedShare(ruleShare)}`;
-  const told = `its pattern is ${name} in ${reportedShare(share)} of ${n} images (${mix})`;
+export function patternClause({ own, n, content }: PatternFacts): string {
+  if (own === null) return '';
+  const { name, share, shares } = own;
+  const several = name === 'mixed' || !shares.some(([other]) => other === name);
+  const mix = shares.slice(0, NAMES).map(([other, part]) => `${other} in ${reportedShare(part)}`);
+  const told = several ? `its pattern is ${name}: ${nameList(mix)} of ${n} images` : `its pattern is ${name} in ${reportedShare(share)} of ${n} images`;
   return Number.isFinite(content) ? `${told}, content dependence ${fixed(content, 2)}` : told;
 }
 

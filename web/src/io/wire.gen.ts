@@ -1973,6 +1973,13 @@ export interface components {
              * @description Content dependence [layer][head] over all images: 0 = the same matrix whatever the image, 1 = the image alone decides.
              */
             content: (number | null)[][];
+            /**
+             * Families
+             * @description Names by the one above them: what many matrices are called that agree on no more.
+             */
+            families: {
+                [key: string]: string[];
+            };
             /** Generation */
             generation: number;
             /**
@@ -1997,6 +2004,11 @@ export interface components {
              * @description Why clusters cannot be renamed; empty where they can.
              */
             renameReason: string;
+            /**
+             * Repeated
+             * @description Candidates for redundancy, over all sampled images.
+             */
+            repeated: components["schemas"]["RepeatedPattern"][];
             /**
              * Resolution
              * @description At which size content dependence was measured.
@@ -2096,6 +2108,33 @@ export interface components {
             tokens: number;
             /** Width */
             width: number;
+        };
+        /**
+         * RepeatedPattern
+         * @description Heads whose own matrices have one name on at least 80 % of the sampled images and that are alike.
+         */
+        RepeatedPattern: {
+            /**
+             * By
+             * @description Cosine of mean matrices, CKA of outputs, cosine of rows.
+             * @enum {string}
+             */
+            by: "mean" | "output" | "cls";
+            /**
+             * Heads
+             * @description (layer, head), at least two.
+             */
+            heads: [
+                number,
+                number
+            ][];
+            /** Name */
+            name: string;
+            /**
+             * Similarity
+             * @description Mean over their pairs.
+             */
+            similarity: number;
         };
         /**
          * ResolutionInfo
