@@ -1,6 +1,6 @@
 // Why a head matters, as report/why.py says it, over the images in scope: every clause is computed from the page's
 // arrays. Where all images are in scope the clauses are those of `vitscope show`, word for word. Where it attends: looks.ts.
-import { fixed, reported, reportedShare } from './form';
+import { fixed, nameList, reported, reportedShare } from './form';
 import type { Called } from './pattern_names';
 import { unitOf } from './quantities';
 
