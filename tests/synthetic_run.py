@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from vitscope.quantities import KINDS, names
+from vitscope.quantities import KINDS, names, recorded
 from vitscope.store import (
     SCHEMA_VERSION,
     HeadUnit,
@@ -233,16 +233,20 @@ def head_unit(
     pooled = pooled_of(shard, np.asarray(labels)[rows.start : rows.stop])
     pooled[skipped] = np.nan
 
-    def values(*extra: int) -> np.ndarray:
-        array = random.uniform(0, 1, (*shape, *extra)).astype(np.float32)
+    def values(*extra: int, source: np.random.Generator = random) -> np.ndarray:
+        array = source.uniform(0, 1, (*shape, *extra)).astype(np.float32)
         array[skipped] = np.nan
         return array
 
+    later = np.random.default_rng([shard, 97])  # more measures leave the other numbers as they are
     return HeadUnit(
         columns=_columns(manifest, rows, labels, random),
         effects={name: _effect(name, values(), manifest) for name in manifest.metrics},
         strength={name: values(hops) for name in manifest.quantities["strength"]},
-        spread={name: values() for name in manifest.quantities["spread"]},
+        spread={
+            name: values() if name in recorded(4)["spread"] else values(source=later)
+            for name in manifest.quantities["spread"]
+        },
         cls_rows=cls_rows,
         pooled=pooled,
         attention_sum=attention_sum_of(manifest, int((~skipped).sum()), random, light),

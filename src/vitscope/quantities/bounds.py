@@ -16,7 +16,7 @@ BORDER_TIMES: Final = 2.0
 FEW_KEYS: Final = 8
 FEW_KEYS_PART: Final = 8
 """Keys that hold half of the attention are few up to this number, and up to one key in so many."""
-NEIGHBOUR_SHARE: Final = 0.25
+NEIGHBOUR_SHARE: Final = 0.2
 STEP_CLEAR: Final = 0.4
 """A direction is named from this share of the patches' attention on one neighbour, and this mean step, in patches."""
 STEP_PART: Final = 0.5
