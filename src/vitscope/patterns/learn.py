@@ -16,6 +16,7 @@ from vitscope.patterns import autoencoder as network
 from vitscope.patterns.baseline import LinearDecoder, baseline_codes
 from vitscope.patterns.centring import move, shifts
 from vitscope.patterns.clusters import Clustering, cluster, mean_agreement, medoids, silhouettes
+from vitscope.patterns.constancy import constancy
 from vitscope.patterns.features import CLUSTERED
 from vitscope.patterns.naming import ClusterName, name_cluster, name_matrices, with_steps
 from vitscope.patterns.plane import best_method, to_plane

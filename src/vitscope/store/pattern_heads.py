@@ -55,8 +55,11 @@ def by_head(patterns: "Patterns", images: Sequence[int] | None = None) -> dict[H
     table = patterns.table
     if images is not None:
         table = table[table["image"].isin(list(images))]
-    own = table["pattern"].astype(str).groupby([table["layer"], table["head"]], sort=True)
-    return {HeadRef(int(layer), int(head)): called(names.tolist(), patterns.families) for (layer, head), names in own}
+    own: dict[HeadRef, list[str]] = {}
+    names = table["pattern"].astype(str).tolist()
+    for layer, head, name in zip(table["layer"].tolist(), table["head"].tolist(), names, strict=True):
+        own.setdefault(HeadRef(int(layer), int(head)), []).append(name)
+    return {head: called(own[head], patterns.families) for head in sorted(own)}
 
 
 def repeated(run: "Run", patterns: "Patterns") -> "pd.DataFrame":
