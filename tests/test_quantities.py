@@ -30,6 +30,7 @@ EXCEPTIONS = {
     "src/vitscope/report/summary.py": "the keys of `show --json`, each beside its value",
     "src/vitscope/patterns/features.py": "features of a matrix, some of which are called as the quantity that they are",
     "src/vitscope/patterns/naming.py": "features of a matrix",
+    "src/vitscope/patterns/rules.py": "features of a matrix",
     "web/src/io/source.ts": "the columns of a comparison of sizes",
     "web/src/core/resolution.ts": "the columns of a comparison of sizes",
     "web/src/core/options.ts": "words of the address, which links in the world hold",

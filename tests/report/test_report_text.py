@@ -176,6 +176,7 @@ def test_json_has_every_head_and_no_nan():
         "few": True,
         "skipped": {},
         "handled": {},
+        "note": None,
         "labelled": 60,
     }
 

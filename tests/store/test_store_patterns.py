@@ -170,10 +170,9 @@ def test_a_name_is_kept_and_taken_back(copied):
     assert copied.patterns.clusters["auto_name"].tolist() == list(CLUSTERS)
     copied.patterns.seen_by("features").rename(1, "other")
     assert copied.patterns.clusters.at[1, "name"] == "a stripe"
-    assert json.loads((copied.path / "patterns/names.json").read_text()) == {
-        "autoencoder": {"1": "a stripe"},
-        "features": {"1": "other"},
-    }
+    kept = json.loads((copied.path / "patterns/names.json").read_text())
+    assert kept.pop("sha256")
+    assert kept == {"autoencoder": {"1": "a stripe"}, "features": {"1": "other"}}
     copied.patterns.rename(1, None)
     assert copied.patterns.clusters["name"].tolist() == list(CLUSTERS)
     with RunWriter.opened(copied.path) as writer:
@@ -195,7 +194,7 @@ def test_a_folder_that_cannot_be_written_says_so(copied, monkeypatch):
     def refuse(*arguments, **options):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("vitscope.store.patterns.write_json", refuse)
+    monkeypatch.setattr("vitscope.store.pattern_files.write_sealed", refuse)
     with pytest.raises(StorageError, match="cannot write to .*Permission denied") as caught:
         copied.patterns.rename(0, "name")
     assert "change its permissions" in caught.value.hint
@@ -203,9 +202,8 @@ def test_a_folder_that_cannot_be_written_says_so(copied, monkeypatch):
 
 def test_a_run_without_patterns_says_what_to_do(tmp_path):
     run = synthetic_run(tmp_path / "run", complete=False, head_shards=0)
-    with pytest.raises(NotAvailable, match="analysed without") as caught:
+    with pytest.raises(NotAvailable, match="too little to learn from, 10 images with 6 heads make 60 matrices"):
         _ = run.patterns
-    assert "Analyse again" in caught.value.hint
     assert run.sampled == ()
     growing = synthetic_run(tmp_path / "growing", complete=False, head_shards=1, **SHAPE)
     assert growing.progress().units["matrices"] == (0, 3)
@@ -241,7 +239,7 @@ def test_damaged_documents_say_what_to_do(copied):
         _ = copied.patterns.clusters
     assert "Delete the file" in caught.value.hint
     (copied.path / "patterns/clusters.json").write_text("{}")
-    with pytest.raises(RunError, match=r"clusters.json is damaged"):
+    with pytest.raises(RunError, match=r"cannot use patterns/clusters.json .* checksum does not fit"):
         _ = open_run(copied.path).patterns
     (copied.path / "patterns/points.parquet").write_bytes(b"")
     commit_file(copied.path, Unit("patterns", 0)).unlink()

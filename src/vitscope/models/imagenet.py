@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from functools import cache
 from types import MappingProxyType
 
-from vitscope.models.torchvision_ops import make_torchvision_importable
+from vitscope.torchvision_ops import make_torchvision_importable
 
 make_torchvision_importable()
 from timm.data import ImageNetInfo, infer_imagenet_subset  # noqa: E402 - timm needs the line above

@@ -23,11 +23,11 @@ def against_lines(found: Against) -> list[str]:
             f"({VARIANT_NAMES[diversity.variant]}, n = {diversity.n})"
         )
     if not found.diversity:
-        lines.append(f"  {DASH} no diversity: {found.no_diversity}")
+        lines += paragraph(f"{DASH} no diversity: {found.no_diversity}")
     for redundancy in found.redundancy:
         lines += paragraph(_redundancy(redundancy))
     if all(redundancy.way != "output" for redundancy in found.redundancy):
-        lines.append(f"  {DASH} no redundancy by output: {found.no_output}")
+        lines += paragraph(f"{DASH} no redundancy by output: {found.no_output}")
     return lines
 
 

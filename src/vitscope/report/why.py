@@ -15,7 +15,7 @@ from vitscope.quantities import quantity
 from vitscope.report import looks
 from vitscope.report.census import HeldPattern
 from vitscope.report.findings import Ranking, RegionEffect, mean_over_images, measured
-from vitscope.report.form import number, percent
+from vitscope.report.form import name_list, number, percent
 from vitscope.report.gaze import Gaze
 from vitscope.store import Run
 from vitscope.tokens import HeadRef, TokenLayout
