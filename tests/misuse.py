@@ -130,6 +130,7 @@ def _measures() -> Iterator[Call]:
     of_tokens = (
         *("ring_mass", "ring_density", "mass_to_cls", "mass_to_others", "region_sums", "cls_entropy", "focus", "nmi"),
         *("share_above_uniform", "cls_map", "summarise", "check_attention"),
+        *("key_shares", "few_keys", "corners", "border", "sink_keys", "step", "neighbour"),
     )
     for name in of_tokens:
         yield Call(getattr(measures, name), {"attention": one, "tokens": TOKENS})
@@ -144,7 +145,7 @@ def _measures() -> Iterator[Call]:
         "rollout": {"attention": whole} | options,
         "gradient_rollout": {"attention": whole, "gradients": whole} | options,
         "relevance": {"attention": whole, "gradients": whole, "start": 0},
-        "legrad": {"gradients": whole, "tokens": TOKENS, "start": 0},
+        "legrad": {"gradients": whole, "tokens": TOKENS, "layers": 2},
         "fuse": {"values": one, "dim": 0, "fusion": "mean"},
         "prob_drop": {"intact": logits, "pruned": logits, "target": target},
         "logit_drop": {"intact": logits, "pruned": logits, "target": target},

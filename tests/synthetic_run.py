@@ -6,6 +6,7 @@ carries patterns: each head has a main one (`main_cluster`) that it shows on abo
 """
 
 import atexit
+import dataclasses
 import functools
 import hashlib
 import io
@@ -32,6 +33,8 @@ from vitscope.store import (
     RunWriter,
     Source,
 )
+from vitscope.store.commits import Unit, read_commit, write_commit
+from vitscope.store.durable import file_sha256
 from vitscope.tokens import TokenLayout, available_modes
 
 STRONG = (0, 1)
@@ -187,6 +190,14 @@ def write_synthetic_run(
                 writer.write_patterns(patterns_unit(manifest))
             writer.finish()
     return Run(path)
+
+
+def replace_preview(run: Run, row: int, picture: Image.Image) -> None:
+    """Another picture for an image, as if the run had been made with it."""
+    name, unit = f"previews/{row}.png", Unit("head", row // run.manifest.options.shard_size)
+    picture.save(run.path / name)
+    commit = read_commit(run.path, unit)
+    write_commit(run.path, dataclasses.replace(commit, files={**commit.files, name: file_sha256(run.path / name)}))
 
 
 def attention(manifest: Manifest, random: np.random.Generator) -> np.ndarray:

@@ -244,9 +244,9 @@ def test_doctor(capsys, tmp_path, tiny):
 def test_serve_does_without_a_model_that_cannot_be_had(capsys, tmp_path, monkeypatch):
     synthetic_run(tmp_path / "run")
     served = []
-    monkeypatch.setattr(serving, "_serve", lambda run, live, port, browser: served.append((live, port, browser)))
+    monkeypatch.setattr(serving, "_serve", lambda run, live, port, browser, token: served.append((live, port, browser)))
 
-    def missing(run, weights=None):
+    def missing(run, weights=None, download=False):
         raise ModelLoadError("cannot load timm:vit_synthetic: timm has no such model")
 
     monkeypatch.setattr("vitscope.pipeline.live.load_live", missing)

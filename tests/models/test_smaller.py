@@ -126,7 +126,7 @@ def test_the_loader_needs_no_vitscope(saved):
         "assert not any(name.startswith('vitscope.') for name in sys.modules)\n"
     )
     shim = "import runpy; runpy.run_path({!r})['make_torchvision_importable']()\n"
-    path = standalone.__file__.replace("standalone.py", "torchvision_ops.py")
+    path = standalone.__file__.replace("models/standalone.py", "torchvision_ops.py")
     subprocess.run(
         [sys.executable, "-c", shim.format(path) + code],
         cwd=saved / "once",

@@ -19,6 +19,7 @@ from vitscope.models.images import read_picture
 from vitscope.pipeline import LiveModel, Request, analyze, execute, plan, planning
 from vitscope.store import RunWriter, open_run
 from vitscope.store.commits import Unit, committed
+from vitscope.store.durable import write_sealed
 
 
 @pytest.fixture(autouse=True)
@@ -258,16 +259,26 @@ def test_resuming_with_another_torch_is_refused(tmp_path, model):
     run = plan(model, photos, tmp_path / "run", Request())
     document = json.loads((run.path / "run.json").read_text())
     document["versions"]["torch"] = "1.0"
-    (run.path / "run.json").write_text(json.dumps(document))
+    write_sealed(run.path / "run.json", {name: value for name, value in document.items() if name != "sha256"}, indent=1)
     with pytest.raises(RunError, match=rf"torch \(1\.0 in the run, {torch.__version__.split('+')[0]}"):
         plan(model, photos, tmp_path / "run", Request(), resume=True)
 
 
-def test_an_image_that_changes_during_the_run_is_skipped(tmp_path, model):
-    photos = write_photos(tmp_path / "photos", 2)
-    run = plan(model, photos, tmp_path / "run", Request())
-    (photos / "001.png").write_bytes((photos / "000.png").read_bytes())
-    assert execute(run, model).images["problem"].tolist() == [None, "changed since the run was planned"]
+@pytest.mark.parametrize("fill", ["zero", "mean", "resample"])
+def test_an_image_that_goes_away_or_changes_stops_the_run_until_it_is_back(tmp_path, model, fill):
+    photos = write_photos(tmp_path / "photos", 3)
+    run = plan(model, photos, tmp_path / "run", Request(fill=fill))
+    file = photos / "001.png"
+    kept = file.read_bytes()
+    for spoil in (file.unlink, lambda: file.write_bytes((photos / "000.png").read_bytes())):
+        spoil()
+        with pytest.raises(BadInput, match="001.png was there when the run was planned, and now it is") as caught:
+            execute(run, model)
+        assert "--resume" in caught.value.hint
+        file.write_bytes(kept)
+    whole = analyze(model, photos, tmp_path / "whole", fill=fill)
+    assert_same_bits(whole, execute(run, model))
+    assert run.images["problem"].isna().all()
 
 
 def test_a_full_disk_is_said_and_the_run_goes_on_later(tmp_path, model, monkeypatch):
@@ -306,7 +317,7 @@ def test_the_mean_needs_two_images_and_one_that_can_be_read(tmp_path, model):
     assert not (tmp_path / "run").exists()
     for name in ("000.png", "001.png"):
         (photos / name).write_bytes(b"")
-    with pytest.raises(BadInput, match="none of the 2 images it is taken over can be read"):
+    with pytest.raises(BadInput, match="none of the 2 images it is taken over can be used"):
         analyze(model, photos, tmp_path / "run", fill="mean")
 
 
@@ -316,7 +327,7 @@ def test_resampling_needs_two_readable_images(tmp_path, model):
         analyze(model, photos, tmp_path / "run", fill="resample")
     assert not (tmp_path / "run").exists()
     (photos / "bad.png").write_bytes(b"")
-    with pytest.raises(BadInput, match=r"no image but 000.png can be read"):
+    with pytest.raises(BadInput, match=r"no other image than 000.png can be used"):
         analyze(model, photos, tmp_path / "run", fill="resample")
 
 

@@ -94,7 +94,7 @@ def test_with_a_token_only_who_shows_it_is_answered(run):
 
 
 @pytest.mark.parametrize(
-    ("method", "path"), [("post", "/api/progress"), ("delete", "/api/summary"), ("put", "/"), ("get", "/api/lab/scope")]
+    ("method", "path"), [("post", "/api/progress"), ("delete", "/api/images"), ("put", "/"), ("get", "/api/lab/scope")]
 )
 def test_a_wrong_method_is_405(client, method, path):
     assert getattr(client, method)(path).status_code == 405

@@ -3,7 +3,7 @@ import io
 import numpy as np
 import pytest
 from PIL import Image
-from tests.synthetic_run import SKIPPED, head_unit, synthetic_run
+from tests.synthetic_run import SKIPPED, head_unit, replace_preview, synthetic_run
 
 from vitscope.errors import NotAvailable
 from vitscope.server import thumbs
@@ -33,7 +33,7 @@ def test_thumbnails_are_the_previews_in_row_order_missing_ones_transparent(run, 
     monkeypatch.setattr(thumbs, "COLUMNS", 4)
     for row in range(10):
         if row != SKIPPED:
-            Image.new("RGB", (20, 12), CREAM if row % 2 else BLUE).save(run.path / "previews" / f"{row}.png")
+            replace_preview(run, row, Image.new("RGB", (20, 12), CREAM if row % 2 else BLUE))
     values = atlas(Thumbs(run).page(0, 0))
     assert values.shape == (3 * 64, 4 * 64, 4)
     for row in range(12):
@@ -51,7 +51,7 @@ def test_the_middle_square_is_shown(run, size):
     side = min(size)
     picture = Image.new("RGB", size, BLUE)
     picture.paste(CREAM, ((width - side) // 2, (height - side) // 2, (width + side) // 2, (height + side) // 2))
-    picture.save(run.path / "previews" / "0.png")
+    replace_preview(run, 0, picture)
     here = tile(atlas(Thumbs(run).page(0, 0)), 0, thumbs.COLUMNS)
     np.testing.assert_allclose(here[..., :3].mean(axis=(0, 1)), CREAM, atol=8)
 
@@ -67,7 +67,7 @@ def test_small_pictures_are_enlarged_without_blur(run):
 def test_pages_follow_each_other_and_end(run, monkeypatch):
     monkeypatch.setattr(thumbs, "COLUMNS", 2)
     monkeypatch.setattr(thumbs, "PER_PAGE", 4)
-    Image.new("RGB", (20, 12), CREAM).save(run.path / "previews" / "9.png")
+    replace_preview(run, 9, Image.new("RGB", (20, 12), CREAM))
     last = atlas(Thumbs(run).page(2, 0))
     assert last.shape == (64, 128, 4)
     np.testing.assert_allclose(tile(last, 1, 2)[8:-8, 8:-8, :3].mean(axis=(0, 1)), CREAM, atol=6)

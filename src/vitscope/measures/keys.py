@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from vitscope.arguments import checked
 from vitscope.measures.matrices import check_attention, widen
 from vitscope.quantities.bounds import SINK_SHARE, SINK_TIMES
 from vitscope.tokens import TokenLayout
@@ -20,6 +21,7 @@ HALF: Final = 0.5
 _TOLERANCE: Final = 1e-6
 
 
+@checked
 def key_shares(attention: Float[Tensor, "*batch query key"], tokens: TokenLayout) -> Float[Tensor, "*batch key"]:
     """Share of the patches' attention on each key: mean over query patches i of A_ij, for every key token j.
 
@@ -43,6 +45,7 @@ def key_shares(attention: Float[Tensor, "*batch query key"], tokens: TokenLayout
     return patch_shares(widen(attention), tokens)
 
 
+@checked
 def few_keys(attention: Float[Tensor, "*batch query key"], tokens: TokenLayout) -> Float[Tensor, "*batch"]:
     """Smallest number of keys that holds half of the patches' attention, of all tokens.
 
@@ -67,6 +70,7 @@ def few_keys(attention: Float[Tensor, "*batch query key"], tokens: TokenLayout) 
     return count_to_half(key_shares(attention, tokens))
 
 
+@checked
 def corners(attention: Float[Tensor, "*batch query key"], tokens: TokenLayout) -> Float[Tensor, "*batch"]:
     """Share of the patches' attention on the corner patches: four of a grid, two of a single row or column.
 
@@ -87,6 +91,7 @@ def corners(attention: Float[Tensor, "*batch query key"], tokens: TokenLayout) -
     return on_places(key_shares(attention, tokens), "corners", tokens)
 
 
+@checked
 def border(attention: Float[Tensor, "*batch query key"], tokens: TokenLayout) -> Float[Tensor, "*batch"]:
     """Share of the patches' attention on the patches at the border of the grid, the corners among them.
 
@@ -107,6 +112,7 @@ def border(attention: Float[Tensor, "*batch query key"], tokens: TokenLayout) ->
     return on_places(key_shares(attention, tokens), "border", tokens)
 
 
+@checked
 def sink_keys(attention: Float[Tensor, "*batch query key"], tokens: TokenLayout) -> Bool[Tensor, "*batch key"]:
     """Which keys are sinks: they get at least 5 % of the patches' attention and 4 times what uniform would give.
 

@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from vitscope.arguments import checked
 from vitscope.measures.geometry import STEP_HOPS, LinearSums
 from vitscope.measures.matrices import check_attention, has_mass, widen
 from vitscope.tokens import TokenLayout
@@ -23,6 +24,7 @@ class Step(NamedTuple):
     right: Float[Tensor, "*batch"]
 
 
+@checked
 def step(attention: Float[Tensor, "*batch query key"], tokens: TokenLayout) -> Step:
     """Mean signed offset of the patches' attention within 2 hops: sum_ij A_ij (place_j - place_i) / sum_ij A_ij.
 
@@ -53,6 +55,7 @@ def step(attention: Float[Tensor, "*batch query key"], tokens: TokenLayout) -> S
     return Step(*steps_of(LinearSums(tokens)(widen(attention)), tokens))
 
 
+@checked
 def neighbour(attention: Float[Tensor, "*batch query key"], tokens: TokenLayout) -> Float[Tensor, "*batch"]:
     """Share of the patches' attention on the best single neighbour: max over the 8 offsets o of mean_i A_i,i+o.
 

@@ -95,10 +95,8 @@ def prove_parity(architecture: Architecture, name: str) -> float:
     Raises
     ------
     ParityError: our path gives another output than the module.
-    UnsupportedModel: it has no attention, its own forward fails on the probe image, or gives no tensor [image, output].
+    UnsupportedModel: the module's own forward fails on the probe image, or gives no tensor [image, output].
     """
-    if not architecture.blocks:
-        raise UnsupportedModel(f"cannot analyse {name}: it has no attention layers", "Give a model of at least one.")
     reference = _own_output(architecture, name)
     value = _parity_or_reason(architecture, name, explicit_output, reference)
     limit = TOLERANCE.get(next(architecture.module.parameters()).dtype, HALF_TOLERANCE)

@@ -6,13 +6,16 @@ Knows nothing about: images, accuracy, why these heads.
 """
 
 import copy
+import errno
 import json
+import secrets
 import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import nn
 
@@ -78,16 +81,23 @@ def save_without_heads(model: Model, heads: Heads, folder: Path) -> None:
     config["kept_heads"] = [
         [old[head] for head in kept] for old, kept in zip(before, _kept(model, removed), strict=True)
     ]
-    beside = folder.with_name(folder.name + ".partial")
-    shutil.rmtree(beside, ignore_errors=True)
-    beside.mkdir(parents=True)
     state = without_heads(model, removed).module.state_dict()
-    save_file({name: value.detach().cpu().contiguous() for name, value in state.items()}, beside / standalone.WEIGHTS)
-    (beside / standalone.CONFIG).write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
-    shutil.copyfile(standalone.__file__, beside / LOADER)
-    if folder.is_dir():
-        folder.rmdir()  # empty, or it would not be ours to replace
-    beside.rename(folder)
+    beside = folder.with_name(f".vitscope-{folder.name[:100]}-{secrets.token_hex(8)}.partial")
+    beside.mkdir(parents=True)
+    try:
+        tensors = {name: value.detach().cpu().contiguous() for name, value in state.items()}
+        save_file(tensors, beside / standalone.WEIGHTS)
+        (beside / standalone.CONFIG).write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
+        shutil.copyfile(standalone.__file__, beside / LOADER)
+        if folder.is_dir():
+            folder.rmdir()  # empty, or it would not be ours to replace
+        beside.rename(folder)
+    except SafetensorError as error:
+        shutil.rmtree(beside, ignore_errors=True)
+        raise OSError(errno.ENOSPC, f"the weights cannot be written ({error})") from error
+    except BaseException:
+        shutil.rmtree(beside, ignore_errors=True)
+        raise
 
 
 def _checked(model: Model, heads: Heads) -> frozenset[tuple[int, int]]:

@@ -118,7 +118,7 @@ class _Execution:
         self.model = model
         self.pending = pending
         self.manifest: Manifest = writer.run.manifest
-        self.source = ImageSource(writer.run, model)
+        self.source = ImageSource(writer.run, model, stops=True)
         planned = writer.run.planned_images
         self.labels: list[int] = planned["label"].tolist()
         self.sample = np.flatnonzero(planned["partial"].to_numpy())

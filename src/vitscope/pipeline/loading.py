@@ -60,9 +60,16 @@ class Batch:
 
 
 class ImageSource:
-    """Loads images of one run for one model, and refuses files that have changed since the run was planned."""
+    """Loads images of one run for one model, and refuses files that have changed since the run was planned.
 
-    def __init__(self, run: Run, model: Model) -> None:
+    Parameters
+    ----------
+    stops: whether such a file ends what is done with a BadInput. An analysis stops, and can be resumed when the file is
+        back; else it would be complete without an image that is there.
+    """
+
+    def __init__(self, run: Run, model: Model, *, stops: bool = False) -> None:
+        self._stops = stops
         images = run.planned_images
         self._model = model
         self._root = Path(run.manifest.source.root)
@@ -80,9 +87,18 @@ class ImageSource:
 
     def picture(self, row: int) -> Picture:
         """One image as it was decoded. Raises ImageUnreadable with the reason."""
-        content = read_bytes(self._root / self._paths[row])
-        if hashlib.sha256(content).hexdigest() != self._ids[row]:
-            raise ImageUnreadable("changed since the run was planned")
+        try:
+            content = read_bytes(self._root / self._paths[row])
+            if self._ids[row] and hashlib.sha256(content).hexdigest() != self._ids[row]:
+                raise ImageUnreadable("changed since the run was planned")
+        except ImageUnreadable as error:
+            if self._stops and self._ids[row]:  # it could be read then
+                raise BadInput(
+                    f"cannot continue: {self._paths[row]} was there when the run was planned, and now it is "
+                    f"{error.message}",
+                    "Bring the file back and run the same command with --resume, or analyse anew without it.",
+                ) from error
+            raise
         return decode_picture(content, channels=self._model.input_size[0], picture_range=self._range)
 
     def batch(self, rows: Iterable[int]) -> Batch:

@@ -26,6 +26,7 @@ from vitscope.models.smaller import save_without_heads, without_heads
 from vitscope.pipeline.labels import Given, classes_of
 from vitscope.pipeline.listing import Images, Listing, list_images
 from vitscope.report.paired import Paired, paired
+from vitscope.store.durable import storage_errors
 from vitscope.store.writer import require_free
 from vitscope.tokens import HEAD, HeadRef
 
@@ -137,7 +138,8 @@ def remove(
             "Please report it.",
         )
     speed = _speed(model, smaller)
-    save_without_heads(model, heads, folder)
+    with storage_errors(folder.parent):
+        save_without_heads(model, heads, folder)
     return Removal(
         model=model.id,
         heads=tuple(sorted({HeadRef(*head) for head in heads})),

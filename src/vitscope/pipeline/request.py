@@ -7,11 +7,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from os import PathLike
 from pathlib import Path
+from typing import Final
 
 from vitscope.arguments import natural
 from vitscope.errors import InvalidArgument, NotAvailable
 from vitscope.pipeline.labels import Given
 from vitscope.tokens import HEAD, TokenLayout, canonical_modes
+
+MOST_THREADS: Final = 1024
+"""More than any processor has; torch ends the process where the system cannot make so many."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,11 @@ class Request:
             value = getattr(self, name)
             if value is not None:
                 object.__setattr__(self, name, natural(value, f"{name} of an analysis", least))
+        if self.threads is not None and self.threads > MOST_THREADS:
+            raise InvalidArgument(
+                f"cannot analyse with {self.threads} threads: expected at most {MOST_THREADS}",
+                "As many as the processor has cores is best.",
+            )
 
 
 def request_of(options: Mapping[str, object]) -> Request:

@@ -3,6 +3,7 @@
 Knows nothing about: runs, the API.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -46,4 +47,12 @@ def install(app: FastAPI, static: Path = STATIC) -> None:
         return FileResponse(static / "index.html", headers={"cache-control": "no-cache"})
 
     app.mount("/assets", HashedFiles(directory=static / "assets"), name="assets")
-    app.mount("/", StaticFiles(directory=static), name="files")
+    for file in sorted(path for path in static.iterdir() if path.is_file() and path.name != "index.html"):
+        app.add_api_route(f"/{file.name}", _answer_of(file), include_in_schema=False)
+
+
+def _answer_of(file: Path) -> Callable[[], FileResponse]:
+    def answer() -> FileResponse:
+        return FileResponse(file)
+
+    return answer
