@@ -88,7 +88,7 @@ def _root(
 @app.command(epilog="Example: [bold]vitscope demo[/]")
 def demo(
     out: Annotated[
-        Path, typer.Option("--out", metavar="DIR", help="Folder of the run; a half-done one is gone on with.")
+        Path, typer.Option("--out", metavar="DIR", help="Folder of the run; an unfinished one is resumed.")
     ] = Path("vitscope-demo"),
     port: Port = None,
     no_browser: NoBrowser = False,
@@ -166,7 +166,7 @@ def analyze(
 
     Effects on the output and on the layer, attention by distance, spread, CLS maps and predictions land in RUN, shard
     by shard; then how far each image moves a head's attention, and the patterns that heads have learned. Stopped at any
-    moment, it goes on with --resume and ends with the same bits.
+    moment, it continues with --resume and ends with the same bits.
     """
     from vitscope.commands import analysis
     from vitscope.pipeline.request import Request, check_method

@@ -149,7 +149,7 @@ describe('words', () => {
     expect(headTooltip(facts)).toEqual([
       'L0·H0',
       'Jensen-Shannon divergence: median 0.200 bits',
-      'middle half of the images: 0.150 to 0.250 bits',
+      'interquartile range of the images: 0.150 to 0.250 bits',
       'consistency 0.667 · rank 1 of 1 · n = 3 images',
       'pruned: whole head · this image: 0.300 bits',
     ]);

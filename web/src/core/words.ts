@@ -74,7 +74,7 @@ export function headTooltip(facts: HeadFacts): string[] {
   return [
     facts.name,
     `${metric.label}: ${facts.statistic} ${quantity(value, metric)}`,
-    `middle half of the images: ${number(summary.q1[index])} to ${quantity(summary.q3[index]!, metric)}`,
+    `interquartile range of the images: ${number(summary.q1[index])} to ${quantity(summary.q3[index]!, metric)}`,
     `consistency ${number(summary.consistency[index])} · rank ${facts.rank} of ${facts.heads} · n = ${count(n)} images`,
     `pruned: ${lowerFirst(facts.mode.label)}${facts.onImage === null ? '' : ` · this image: ${known(facts.onImage, metric)}`}`,
   ];

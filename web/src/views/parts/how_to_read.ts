@@ -3,7 +3,7 @@
 export const HOW_TO_READ = {
   images: [
     'Every mark is one image; images that lose the same when the same heads are pruned stand near each other.',
-    'Drag an outline around images to look at them alone: every other pane follows.',
+    'Drag an outline around images to see them alone: every other pane follows.',
     'Click an image to make it the focus; ✕ marks wrong predictions, ● right ones.',
     'Caveat: a map in two dimensions keeps neighbours better than distances; how well is printed below it.',
   ],
@@ -11,7 +11,7 @@ export const HOW_TO_READ = {
     'Every cell is one head: layers down, heads across. Its colour says how much changes when the head is pruned.',
     'The inner square is the consistency over images: large = the same for every image, small = some images only.',
     'Low on output and high on layer is a finding only where more heads are so than unrelated rankings would give.',
-    'Caveat: heads are pruned one at a time; heads that stand in for each other look unimportant alone.',
+    'Caveat: heads are pruned one at a time; backup heads look unimportant alone.',
   ],
   strength: [
     'How strongly patches attend to the patches exactly k steps away (Chebyshev rings), averaged over query patches.',
@@ -26,14 +26,14 @@ export const HOW_TO_READ = {
     'Caveat: matrices are compared at 8 × 8 cells, on a sample of the images; n is printed below the map.',
   ],
   mean: [
-    'The mean over all images of a head’s attention matrix: rows are query tokens, columns the keys they look at.',
+    'The mean over all images of a head’s attention matrix: rows are query tokens, columns the keys they attend to.',
     'The first row and column belong to CLS; lines mark the regions that can be pruned apart.',
     'In two dimensions the same numbers are laid out as one small map of keys for every query patch.',
     'Caveat: a mean can look even although every single image is sharp; open an image to see one.',
   ],
   picture: [
     'The picture is what the model saw; the colour over it says where the query token looks, one value a patch.',
-    'Click a patch, or move by the arrow keys, to ask from there; “to” asks who looks at it.',
+    'Click a patch, or move by the arrow keys, to ask from there; “to” asks which tokens attend to it.',
     'The bar shows the scale; a triangle marks values beyond its end, with their number.',
     'Caveat: attention shows where a head looks, not what it makes of it; pruning tells whether it matters.',
   ],
@@ -56,8 +56,8 @@ export const HOW_TO_READ = {
     'Caveat: levels compare with this run’s images only.',
   ],
   diversity: [
-    'How differently the heads of a layer look at an image: 0 = all alike. The line is the mean over the images in scope, the band their middle half.',
-    'By cosine of what CLS looks at, by its Jensen-Shannon distance, or by cosine of whole matrices.',
+    'How differently the heads of a layer attend: 0 = all alike. The line is the mean over the images in scope, the band their interquartile range.',
+    'By cosine of what CLS attends to, by its Jensen-Shannon distance, or by cosine of whole matrices.',
     'Click a layer to make its heads the head set.',
     'Caveat: attention weights are never negative, so cosines are high even between unrelated heads: read one variant beside another.',
   ],
@@ -69,9 +69,9 @@ export const HOW_TO_READ = {
   ],
   focusCoverage: [
     'Every dot is a head, placed by its mean over the images in scope; its size is the importance of the head.',
-    'Right: CLS looks at few patches sharply. Top: it takes many patches to hold 60 % of its attention.',
+    'Right: CLS attends to few patches, sharply. Top: it takes many patches to hold 60 % of its attention.',
     'Drag a rectangle around heads to make them the head set.',
-    'Caveat: both are of the CLS row, rescaled to its patches; what patches look at is not in it.',
+    'Caveat: both are of the CLS row, rescaled to its patches; what patches attend to is not in it.',
   ],
   depth: [
     'The pruned head changes its own layer first; the curve follows the change through the later layers, to the last one where it is known.',
@@ -94,7 +94,7 @@ export const HOW_TO_READ = {
   labImage: [
     'Class probabilities of the focus image: before on the left, after on the right.',
     'The model runs again whenever heads, fill or image change.',
-    'The receipt proves that the mask took effect: what is left where it prunes, and layers that are untouched to the bit.',
+    'The mask check proves that the mask took effect: what is left where it prunes, and layers that are untouched to the bit.',
     'Caveat: one image may flip by chance; run on the images in scope.',
   ],
   labScope: [
@@ -107,7 +107,7 @@ export const HOW_TO_READ = {
     'Accuracy, or how far answers move, after the first heads of an order are pruned together.',
     'The grey band is the 5th to 95th percentile of random orders on the same images.',
     'Click a point to prune the heads of its line up to there.',
-    'Caveat: an order by effects of single heads knows nothing of heads that stand in for each other; greedy search does.',
+    'Caveat: an order by effects of single heads knows nothing of backup heads; greedy search does.',
   ],
   labRuns: [
     'Every finished run over the images in scope, and every curve, is kept in the run’s folder under lab/.',
