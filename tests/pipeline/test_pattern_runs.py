@@ -172,7 +172,7 @@ def test_a_sampled_image_that_vanishes_is_a_clear_sentence(tmp_path, model):
     with pytest.raises(KeyboardInterrupt):
         analyze(model, photos, tmp_path / "run", progress=stop_at("matrices", 0))
     (photos / "001.png").rename(tmp_path / "kept.png")
-    with pytest.raises(BadInput, match=r"001.png was read before and is now missing") as caught:
+    with pytest.raises(BadInput, match=r"001.png was there when the run was planned, and now it is missing") as caught:
         execute(open_run(tmp_path / "run"), model)
     assert "--resume" in caught.value.hint
     (tmp_path / "kept.png").rename(photos / "001.png")

@@ -209,7 +209,7 @@ class _Execution:
         on_images = self.counter.of("matrices")
 
         def load(shard: int) -> Batch:
-            return patterns.batch_of(run, self.source, [row for row in rows_of(shard) if measured[row]], sample)
+            return self.source.batch(row for row in rows_of(shard) if measured[row])
 
         for shard, batch in ahead(shards, load):
             rows = rows_of(shard)

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from vitscope.engine import MeanAttention, compare_with_mean, mean_common_attention
-from vitscope.errors import BadInput, RunError
+from vitscope.errors import RunError
 from vitscope.models import Model
 from vitscope.patterns import (
     FAMILIES,
@@ -55,21 +55,9 @@ def mean_of(run: Run, model: Model, source: ImageSource, sample: Sequence[int]) 
 
     def batches() -> Iterator[Float[Tensor, "image color row col"]]:
         for part in slices(len(sample), REDUCTION_BATCH):
-            yield batch_of(run, source, sample[part], sample).pixels
+            yield source.batch(sample[part]).pixels
 
     return MeanAttention(mean_common_attention(model, batches()), common=True)
-
-
-def batch_of(run: Run, source: ImageSource, rows: Sequence[int], sample: Sequence[int]) -> Batch:
-    """The readable images among some rows.
-
-    Raises
-    ------
-    BadInput: one of the sample could be read before, and cannot any more.
-    """
-    batch = source.batch(rows)
-    _require_readable(batch, set(sample).intersection(rows), run)
-    return batch
 
 
 def matrices_unit(
@@ -183,12 +171,4 @@ def _require_features(run: Run) -> None:
             f"cannot learn the patterns of {run.path}: its matrices are described by {len(sample.features)} features "
             f"of vitscope {run.manifest.vitscope}, this one has {len(FEATURES)}",
             "Analyse into another folder, or resume with the vitscope that began the run.",
-        )
-
-
-def _require_readable(batch: Batch, wanted: set[int], run: Run) -> None:
-    for row in sorted(wanted.difference(batch.rows)):
-        raise BadInput(
-            f"cannot go on: {run.original(row)} was read before and is now {batch.facts[row].problem}",
-            "Put the file back as it was and run the same command with --resume.",
         )
