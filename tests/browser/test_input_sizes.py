@@ -48,7 +48,7 @@ def test_a_recorded_comparison_is_shown_over_the_images_in_scope(open_page, serv
         # The comparison holds one image that is not in the run: it is not among those in scope.
         inside = len(found.rows) - 1
         assert f"n = {inside} of {len(found.rows)} compared" in page.locator(PANE).inner_text()
-        distance = found.arrays["distance"][1, :inside, 2, 1].astype(np.float64).mean()
+        distance = found.arrays["distance_no_sinks"][1, :inside, 2, 1].astype(np.float64).mean()
         assert f"L2·H1 {distance:#.3g} px" in text[1]
         page.get_by_role("button", name="px, nats").click()
         painted(page)
