@@ -268,7 +268,10 @@ def test_a_run_without_patterns_shows_its_mean_matrices_and_says_why(open_page, 
         page.wait_for_selector(f"{PANE} [data-mean]")
         pane = page.locator(PANE)
         assert pane.get_by_role("button", name="Map", exact=True).is_disabled()
-        assert "No patterns. There is too little to learn from, 10 images with 6 heads make 60 matrices." in pane.inner_text()
+        assert (
+            "No patterns. There is too little to learn from, 10 images with 6 heads make 60 matrices."
+            in pane.inner_text()
+        )
         page.close()
 
 
