@@ -132,7 +132,7 @@ def test_tooltip_says_value_unit_spread_rank_and_n(open_page, address, run):
     page.hover(f'{HUB} [data-head="{HEAD}"]')
     text = page.get_by_role("tooltip").inner_text()
     mean = np.nanmean(effects(run)[:, *STRONG])
-    for part in ("L0·H1", f"{mean:.3f} bits", "rank 1 of 24", "n = 23 images", "IQR"):
+    for part in ("L0·H1", f"{mean:.3f} bits", "rank 1 of 24", "n = 23 images", "interquartile range"):
         assert part in text
 
 
