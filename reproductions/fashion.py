@@ -100,6 +100,6 @@ def _focus_and_coverage(run: vitscope.Run, above: np.ndarray, page: Page) -> Non
         " the CLS->patch row"
         " (what vitscope calls coverage), and the share of the patches above 1/n. The studies that use"
         " focus and coverage"
-        " are write-ups on the web, without formulas that could be checked; the second definition is the one near their"
-        " numbers. Compare numbers of one definition only."
+        " are write-ups on the web, without formulas: which of the two they mean cannot be checked. Compare numbers of"
+        " one definition only."
     )
