@@ -290,6 +290,12 @@ def prune(
     save: Annotated[
         Path | None, typer.Option("--save", metavar="DIR", help="New folder for the smaller model.")
     ] = None,
+    pairs: Annotated[
+        bool,
+        typer.Option(
+            "--pairs", help="Also find heads that stand in for each other: each pair is pruned on each image."
+        ),
+    ] = False,
     labels: Labels = None,
     classes: Classes = None,
     picture_range: Range = None,
@@ -320,6 +326,7 @@ def prune(
         device=device,
         dtype=dtype,
         multi_label=multi_label,
+        pairs=pairs,
         as_json=as_json,
     )
     raise typer.Exit(code)

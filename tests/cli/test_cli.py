@@ -370,9 +370,11 @@ def test_prune_saves_a_smaller_model_and_says_what_it_costs(tmp_path, capsys, mo
     )
     folder = tmp_path / "smaller"
     words = ("prune", "demo", tmp_path / "labels.csv", "--heads", "L0.H1,3.2", "--save", folder)
-    code, out, _ = call(capsys, *words, "--json")
+    code, out, _ = call(capsys, *words, "--json", "--pairs")
     found = json.loads(out)
     assert code == 0
+    assert found["pairs"]["n"] == 6
+    assert found["pairs"]["text"].startswith("of 1 pair ")
     assert found["heads"] == [[0, 1], [3, 2]]
     assert found["parameters_after"] < found["parameters_before"]
     assert found["agreement"] < 1e-5
@@ -387,7 +389,9 @@ def test_prune_saves_a_smaller_model_and_says_what_it_costs(tmp_path, capsys, mo
         "expected a layer and a head" in call(capsys, "prune", "demo", "--heads", "3", "--save", tmp_path / "other")[2]
     )
     assert not (tmp_path / "other").exists()
-    _, out, _ = call(capsys, "prune", "demo", "--heads", "L0.H1", "--save", tmp_path / "unlabelled")
+    alone = ("prune", "demo", "--heads", "L0.H1", "--save", tmp_path / "unlabelled")
+    assert "two heads or more and images are needed" in call(capsys, *alone, "--pairs")[2]
+    _, out, _ = call(capsys, *alone)
     for words in ("without 1 of its 24 heads: L0·H1", "fewer)", "images/s", "not measured", "from load import load"):
         assert words in out
 

@@ -3,7 +3,7 @@
 import numpy as np
 import xarray
 
-from vitscope.report.backups import backups, simultaneous
+from vitscope.report.backups import backups, backups_text, simultaneous
 
 
 def planted(n: int) -> xarray.Dataset:
@@ -61,3 +61,15 @@ def test_one_image_says_nothing_about_the_others():
 def test_without_numbers_there_are_no_pairs():
     nothing = planted(5) * np.nan
     assert backups(nothing) == []
+
+
+def test_what_is_said_of_pairs():
+    found = backups(planted(50))
+    text = backups_text(found, "prob_drop", 4, 50)
+    assert text.startswith("of 6 pairs 1: a and b 0.3")
+    assert "n = 50, 95 % intervals simultaneous over the pairs, too narrow where images are few" in text
+    assert "too narrow" not in backups_text(found, "prob_drop", 4, 100)
+    assert backups_text([], "prob_drop", 36, 300).startswith(
+        "of 630 pairs none is found that does at least 2 times what its heads do alone (Probability drop"
+    )
+    assert backups_text([], "prob_drop", 4, 1).startswith("not known")

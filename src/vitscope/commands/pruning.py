@@ -31,6 +31,7 @@ def prune(
     device: str,
     dtype: str,
     multi_label: bool,
+    pairs: bool,
     as_json: bool,
 ) -> int:
     """Save a smaller model; returns the exit code."""
@@ -47,6 +48,7 @@ def prune(
             labels=labels,
             classes=classes,
             picture_range=picture_range,
+            pairs=pairs,
             progress=show,
         )
     if as_json:
@@ -77,6 +79,8 @@ def _print(found: Removal) -> None:
         )
     else:
         lines["accuracy"] = "not measured: give labelled images, `vitscope prune MODEL IMAGES ...`"
+    if found.pairs is not None:
+        lines["backups"] = found.pairs.text
     if found.note:
         lines["labels"] = found.note
     if found.unreadable:

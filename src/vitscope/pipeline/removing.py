@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 import torch
@@ -16,7 +16,7 @@ from jaxtyping import Float
 from scipy import stats
 from torch import Tensor
 
-from vitscope.engine import intact, prune
+from vitscope.engine import intact, interactions, prune
 from vitscope.errors import BadInput, ImageUnreadable, InvalidArgument, ParityError
 from vitscope.measures.answers import predictions
 from vitscope.models import Evaluation, Model
@@ -25,16 +25,22 @@ from vitscope.models.parity import probe_image, relative_difference
 from vitscope.models.smaller import save_without_heads, without_heads
 from vitscope.pipeline.labels import Given, classes_of
 from vitscope.pipeline.listing import Images, Listing, list_images
+from vitscope.report.backups import Backup, backups, backups_text
 from vitscope.report.paired import Paired, paired
 from vitscope.store.durable import storage_errors
 from vitscope.store.writer import require_free
 from vitscope.tokens import HEAD, HeadRef
+
+if TYPE_CHECKING:
+    import xarray
 
 AGREEMENT: Final = 1e-4
 """Largest difference to the masked model's logits, as a share of the largest logit; in half precision 0.02."""
 _HALF_AGREEMENT: Final = 2e-2
 _LEVEL: Final = 0.95
 BATCH: Final = 16
+PAIRS_BATCH: Final = 2
+"""Images a step where pairs of heads are pruned, hundreds of passes an image: so that progress is seen."""
 ROUNDS: Final = 21
 """Timed passes of each model, in turns, so that what else the machine does falls on both."""
 
@@ -58,6 +64,16 @@ class Speed:
 
 
 @dataclass(frozen=True)
+class Pairs:
+    """Which of the heads stand in for each other, by which metric, on how many images; and that in a sentence."""
+
+    metric: str
+    n: int
+    backups: tuple[Backup, ...]
+    text: str
+
+
+@dataclass(frozen=True)
 class Removal:
     """What taking heads out did. `agreement` = largest difference to the masked model, a share of the largest logit."""
 
@@ -70,6 +86,8 @@ class Removal:
     speed: Speed
     accuracy: Paired | None
     """None without labelled images or without a classifier."""
+    pairs: Pairs | None
+    """None where they were not asked for."""
     unreadable: int
     note: str | None
     """How labels were read, None where nothing was unusual."""
@@ -77,7 +95,10 @@ class Removal:
 
     def as_dict(self) -> dict[str, Any]:
         """The same for JSON."""
-        return asdict(self) | {"heads": [list(head) for head in self.heads]}
+        found = asdict(self) | {"heads": [list(head) for head in self.heads]}
+        if self.pairs is not None:
+            found["pairs"]["backups"] = [pair._asdict() for pair in self.pairs.backups]
+        return found
 
 
 def parse_heads(text: str) -> list[HeadRef]:
@@ -109,6 +130,7 @@ def remove(
     labels: str | Path | None = None,
     classes: Given | None = None,
     picture_range: str | Sequence[float] | None = None,
+    pairs: bool = False,
     progress: Callable[[int, int], object] | None = None,
 ) -> Removal:
     """Save a model without some heads, once it is proved to be the masked model, and measure both.
@@ -117,19 +139,23 @@ def remove(
     ----------
     images: labelled ones give the accuracy of both models; None: the proof runs on a test pattern.
     labels, classes, picture_range: as for `analyze`.
+    pairs: also prune the heads alone and two by two, to find those that stand in for each other.
     progress: told after every few images how many are done, and of how many.
 
     Raises
     ------
-    InvalidArgument, UnsupportedModel: heads or a model that cannot be cut down.
+    InvalidArgument, UnsupportedModel: heads or a model that cannot be cut down, pairs of one head or without images.
     StorageError: `folder` holds something already.
     ParityError: the smaller model is not the masked one; nothing is written.
     """
     folder = Path(folder)
     require_free(folder)
+    if pairs and (images is None or len(set(heads)) < 2):
+        raise InvalidArgument("cannot compare pairs: two heads or more and images are needed", "Leave out --pairs.")
     smaller = without_heads(model, heads)
     listing = None if images is None else list_images(images, labels, classes_of(model, classes), picture_range)
-    agreement, accuracy, unreadable = _compare(model, smaller, heads, listing, progress)
+    compared = _compare(model, smaller, heads, listing, progress, pairs=pairs)
+    agreement = compared.agreement
     limit = AGREEMENT if model.dtype in (torch.float32, torch.float64) else _HALF_AGREEMENT
     if not agreement <= limit:
         raise ParityError(
@@ -148,11 +174,21 @@ def remove(
         parameters_after=_parameters(smaller),
         agreement=agreement,
         speed=speed,
-        accuracy=accuracy,
-        unreadable=unreadable,
+        accuracy=compared.accuracy,
+        pairs=compared.pairs,
+        unreadable=compared.unreadable,
         note=None if listing is None else listing.note,
         saved=str(folder),
     )
+
+
+class _Compared(NamedTuple):
+    """`agreement` with the masked model on the first batch; images left out cannot be read or are not finite."""
+
+    agreement: float
+    accuracy: Paired | None
+    pairs: Pairs | None
+    unreadable: int
 
 
 def _compare(
@@ -161,18 +197,19 @@ def _compare(
     heads: Sequence[HeadRef],
     listing: Listing | None,
     progress: Callable[[int, int], object] | None,
-) -> tuple[float, Paired | None, int]:
-    """Agreement with the masked model on the first batch, accuracies on all labelled images, images left out.
-
-    Left out are those that cannot be read or whose activations are not finite.
-    """
+    *,
+    pairs: bool,
+) -> _Compared:
     if listing is None:
-        return _agreement(model, smaller, heads, probe_image(model.architecture)), None, 0
+        return _Compared(_agreement(model, smaller, heads, probe_image(model.architecture)), None, None, 0)
     agreement: float | None = None
     right: list[tuple[np.ndarray, np.ndarray]] = []
+    effects = []
+    metric = "prob_drop" if model.n_classes is not None else "out_cos"
     read = 0
-    for start in range(0, len(listing), BATCH):
-        rows = range(start, min(start + BATCH, len(listing)))
+    step = PAIRS_BATCH if pairs else BATCH
+    for start in range(0, len(listing), step):
+        rows = range(start, min(start + step, len(listing)))
         pixels, labels = _finite(model, *_load(model, listing, rows))
         if progress is not None:
             progress(rows.start, len(listing))
@@ -181,14 +218,28 @@ def _compare(
         read += len(pixels)
         if agreement is None:
             agreement = _agreement(model, smaller, heads, pixels)
+        if pairs:
+            effects.append(interactions(model, pixels, heads, labels, metric=metric))
         known = labels >= 0
         if model.n_classes is not None and known.any():
             answers = [_answers(one, pixels[torch.from_numpy(known)]) == labels[known] for one in (model, smaller)]
             right.append((answers[0], answers[1]))
     if agreement is None:
         raise BadInput(f"cannot measure on these images: none of the {len(listing)} can be used", "Check the files.")
-    compared = paired(*(np.concatenate(part) for part in zip(*right, strict=True))) if right else None
-    return agreement, compared, len(listing) - read
+    return _Compared(
+        agreement=agreement,
+        accuracy=paired(*(np.concatenate(part) for part in zip(*right, strict=True))) if right else None,
+        pairs=_pairs(effects, metric, read) if effects else None,
+        unreadable=len(listing) - read,
+    )
+
+
+def _pairs(effects: Sequence["xarray.Dataset"], metric: str, n: int) -> Pairs:
+    import xarray
+
+    together = xarray.concat(effects, "image")
+    found = tuple(backups(together))
+    return Pairs(metric, n, found, backups_text(found, metric, together.sizes["head"], n))
 
 
 def _load(model: Model, listing: Listing, rows: range) -> tuple[Float[Tensor, "image color row col"], np.ndarray]:

@@ -3,10 +3,15 @@
 Knows nothing about: models; how the effects were measured (`vitscope.interactions`).
 """
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
+
+from vitscope.quantities import quantity
+from vitscope.report.form import number, plural, span
+from vitscope.report.intervals import FEW
 
 if TYPE_CHECKING:
     import xarray
@@ -70,6 +75,27 @@ def backups(found: "xarray.Dataset") -> list[Backup]:
     return sorted(pairs, key=lambda pair: pair.alone + pair.other_alone - pair.together)
 
 
+def backups_text(found: Sequence[Backup], metric: str, n_heads: int, n: int) -> str:
+    """One sentence for a screen: which of the pairs of `n_heads` heads are backups on `n` images, or that none is."""
+    pairs = plural(n_heads * (n_heads - 1) // 2, "pair")
+    if n < 2:
+        return f"not known: the interval over images needs at least 2, {n} could be used"
+    what = f"{quantity(metric).label}, n = {n}, 95 % intervals simultaneous over the pairs"
+    if n < FEW:
+        what += f", too narrow where images are few (below {FEW})"
+    if not found:
+        return f"of {pairs} none is found that does at least {TIMES:g} times what its heads do alone ({what})"
+    named = "; ".join(
+        f"{pair.head} and {pair.other} {number(pair.together)} together, {number(pair.alone)} and "
+        f"{number(pair.other_alone)} alone, interaction {span(pair.low, pair.high)}"
+        for pair in found[:SHOWN]
+    )
+    more = f"; and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+    return f"of {pairs} {len(found)}: {named}{more} ({what})"
+
+
+SHOWN: Final = 5
+"""Pairs that are named in a sentence."""
 RESAMPLES: Final = 1000
 LEVEL: Final = 0.95
 
