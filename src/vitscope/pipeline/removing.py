@@ -95,10 +95,7 @@ class Removal:
 
     def as_dict(self) -> dict[str, Any]:
         """The same for JSON."""
-        found = asdict(self) | {"heads": [list(head) for head in self.heads]}
-        if self.pairs is not None:
-            found["pairs"]["backups"] = [pair._asdict() for pair in self.pairs.backups]
-        return found
+        return asdict(self) | {"heads": [list(head) for head in self.heads]}
 
 
 def parse_heads(text: str) -> list[HeadRef]:
@@ -219,7 +216,7 @@ def _compare(
         if agreement is None:
             agreement = _agreement(model, smaller, heads, pixels)
         if pairs:
-            effects.append(interactions(model, pixels, heads, labels, metric=metric))
+            effects.append(interactions(model, pixels, heads, labels.tolist(), metric=metric))
         known = labels >= 0
         if model.n_classes is not None and known.any():
             answers = [_answers(one, pixels[torch.from_numpy(known)]) == labels[known] for one in (model, smaller)]

@@ -4,7 +4,8 @@ Knows nothing about: models; how the effects were measured (`vitscope.interactio
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from jaxtyping import Float
@@ -20,7 +21,8 @@ TIMES: Final = 2.0
 """Together a pair must do at least so many times what the two do alone, added up."""
 
 
-class Backup(NamedTuple):
+@dataclass(frozen=True)
+class Backup:
     """Two heads by name, the mean effects of pruning one, the other and both, and the interval of the interaction."""
 
     head: str
