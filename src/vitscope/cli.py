@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 import typer
 
 from vitscope._version import __version__
-from vitscope.errors import InvalidArgument, NotAvailable, VitscopeError
+from vitscope.errors import InvalidArgument, VitscopeError
 
 app = typer.Typer(
     name="vitscope",
@@ -159,8 +159,6 @@ def analyze(
     multi_label: MultiLabel = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out where it stopped.")] = False,
     as_json: Json = False,
-    importance: Annotated[str, typer.Option("--importance", hidden=True)] = "exact",
-    engine: Annotated[str, typer.Option("--engine", hidden=True)] = "local",
 ) -> None:
     """Prune every head, one at a time, on every image, and keep what that changes.
 
@@ -169,9 +167,8 @@ def analyze(
     moment, it continues with --resume and ends with the same bits.
     """
     from vitscope.commands import analysis
-    from vitscope.pipeline.request import Request, check_method
+    from vitscope.pipeline.request import Request
 
-    check_method(importance, engine)
     request = Request(
         labels=labels,
         classes=classes,
@@ -464,21 +461,6 @@ def resolution(
         as_json=as_json,
     )
     raise typer.Exit(code)
-
-
-_ANYTHING = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
-
-
-@app.command(hidden=True, context_settings=_ANYTHING)
-def export() -> None:
-    """Comes later."""
-    raise NotAvailable("cannot export: it comes with a later version", "Use `vitscope show RUN --json` for now.")
-
-
-@app.command(hidden=True, context_settings=_ANYTHING)
-def compare() -> None:
-    """Comes later."""
-    raise NotAvailable("cannot compare runs: it comes with a later version", "Use `vitscope show RUN` on both for now.")
 
 
 def main(arguments: list[str] | None = None) -> None:

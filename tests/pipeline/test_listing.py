@@ -10,11 +10,11 @@ from PIL import Image
 
 from synthetic_run import synthetic_run
 from tiny_analysis import write_photos
-from vitscope.errors import BadInput, InvalidArgument, NotAvailable
+from vitscope.errors import BadInput, InvalidArgument
 from vitscope.pipeline.identity import file_ids
 from vitscope.pipeline.labels import ClassNames
 from vitscope.pipeline.listing import list_images, require_text_names
-from vitscope.pipeline.request import check_method, resolve_modes
+from vitscope.pipeline.request import resolve_modes
 from vitscope.tokens import TokenLayout
 
 FIVE = ClassNames(5, tuple("abcde"))
@@ -231,19 +231,3 @@ def test_modes_are_named_canonically_with_head_first():
     assert resolve_modes("all", none) == ("head", "pp")
     with pytest.raises(InvalidArgument, match="no CLS token"):
         resolve_modes("cc", none)
-
-
-@pytest.mark.parametrize(
-    ("importance", "engine", "error"),
-    [
-        ("gradient", "local", NotAvailable),
-        ("estimate", "local", NotAvailable),
-        ("exact", "ray", NotAvailable),
-        ("magic", "local", InvalidArgument),
-        ("exact", "slurm", InvalidArgument),
-    ],
-)
-def test_what_comes_later_is_said(importance, engine, error):
-    check_method("exact", "local")
-    with pytest.raises(error, match="cannot use --"):
-        check_method(importance, engine)

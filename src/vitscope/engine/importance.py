@@ -14,7 +14,7 @@ from vitscope.engine.prune import check_fill
 from vitscope.engine.references import make_references
 from vitscope.engine.schedule import plan_micro_batch
 from vitscope.engine.sweep import sweep
-from vitscope.errors import InvalidArgument, NotAvailable
+from vitscope.errors import InvalidArgument
 from vitscope.measures.answers import predictions
 from vitscope.models import Model
 from vitscope.quantities import of_kind
@@ -31,7 +31,6 @@ def head_importance(
     labels: Sequence[int] | None = None,
     modes: str | Sequence[str] = (HEAD,),
     fill: Fill = "zero",
-    method: str = "exact",
     references: Float[Tensor, "reference color row col"] | None = None,
     seed: Natural = 0,
 ) -> "xarray.Dataset":
@@ -43,7 +42,6 @@ def head_importance(
     modes: `head`, and any regions of cc, cp, pc, pp joined by + (see `vitscope.tokens`); `all`, or names joined by
         commas, as `analyze` takes them.
     fill, references, seed: what replaces a pruned head, see `prune`.
-    method: `exact`.
 
     Returns
     -------
@@ -60,12 +58,6 @@ def head_importance(
     """
     import xarray
 
-    if method != "exact":
-        later = method in ("gradient", "estimate")
-        why = "it comes with a later version" if later else "there is no such method"
-        raise (NotAvailable if later else InvalidArgument)(
-            f"cannot compute importance by {method!r}: {why}", "Use method='exact'."
-        )
     modes = canonical_modes(modes, model.tokens)
     if not modes or len(set(modes)) != len(modes):
         raise InvalidArgument(

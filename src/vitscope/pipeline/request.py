@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from vitscope.arguments import natural
-from vitscope.errors import InvalidArgument, NotAvailable
+from vitscope.errors import InvalidArgument
 from vitscope.pipeline.labels import Given
 from vitscope.tokens import HEAD, TokenLayout, canonical_modes
 
@@ -93,21 +93,3 @@ def resolve_modes(modes: str | Sequence[str], tokens: TokenLayout) -> tuple[str,
     InvalidArgument: an unknown mode, or one that needs a CLS token where there is none.
     """
     return tuple(dict.fromkeys([HEAD, *canonical_modes(modes, tokens)]))
-
-
-def check_method(importance: str, engine: str) -> None:
-    """Refuse the ways of computing that come later.
-
-    Raises
-    ------
-    NotAvailable: a method or an engine of a later version.
-    InvalidArgument: one that nobody knows.
-    """
-    known = {"importance": (importance, "exact", ("gradient", "estimate")), "engine": (engine, "local", ("ray",))}
-    for option, (value, ready, later) in known.items():
-        if value in later:
-            raise NotAvailable(
-                f"cannot use --{option} {value}: it comes with a later version", f"Use --{option} {ready}."
-            )
-        if value != ready:
-            raise InvalidArgument(f"cannot use --{option} {value}: expected {ready}")
