@@ -4,7 +4,8 @@ import { EVERYTHING } from '../src/core/scope';
 import { nextFrame } from '../src/views/parts/next_frame';
 
 const inForce = (n: number): InForce => ({ scope: EVERYTHING, rows: new Int32Array(n), metric: 'jsd', mode: 'head' });
-const counts = ({ images, patterns, inspector }: Calm): number[] => [images, patterns, inspector].map(({ rows }) => rows.length);
+const counts = ({ images, patterns, inspector }: Calm): number[] =>
+  [images, patterns, inspector].map(({ rows }) => rows.length);
 
 const frames: (() => void)[] = [];
 const frame = (): void => frames.splice(0).forEach((run) => run());

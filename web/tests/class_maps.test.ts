@@ -41,16 +41,28 @@ describe('maps of a class', () => {
   });
   it('are named with their class and the parameters that count', () => {
     const choice: MapChoice = {
-      map: 'legrad', head: { layer: 0, head: 0 }, headFusion: 'mean', layerFusion: 'mean', residual: 0.5, discard: 0.1, startLayer: 1,
-      legradLayers: 2, legradReading: 'mean', className: 'tabby',
+      map: 'legrad',
+      head: { layer: 0, head: 0 },
+      headFusion: 'mean',
+      layerFusion: 'mean',
+      residual: 0.5,
+      discard: 0.1,
+      startLayer: 1,
+      legradLayers: 2,
+      legradReading: 'mean',
+      className: 'tabby',
     };
     const { tokens } = run();
     expect(isClassMap('legrad') && !isClassMap('rollout')).toBe(true);
-    expect(mapCaption(choice, tokens, 0, 'from')).toBe('LeGrad of tabby, share of the map, last 2 layers, score read from the mean of all tokens');
+    expect(mapCaption(choice, tokens, 0, 'from')).toBe(
+      'LeGrad of tabby, share of the map, last 2 layers, score read from the mean of all tokens',
+    );
     expect(mapCaption({ ...choice, legradLayers: 1, legradReading: 'classifier' }, tokens, 0, 'from')).toBe(
       'LeGrad of tabby, share of the map, last layer, score read from the tokens that are classified',
     );
-    expect(mapCaption({ ...choice, map: 'relevance' }, tokens, 0, 'to')).toBe('generic relevance of tabby, share of the map, to CLS, from layer 1');
+    expect(mapCaption({ ...choice, map: 'relevance' }, tokens, 0, 'to')).toBe(
+      'generic relevance of tabby, share of the map, to CLS, from layer 1',
+    );
     expect(mapCaption({ ...choice, map: 'gradient_rollout' }, tokens, 0, 'from')).toBe(
       'gradient rollout of tabby, share of the map, from CLS, mean over heads, residual 0.5, discard 0.1, from layer 1',
     );

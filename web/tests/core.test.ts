@@ -28,10 +28,16 @@ describe('scope and focus', () => {
   });
   it('steps through the scope and stays at its ends', () => {
     const rows = Int32Array.from([1, 4, 7]);
-    expect([neighbour(rows, 4, 1), neighbour(rows, 7, 1), neighbour(rows, 5, 1), neighbour(rows, 5, -1)]).toEqual([7, 7, 7, 4]);
+    expect([neighbour(rows, 4, 1), neighbour(rows, 7, 1), neighbour(rows, 5, 1), neighbour(rows, 5, -1)]).toEqual([
+      7, 7, 7, 4,
+    ]);
   });
   it('counts classes by their first name', () => {
-    expect(classCounts(images()).map(({ name, n }) => [name, n])).toEqual([['ant', 2], ['cat', 1], ['zebra', 1]]);
+    expect(classCounts(images()).map(({ name, n }) => [name, n])).toEqual([
+      ['ant', 2],
+      ['cat', 1],
+      ['zebra', 1],
+    ]);
   });
   it('numbers heads row by row, with room for the widest layer', () => {
     expect(headIndex(run(), { layer: 2, head: 1 })).toBe(7);
@@ -45,13 +51,21 @@ describe('which attention there is', () => {
     attentionAnswer(given, table, image, query, direction).kind;
 
   it('is CLS for every image, everything for featured ones', () => {
-    expect([kind(0, 0, 'from'), kind(0, 0, 'to'), kind(0, 5, 'from'), kind(3, 5, 'to')]).toEqual(['yes', 'no', 'no', 'yes']);
+    expect([kind(0, 0, 'from'), kind(0, 0, 'to'), kind(0, 5, 'from'), kind(3, 5, 'to')]).toEqual([
+      'yes',
+      'no',
+      'no',
+      'yes',
+    ]);
   });
   it('is everything with the model', () => {
     expect(kind(0, 5, 'to', run({ capabilities: { ...run().capabilities, live: true } }))).toBe('yes');
   });
   it('comes with the command where there is none', () => {
-    expect(attentionAnswer(run(), table, 0, 5, 'from')).toMatchObject({ kind: 'no', command: 'vitscope serve run --live' });
+    expect(attentionAnswer(run(), table, 0, 5, 'from')).toMatchObject({
+      kind: 'no',
+      command: 'vitscope serve run --live',
+    });
   });
 });
 
@@ -67,7 +81,8 @@ describe('colour', () => {
     expect(ticks(scale)).toEqual([0, 0.005, 0.05, 0.5]);
   });
   it('rises in luminance along cividis, and away from neutral on both sides of the diverging map', () => {
-    const along = (signed: boolean): number[] => Array.from({ length: 17 }, (_, i) => luminance(colourAt(i / 16, signed, 'light')));
+    const along = (signed: boolean): number[] =>
+      Array.from({ length: 17 }, (_, i) => luminance(colourAt(i / 16, signed, 'light')));
     const rising = (list: number[]): boolean => list.every((value, i) => i === 0 || value > list[i - 1]!);
     expect(rising(along(false))).toBe(true);
     expect(rising(along(true).slice(0, 9))).toBe(true);
@@ -97,7 +112,10 @@ describe('layout', () => {
     expect(tileLayout(12, 12, grid, space)).toEqual({ scale: 2, blocks: 1, layersPerBlock: 12 });
   });
   it('keeps the shape of a picture and whole patches', () => {
-    expect(pictureSize({ width: 224, height: 224 }, 14, { width: 400, height: 350 })).toEqual({ width: 350, height: 350 });
+    expect(pictureSize({ width: 224, height: 224 }, 14, { width: 400, height: 350 })).toEqual({
+      width: 350,
+      height: 350,
+    });
     expect(pictureSize({ width: 20, height: 12 }, 5, { width: 402, height: 402 })).toEqual({ width: 400, height: 240 });
   });
 });
@@ -110,7 +128,8 @@ describe('grid keys', () => {
     ['Home', false, { row: 1, col: 0 }],
     ['End', true, { row: 2, col: 2 }],
   ])('%s', (key, ctrl, expected) => expect(move({ row: 1, col: 1 }, key, ctrl, columns)).toEqual(expected));
-  it('stays in the shorter row', () => expect(move({ row: 1, col: 2 }, 'ArrowUp', false, columns)).toEqual({ row: 0, col: 1 }));
+  it('stays in the shorter row', () =>
+    expect(move({ row: 1, col: 2 }, 'ArrowUp', false, columns)).toEqual({ row: 0, col: 1 }));
   it('leaves other keys alone', () => expect(move({ row: 1, col: 2 }, 'x', false, columns)).toBeNull());
 });
 
@@ -142,10 +161,21 @@ describe('words', () => {
     expect([0.612, 0.0028, 0.00001, 0, null].map(percent)).toEqual(['61.2 %', '0.28 %', '< 0.01 %', '0.0 %', '–']);
   });
   it('rounds up to a thousand without an exponent', () => expect([999.4, 999.7].map(number)).toEqual(['999', '1,000']));
-  it('prints durations', () => expect([duration(0.2), duration(80), duration(3700)]).toEqual(['1 s', '1 min 20 s', '1 h 1 min']));
+  it('prints durations', () =>
+    expect([duration(0.2), duration(80), duration(3700)]).toEqual(['1 s', '1 min 20 s', '1 h 1 min']));
   it('puts unit, n, rank and spread into a tooltip', () => {
     const summary = summarise(Float32Array.from([0.1, 0.2, 0.3]), 1, Int32Array.from([0, 1, 2]));
-    const facts = { name: 'L0·H0', metric: JSD, mode: WHOLE, summary, index: 0, rank: 1, heads: 1, statistic: 'median', onImage: 0.3 } as const;
+    const facts = {
+      name: 'L0·H0',
+      metric: JSD,
+      mode: WHOLE,
+      summary,
+      index: 0,
+      rank: 1,
+      heads: 1,
+      statistic: 'median',
+      onImage: 0.3,
+    } as const;
     expect(headTooltip(facts)).toEqual([
       'L0·H0',
       'Jensen-Shannon divergence: median 0.200 bits',
@@ -168,8 +198,12 @@ describe('words', () => {
       nImages: 128,
       idleSeconds: 1,
     } as const;
-    expect(progressWords({ ...progress, groups: [...progress.groups] })).toBe('n = 64 of 128 · whole heads 2 of 4 shards · 12 s left');
-    expect(progressWords({ ...progress, groups: [], idleSeconds: 200 })).toContain('waiting: no new results for 3 min 20 s');
+    expect(progressWords({ ...progress, groups: [...progress.groups] })).toBe(
+      'n = 64 of 128 · whole heads 2 of 4 shards · 12 s left',
+    );
+    expect(progressWords({ ...progress, groups: [], idleSeconds: 200 })).toContain(
+      'waiting: no new results for 3 min 20 s',
+    );
   });
 });
 
@@ -186,10 +220,17 @@ describe('half precision', () => {
 });
 
 it('the heads between two are those of the rectangle, as layers are sorted', () => {
-  const rows = [[0, 1, 2], [2, 0, 1], [0, 1]];
+  const rows = [
+    [0, 1, 2],
+    [2, 0, 1],
+    [0, 1],
+  ];
   const from = { layer: 2, head: 1 };
   expect(headsBetween(rows, from, { layer: 1, head: 2 })).toEqual([
-    { layer: 1, head: 2 }, { layer: 1, head: 0 }, { layer: 2, head: 0 }, { layer: 2, head: 1 },
+    { layer: 1, head: 2 },
+    { layer: 1, head: 0 },
+    { layer: 2, head: 0 },
+    { layer: 2, head: 1 },
   ]);
   expect(headsBetween(rows, from, from)).toEqual([from]);
 });

@@ -13,7 +13,13 @@ export const JSD: MetricInfo = {
   available: true,
   reason: '',
 };
-export const WHOLE: ModeInfo = { name: 'head', label: 'Whole head', regions: ['cc', 'cp', 'pc', 'pp'], available: true, reason: '' };
+export const WHOLE: ModeInfo = {
+  name: 'head',
+  label: 'Whole head',
+  regions: ['cc', 'cp', 'pc', 'pp'],
+  available: true,
+  reason: '',
+};
 
 export function run(changes: Partial<RunInfo> = {}): RunInfo {
   return {

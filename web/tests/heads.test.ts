@@ -5,13 +5,15 @@ import { closestPair, groupName, groupsAt, meanSimilarity, placesOf } from '../s
 import { curveOf, repairNumbers, repairOf, repairWords } from '../src/core/repair';
 
 // Heads 0, 2, 4 alike (0.95), 1 and 3 (0.8), the rest 0.1: average linkage by hand.
-const SIMILARITY = Float32Array.from([
-  [1, 0.1, 0.95, 0.1, 0.95],
-  [0.1, 1, 0.1, 0.8, 0.1],
-  [0.95, 0.1, 1, 0.1, 0.95],
-  [0.1, 0.8, 0.1, 1, 0.1],
-  [0.95, 0.1, 0.95, 0.1, 1],
-].flat());
+const SIMILARITY = Float32Array.from(
+  [
+    [1, 0.1, 0.95, 0.1, 0.95],
+    [0.1, 1, 0.1, 0.8, 0.1],
+    [0.95, 0.1, 1, 0.1, 0.95],
+    [0.1, 0.8, 0.1, 1, 0.1],
+    [0.95, 0.1, 0.95, 0.1, 1],
+  ].flat(),
+);
 const MERGES = [
   { one: 0, other: 2, similarity: 0.95 },
   { one: 4, other: 5, similarity: 0.95 },
@@ -23,7 +25,10 @@ const ORDER = [3, 1, 4, 0, 2];
 describe('groups', () => {
   it('are the merges at or above the threshold, largest first', () => {
     const found = groupsAt(MERGES, ORDER, SIMILARITY, 0.8);
-    expect(found.map(({ heads }) => heads)).toEqual([[4, 0, 2], [3, 1]]);
+    expect(found.map(({ heads }) => heads)).toEqual([
+      [4, 0, 2],
+      [3, 1],
+    ]);
     expect(found.map(({ from }) => from)).toEqual([2, 0]);
     expect(found[0]!.similarity).toBeCloseTo(0.95, 6);
     expect(groupsAt(MERGES, ORDER, SIMILARITY, 0.9).map(({ heads }) => heads)).toEqual([[4, 0, 2]]);
@@ -75,7 +80,17 @@ describe('classes over layers', () => {
 
   it('of strength at one hop, and of matrices that show a pattern', () => {
     expect([...atOneHop(Float32Array.from([1, 2, 3, 4, 5, 6]), 3, 1)]).toEqual([2, 5]);
-    const shown = shownBy((matrix) => matrix === 1 || matrix === 2, Int32Array.from([0, 2]), [{ layer: 0, head: 0 }, { layer: 1, head: 0 }], 2, 4, 3);
+    const shown = shownBy(
+      (matrix) => matrix === 1 || matrix === 2,
+      Int32Array.from([0, 2]),
+      [
+        { layer: 0, head: 0 },
+        { layer: 1, head: 0 },
+      ],
+      2,
+      4,
+      3,
+    );
     expect([...shown.slice(0, 4)]).toEqual([0, NaN, 1, NaN]);
     expect(shown.slice(4, 8).every(Number.isNaN)).toBe(true);
     expect([shown[8], shown[10]]).toEqual([1, 0]);

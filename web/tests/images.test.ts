@@ -1,6 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { alike } from '../src/core/alike';
-import { classFacets, classTotals, confidenceFacet, confusion, correctFacet, emptyHelp, findImages } from '../src/core/facets';
+import {
+  classFacets,
+  classTotals,
+  confidenceFacet,
+  confusion,
+  correctFacet,
+  emptyHelp,
+  findImages,
+} from '../src/core/facets';
 import { sheetOrder, sorted } from '../src/core/image_list';
 import { imageTooltip, layoutReason, LAYOUTS, nWords, tickWords, topHead, trustWords } from '../src/core/image_words';
 import { OPTIONS } from '../src/core/options';
@@ -12,7 +20,16 @@ import { JSD, run } from './fixtures';
 const N = 8;
 const table: ImageTable = {
   generation: 1,
-  name: ['a/tabby_1.png', 'a/tabby_2.png', 'b/tiger_3.png', 'b/tiger_4.png', 'c/lynx_5.png', 'skipped.png', 'c/lynx_7.png', 'none.png'],
+  name: [
+    'a/tabby_1.png',
+    'a/tabby_2.png',
+    'b/tiger_3.png',
+    'b/tiger_4.png',
+    'c/lynx_5.png',
+    'skipped.png',
+    'c/lynx_7.png',
+    'none.png',
+  ],
   label: [0, 0, 1, 1, 2, 0, 2, -1],
   prediction: [0, 1, 1, 0, 1, -1, 2, 2],
   probability: [0.9, 0.6, 1, 0.55, 0.4, null, 0.7, 0.2],
@@ -38,7 +55,8 @@ describe('facets', () => {
       { target: 1, name: 'tiger cat', n: 1, total: 2 },
     ]);
   });
-  it('count right, wrong and neither', () => expect(correctFacet(table, every)).toEqual({ right: 3, wrong: 3, unlabelled: 1 }));
+  it('count right, wrong and neither', () =>
+    expect(correctFacet(table, every)).toEqual({ right: 3, wrong: 3, unlabelled: 1 }));
   it('put certainty itself into the last bin', () => {
     expect(confidenceFacet(table, every, 5)).toEqual([0, 1, 2, 2, 2]);
     expect(confidenceFacet(table, every, 20)[19]).toBe(1);
@@ -66,12 +84,18 @@ describe('facets', () => {
 describe('an empty scope', () => {
   const help = (scope: Scope): string => emptyHelp(scope, 'such images', rowsOf(scope)).action;
   it('names the one condition without which there are images', () => {
-    expect(help({ ...EVERYTHING, classes: [1], correct: 'wrong', confidence: [0.9, 1] })).toBe('Clear the correctness filter');
+    expect(help({ ...EVERYTHING, classes: [1], correct: 'wrong', confidence: [0.9, 1] })).toBe(
+      'Clear the correctness filter',
+    );
     expect(help({ ...EVERYTHING, correct: 'right', confidence: [0, 0.1] })).toBe('Clear the confidence filter');
   });
   it('offers all images when no single one will do', () => {
     const scope: Scope = { ...EVERYTHING, correct: 'right', confidence: [0, 0.1], pair: [2, 0] };
-    expect(emptyHelp(scope, 'such images', rowsOf(scope))).toEqual({ text: 'There are no such images.', action: 'Show all images', change: EVERYTHING });
+    expect(emptyHelp(scope, 'such images', rowsOf(scope))).toEqual({
+      text: 'There are no such images.',
+      action: 'Show all images',
+      change: EVERYTHING,
+    });
   });
 });
 
@@ -82,7 +106,10 @@ describe('alike', () => {
     const rows = Int32Array.from({ length: 40 }, (_, i) => i);
     const distance = (a: number, b: number): number =>
       Math.hypot(...Array.from({ length: cells }, (_, c) => values[a * cells + c]! - values[b * cells + c]!));
-    const expected = [...rows].filter((row) => row !== 7).sort((a, b) => distance(7, a) - distance(7, b)).slice(0, 6);
+    const expected = [...rows]
+      .filter((row) => row !== 7)
+      .sort((a, b) => distance(7, a) - distance(7, b))
+      .slice(0, 6);
     const found = alike(values, cells, rows, 7, 6);
     expect(found.map(({ row }) => row)).toEqual(expected);
     expect(found[0]!.distance).toBeCloseTo(distance(7, expected[0]!), 5);
@@ -160,9 +187,18 @@ describe('words of an image', () => {
   });
   it('say how many, how far to trust, and what a tick is', () => {
     expect([nWords(3, 800), nWords(800, 800)]).toEqual(['n = 3 of 800', 'n = 800']);
-    expect(trustWords({ trustworthiness: 0.8986, continuity: 0.951 })).toBe('trustworthiness .90, continuity .95, 10 neighbours');
-    expect(trustWords({ trustworthiness: 1, continuity: 1 })).toBe('trustworthiness 1.00, continuity 1.00, 10 neighbours');
-    expect([tickWords('confidence', 0.4), tickWords('total', 0.5), tickWords('total', 20), tickWords('total', 0)]).toEqual(['40', '0.5', '20', '0']);
+    expect(trustWords({ trustworthiness: 0.8986, continuity: 0.951 })).toBe(
+      'trustworthiness .90, continuity .95, 10 neighbours',
+    );
+    expect(trustWords({ trustworthiness: 1, continuity: 1 })).toBe(
+      'trustworthiness 1.00, continuity 1.00, 10 neighbours',
+    );
+    expect([
+      tickWords('confidence', 0.4),
+      tickWords('total', 0.5),
+      tickWords('total', 20),
+      tickWords('total', 0),
+    ]).toEqual(['40', '0.5', '20', '0']);
   });
   it('say why a layout is not to be had', () => {
     const old = run({ capabilities: { ...RUN.capabilities, embedding: false, layouts: ['importance/pca'] } });

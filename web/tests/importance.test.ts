@@ -23,9 +23,23 @@ describe('bands', () => {
   it('are the quantiles of what there is', () => {
     const sorted = Array.from({ length: n }, (_, i) => i);
     expect([...found.n]).toEqual([41, 21, 0]);
-    for (const [name, share] of [['low', 0.05], ['q1', 0.25], ['median', 0.5], ['q3', 0.75], ['high', 0.95], ['least', 0], ['most', 1]] as const) {
+    for (const [name, share] of [
+      ['low', 0.05],
+      ['q1', 0.25],
+      ['median', 0.5],
+      ['q3', 0.75],
+      ['high', 0.95],
+      ['least', 0],
+      ['most', 1],
+    ] as const) {
       expect(found[name][0]).toBe(quantile(sorted, share));
-      expect(found[name][1]).toBeCloseTo(quantile(sorted.filter((value) => value % 2 === 0), share), 5);
+      expect(found[name][1]).toBeCloseTo(
+        quantile(
+          sorted.filter((value) => value % 2 === 0),
+          share,
+        ),
+        5,
+      );
       expect(found[name][2]).toBeNaN();
     }
   });
@@ -107,12 +121,17 @@ describe('the hidden quadrant', () => {
 
 describe('labels of points', () => {
   it('never cover each other or leave the box', () => {
-    const points = Array.from({ length: 30 }, (_, i) => ({ x: 20 + (i % 6) * 12, y: 20 + Math.floor(i / 6) * 9, width: 36 }));
+    const points = Array.from({ length: 30 }, (_, i) => ({
+      x: 20 + (i % 6) * 12,
+      y: 20 + Math.floor(i / 6) * 9,
+      width: 36,
+    }));
     const places = labelPlaces(points, { width: 160, height: 90 }).flatMap((at) => (at ? [at] : []));
     expect(places.length).toBeGreaterThan(0);
     places.forEach(([left, base], i) => {
       expect(left >= 0 && left + 36 <= 160 && base <= 90).toBe(true);
-      for (const [other, otherBase] of places.slice(i + 1)) expect(Math.abs(left - other) >= 36 || Math.abs(base - otherBase) >= 12).toBe(true);
+      for (const [other, otherBase] of places.slice(i + 1))
+        expect(Math.abs(left - other) >= 36 || Math.abs(base - otherBase) >= 12).toBe(true);
     });
   });
 });
@@ -136,8 +155,23 @@ describe('class x head', () => {
 });
 
 describe('regions of the matrix', () => {
-  const mode = (name: string, available = true): ModeInfo => ({ ...WHOLE, name, label: name, regions: name.split('+'), available, reason: 'why' });
-  const modes = [WHOLE, mode('cc'), mode('cp+pc'), mode('pp'), mode('cc+cp+pc'), mode('cc+pp', false), mode('cp+pc+pp')];
+  const mode = (name: string, available = true): ModeInfo => ({
+    ...WHOLE,
+    name,
+    label: name,
+    regions: name.split('+'),
+    available,
+    reason: 'why',
+  });
+  const modes = [
+    WHOLE,
+    mode('cc'),
+    mode('cp+pc'),
+    mode('pp'),
+    mode('cc+cp+pc'),
+    mode('cc+pp', false),
+    mode('cp+pc+pp'),
+  ];
   const [corner, cross, patches] = regionsOf(modes, true) as [never, never, never];
 
   it('go in and out one by one', () => {

@@ -9,7 +9,9 @@ describe('quantile', () => {
     [0.5, 4],
     [0.6, 5.6],
     [1, 16],
-  ])('%d of 1 2 4 8 16 is %d', (share, expected) => expect(quantile([1, 2, 4, 8, 16], share)).toBeCloseTo(expected, 12));
+  ])('%d of 1 2 4 8 16 is %d', (share, expected) =>
+    expect(quantile([1, 2, 4, 8, 16], share)).toBeCloseTo(expected, 12),
+  );
 });
 
 describe('selected', () => {
@@ -35,7 +37,9 @@ describe('means of many images', () => {
     expect([...means(values, 3, rows)]).toEqual(naive);
   });
   it.each([[NaN], [Infinity]])('are the same over most of them as over few, %d among the values', (odd) => {
-    const values = Float32Array.from({ length: 2 * 12 }, (_, i) => (i === 9 || i === 20 ? odd : Math.sin(i) * 10 ** (i % 5)));
+    const values = Float32Array.from({ length: 2 * 12 }, (_, i) =>
+      i === 9 || i === 20 ? odd : Math.sin(i) * 10 ** (i % 5),
+    );
     for (let left = 0; left < 12; left++) {
       const rows = Int32Array.from({ length: 12 }, (_, i) => i).filter((i) => i % 5 !== left);
       for (const column of [0, 1]) {
@@ -75,11 +79,19 @@ describe('summarise of few or many of the images', () => {
     const values = new Float32Array(2 * n).fill(99);
     column.forEach((value, row) => (values[2 * row + 1] = value));
     const rows = Int32Array.from({ length: 20 }, (_, i) => i + 5);
-    const known = Float64Array.from(rows, (row) => column[row]! + 0).filter((value) => value === value).sort();
+    const known = Float64Array.from(rows, (row) => column[row]! + 0)
+      .filter((value) => value === value)
+      .sort();
     const found = summarise(values, 2, rows);
     expect(found.n[1]).toBe(known.length);
-    expect([found.q1[1]! + 0, found.median[1]! + 0, found.q3[1]! + 0]).toEqual([0.25, 0.5, 0.75].map((share) => quantile(known, share) + 0));
-    const finite = summarise(values, 2, rows.filter((row) => Number.isFinite(column[row]) || column[row] !== column[row]));
+    expect([found.q1[1]! + 0, found.median[1]! + 0, found.q3[1]! + 0]).toEqual(
+      [0.25, 0.5, 0.75].map((share) => quantile(known, share) + 0),
+    );
+    const finite = summarise(
+      values,
+      2,
+      rows.filter((row) => Number.isFinite(column[row]) || column[row] !== column[row]),
+    );
     const sum = known.filter(Number.isFinite).reduce((a, b) => a + b, 0);
     expect(finite.mean[1]).toBeCloseTo(sum / known.filter(Number.isFinite).length, 12);
   });
@@ -114,7 +126,8 @@ describe('summarise', () => {
     expect(summary.q3[0]).toBe(5);
     expect(summary.median[1]).toBe(20);
   });
-  it('gives consistency 1 - IQR / (IQR + |median|)', () => expect(summary.consistency[0]).toBeCloseTo(1 - 3.25 / 6.25, 12));
+  it('gives consistency 1 - IQR / (IQR + |median|)', () =>
+    expect(summary.consistency[0]).toBeCloseTo(1 - 3.25 / 6.25, 12));
   it('leaves a head without values empty', () => expect(summary.mean[2]).toBeNaN());
   it('has no consistency at 0 / 0', () => {
     expect(summarise(Float32Array.from([0, 0]), 1, Int32Array.from([0, 1])).consistency[0]).toBeNaN();

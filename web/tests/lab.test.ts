@@ -1,8 +1,41 @@
 // The Lab's pure parts: sets to begin with, what is kept, words, code that repeats a result, and the drawing of curves.
 import { expect, test, describe } from 'vitest';
-import { apart, bandPath, besideBand, besideWords, curveScales, lastKnown, linePath, sizeWords } from '../src/core/curve_plot';
-import { allBut, asPruned, curveSizes, everyHead, keptCurve, keptScope, leastFirst, mostRedundantFirst, sameSet, scopeSeconds, searchLength, setDifference } from '../src/core/lab';
-import { failureWords, intervalWords, maskDocument, pointsOf, pruneCommand, pythonCode, pValue, receiptWords, setName, verdict } from '../src/core/lab_words';
+import {
+  apart,
+  bandPath,
+  besideBand,
+  besideWords,
+  curveScales,
+  lastKnown,
+  linePath,
+  sizeWords,
+} from '../src/core/curve_plot';
+import {
+  allBut,
+  asPruned,
+  curveSizes,
+  everyHead,
+  keptCurve,
+  keptScope,
+  leastFirst,
+  mostRedundantFirst,
+  sameSet,
+  scopeSeconds,
+  searchLength,
+  setDifference,
+} from '../src/core/lab';
+import {
+  failureWords,
+  intervalWords,
+  maskDocument,
+  pointsOf,
+  pruneCommand,
+  pythonCode,
+  pValue,
+  receiptWords,
+  setName,
+  verdict,
+} from '../src/core/lab_words';
 import type { CurveResult, LabEntry, MaskReceipt } from '../src/io/wire';
 import { run } from './fixtures';
 
@@ -22,10 +55,19 @@ describe('sets of heads', () => {
     const rest = allBut(model, [head(0, 0), head(1, 1)], 'pp');
     expect(rest).toHaveLength(6);
     expect(rest[0]).toEqual(head(0, 1, 'pp'));
-    expect(everyHead([2, 0, 1])).toEqual([{ layer: 0, head: 0 }, { layer: 0, head: 1 }, { layer: 2, head: 0 }]);
+    expect(everyHead([2, 0, 1])).toEqual([
+      { layer: 0, head: 0 },
+      { layer: 0, head: 1 },
+      { layer: 2, head: 0 },
+    ]);
   });
   test('of two that are alike the less important one goes first, and what stays stands for both', () => {
-    const merges = [{ one: 3, other: 5 }, { one: 0, other: 1 }, { one: 8, other: 2 }, { one: 9, other: 10 }]; // flat heads 0 to 7
+    const merges = [
+      { one: 3, other: 5 },
+      { one: 0, other: 1 },
+      { one: 8, other: 2 },
+      { one: 9, other: 10 },
+    ]; // flat heads 0 to 7
     const names = mostRedundantFirst(model, merges, fill).map(({ layer, head }) => `${layer}.${head}`);
     expect(names).toEqual(['2.0', '0.1', '1.1', '1.0', '0.0', '1.2', '2.1', '2.2']);
   });
@@ -54,9 +96,25 @@ describe('sets of heads', () => {
 
 describe('kept runs', () => {
   const entry = (changes: Partial<LabEntry>): LabEntry => ({
-    id: '0', kind: 'scope', name: '', created: '', vitscope: '0', seconds: 1, heads: [head(0, 1), head(1, 0)], fill: 'zero', scope: '', n: 4, change: -0.01, ...changes,
+    id: '0',
+    kind: 'scope',
+    name: '',
+    created: '',
+    vitscope: '0',
+    seconds: 1,
+    heads: [head(0, 1), head(1, 0)],
+    fill: 'zero',
+    scope: '',
+    n: 4,
+    change: -0.01,
+    ...changes,
   });
-  const runs = [entry({ id: 'a', scope: 'wrong' }), entry({ id: 'b', fill: 'mean' }), entry({ id: 'c' }), entry({ id: 'd', kind: 'curve', heads: [] })];
+  const runs = [
+    entry({ id: 'a', scope: 'wrong' }),
+    entry({ id: 'b', fill: 'mean' }),
+    entry({ id: 'c' }),
+    entry({ id: 'd', kind: 'curve', heads: [] }),
+  ];
 
   test('the one of the same heads, fill and images is found', () => {
     const set = [head(1, 0), head(0, 1)];
@@ -72,11 +130,27 @@ describe('kept runs', () => {
 
 describe('words', () => {
   test('percentage points', () => {
-    expect([0.068, -0.0385, 0, -0.0001, NAN, null].map(pointsOf)).toEqual(['+6.8 pp', '−3.9 pp', '0.0 pp', '−0.01 pp', '–', '–']);
+    expect([0.068, -0.0385, 0, -0.0001, NAN, null].map(pointsOf)).toEqual([
+      '+6.8 pp',
+      '−3.9 pp',
+      '0.0 pp',
+      '−0.01 pp',
+      '–',
+      '–',
+    ]);
     expect([0.73, 0.04, 0.0004].map(pValue)).toEqual(['0.73', '0.040', '< 0.001']);
-    expect(intervalWords({ n: 52, before: 0.788, after: 0.75, low: -0.145, high: 0.068, p: 0.73 })).toBe('95 % interval −14.5 to +6.8 pp · McNemar p = 0.73 · n = 52');
+    expect(intervalWords({ n: 52, before: 0.788, after: 0.75, low: -0.145, high: 0.068, p: 0.73 })).toBe(
+      '95 % interval −14.5 to +6.8 pp · McNemar p = 0.73 · n = 52',
+    );
   });
-  const receipt = (changes: Partial<MaskReceipt> = {}): MaskReceipt => ({ masked: 0, rest: 0, output: 3e-7, first: 2, unchanged: 2, ...changes });
+  const receipt = (changes: Partial<MaskReceipt> = {}): MaskReceipt => ({
+    masked: 0,
+    rest: 0,
+    output: 3e-7,
+    first: 2,
+    unchanged: 2,
+    ...changes,
+  });
   test('a receipt says what it proves', () => {
     const found = receiptWords(receipt(), 'zero');
     expect(found.ok).toBe(true);
@@ -85,10 +159,17 @@ describe('words', () => {
     expect(receiptWords(receipt({ masked: null, rest: null, output: 0 }), 'mean').short).toMatch(/^outputs replaced/);
   });
   test('and when it proves nothing', () => {
-    for (const wrong of [{ masked: 0.1 }, { rest: 0.1 }, { output: 0.1 }, { unchanged: 1 }]) expect(receiptWords(receipt(wrong), 'zero').ok).toBe(false);
+    for (const wrong of [{ masked: 0.1 }, { rest: 0.1 }, { output: 0.1 }, { unchanged: 1 }])
+      expect(receiptWords(receipt(wrong), 'zero').ok).toBe(false);
   });
   test('verdicts', () => {
-    expect([verdict(1, 0, 1), verdict(1, 1, 0), verdict(1, 1, 1), verdict(1, 0, 2), verdict(-1, 0, 1)]).toEqual(['now right', 'now wrong', 'still right', 'still wrong', '']);
+    expect([verdict(1, 0, 1), verdict(1, 1, 0), verdict(1, 1, 1), verdict(1, 0, 2), verdict(-1, 0, 1)]).toEqual([
+      'now right',
+      'now wrong',
+      'still right',
+      'still wrong',
+      '',
+    ]);
   });
   test('names of sets and failures', () => {
     expect(setName([head(0, 1), head(2, 0, 'cp+pc')])).toBe('L0·H1, L2·H0 [cp+pc]');
@@ -119,7 +200,11 @@ describe('a result outside of the page', () => {
   });
   test('the mask has a row a layer', () => {
     const document = JSON.parse(maskDocument(run(), [head(0, 1), head(2, 0, 'pp')], 'zero'));
-    expect(document.mask).toEqual([[1, 0], [1, 1, 1], [1, 1, 1]]);
+    expect(document.mask).toEqual([
+      [1, 0],
+      [1, 1, 1],
+      [1, 1, 1],
+    ]);
     expect(document.heads).toHaveLength(2);
     expect(document.fill).toBe('zero');
   });
@@ -127,12 +212,38 @@ describe('a result outside of the page', () => {
 
 describe('curves', () => {
   const curve: CurveResult = {
-    n: 50, labelled: 50, searched: 0, heldOut: false, sizes: [0, 1, 4], movedBy: 'jsd',
+    n: 50,
+    labelled: 50,
+    searched: 0,
+    heldOut: false,
+    sizes: [0, 1, 4],
+    movedBy: 'jsd',
     lines: [
-      { name: 'least', heads: [], accuracy: [0.9, 0.88, 0.6], low: [0, -0.05, -0.4], high: [0, 0.02, -0.2], moved: [0, 0.01, 0.2], n: [50, 50, 50] },
-      { name: 'short', heads: [], accuracy: [0.9, 0.4, null], low: [0, 0, null], high: [0, 0, null], moved: [0, 0.3, null], n: [50, 50, 0] },
+      {
+        name: 'least',
+        heads: [],
+        accuracy: [0.9, 0.88, 0.6],
+        low: [0, -0.05, -0.4],
+        high: [0, 0.02, -0.2],
+        moved: [0, 0.01, 0.2],
+        n: [50, 50, 50],
+      },
+      {
+        name: 'short',
+        heads: [],
+        accuracy: [0.9, 0.4, null],
+        low: [0, 0, null],
+        high: [0, 0, null],
+        moved: [0, 0.3, null],
+        n: [50, 50, 0],
+      },
     ],
-    band: { draws: 10, n: [50, 50, 50], accuracy: { low: [0.9, 0.8, 0.3], median: [0.9, 0.85, 0.4], high: [0.9, 0.87, 0.5] }, moved: { low: [0, 0.01, 0.1], median: [0, 0.02, 0.2], high: [0, 0.04, 0.3] } },
+    band: {
+      draws: 10,
+      n: [50, 50, 50],
+      accuracy: { low: [0.9, 0.8, 0.3], median: [0.9, 0.85, 0.4], high: [0.9, 0.87, 0.5] },
+      moved: { low: [0, 0.01, 0.1], median: [0, 0.02, 0.2], high: [0, 0.04, 0.3] },
+    },
   };
   const box = { left: 10, top: 0, width: 80, height: 100 };
 
@@ -151,7 +262,9 @@ describe('curves', () => {
     const scales = curveScales(curve, 'accuracy', box);
     expect(linePath(curve.sizes, curve.lines[1]!.accuracy, scales).match(/[ML]/g)).toEqual(['M', 'L']);
     expect(linePath([0, 1, 2], [1, null, 1], scales).match(/[ML]/g)).toEqual(['M', 'M']);
-    expect(bandPath(curve.sizes, curve.band.accuracy.low, curve.band.accuracy.high, scales).match(/L/g)).toHaveLength(5);
+    expect(bandPath(curve.sizes, curve.band.accuracy.low, curve.band.accuracy.high, scales).match(/L/g)).toHaveLength(
+      5,
+    );
     expect(bandPath([0], [null], [null], scales)).toBe('');
     expect(lastKnown([0.5, 0.4, null])).toBe(1);
   });
@@ -163,14 +276,21 @@ describe('curves', () => {
     expect(Math.max(...placed)).toBeLessThanOrEqual(100);
   });
   test('beside the band', () => {
-    expect([besideBand(0.88, 0.8, 0.87), besideBand(0.85, 0.8, 0.87), besideBand(0.4, 0.8, 0.87), besideBand(null, 0.8, 0.87)]).toEqual(['above', 'within', 'below', null]);
+    expect([
+      besideBand(0.88, 0.8, 0.87),
+      besideBand(0.85, 0.8, 0.87),
+      besideBand(0.4, 0.8, 0.87),
+      besideBand(null, 0.8, 0.87),
+    ]).toEqual(['above', 'within', 'below', null]);
     const words = sizeWords(curve, 1, 'accuracy');
     expect(words[0]).toBe('1 head pruned · n = 50');
     expect(words[1]).toBe('least: 88.0 %, change −5.0 to +2.0 pp (95 %) · above the random band');
     expect(words[2]).toContain('below the random band');
     expect(words.at(-1)).toBe('random × 10: 80.0 % to 87.0 %, median 85.0 % (5th to 95th percentile)');
     expect(sizeWords(curve, 2, 'accuracy')).toHaveLength(3);
-    expect(besideWords(curve, 1, 'accuracy')).toBe('1 head: least 88.0 % (above); short 40.0 % (below); random band 80.0 % to 87.0 %.');
+    expect(besideWords(curve, 1, 'accuracy')).toBe(
+      '1 head: least 88.0 % (above); short 40.0 % (below); random band 80.0 % to 87.0 %.',
+    );
     expect(besideWords(curve, 3, 'accuracy')).toBe('');
     expect(besideWords(curve, 0, 'accuracy')).toBe('');
     expect(sizeWords(curve, 1, 'moved')[1]).toBe('least: 0.0100 bits · within the random band');

@@ -1,7 +1,17 @@
 import { describe, expect, it } from 'vitest';
 import { attentionAnswer, matrixAnswer } from '../src/core/focus';
 import { columnQuartiles, headMeans, spreadLevel } from '../src/core/levels';
-import { clipped, coverageOf, entropy, focusOf, fuse, outline, ringSquares, smallestSet, upsample } from '../src/core/maps';
+import {
+  clipped,
+  coverageOf,
+  entropy,
+  focusOf,
+  fuse,
+  outline,
+  ringSquares,
+  smallestSet,
+  upsample,
+} from '../src/core/maps';
 import { fusedRow, mapCaption, rowAsTsv, scaleOf, type MapChoice } from '../src/core/shown';
 import { images, run } from './fixtures';
 
@@ -25,8 +35,16 @@ describe('fusion', () => {
     const tokens = { prefix: [], rows: 1, cols: 2, patch: { height: 1, width: 1 }, cls: null };
     const values = f32(0.5, 0.5, NaN, NaN, 1, 0, 0, 1);
     const choice: MapChoice = {
-      map: 'layer', head: { layer: 0, head: 0 }, headFusion: 'max', layerFusion: 'min', residual: 0.5, discard: 0, startLayer: 0,
-      legradLayers: 2, legradReading: 'mean', className: 'tabby',
+      map: 'layer',
+      head: { layer: 0, head: 0 },
+      headFusion: 'max',
+      layerFusion: 'min',
+      residual: 0.5,
+      discard: 0,
+      startLayer: 0,
+      legradLayers: 2,
+      legradReading: 'mean',
+      className: 'tabby',
     };
     const all = { values, layers: 2, heads: 2, tokens };
     close(fusedRow(all, [1, 2], choice), [0.5, 0.5]);
@@ -119,7 +137,14 @@ describe('scales', () => {
     expect(scaleOf(map, 'map', tokens, 0.9)).toMatchObject({ top: map[14], above: 0 });
     expect(scaleOf(map, 'shared', tokens, 0.9).top).toBe(0.9);
     expect(scaleOf(map, 'absolute', tokens, 0.9).top).toBe(1);
-    expect(scaleOf(map.map(() => 0), 'map', tokens, 0).top).toBeCloseTo(1 / 17, 9);
+    expect(
+      scaleOf(
+        map.map(() => 0),
+        'map',
+        tokens,
+        0,
+      ).top,
+    ).toBeCloseTo(1 / 17, 9);
   });
   it('count what is clipped', () => {
     const { top, above } = clipped(Float32Array.from({ length: 196 }, (_, i) => i));
@@ -132,16 +157,33 @@ describe('scales', () => {
 describe('words', () => {
   const { tokens } = run();
   const choice: MapChoice = {
-    map: 'rollout', head: { layer: 2, head: 1 }, headFusion: 'mean', layerFusion: 'max', residual: 0.5, discard: 0, startLayer: 0,
-      legradLayers: 2, legradReading: 'mean', className: 'tabby',
+    map: 'rollout',
+    head: { layer: 2, head: 1 },
+    headFusion: 'mean',
+    layerFusion: 'max',
+    residual: 0.5,
+    discard: 0,
+    startLayer: 0,
+    legradLayers: 2,
+    legradReading: 'mean',
+    className: 'tabby',
   };
   it('of a map name every parameter', () => {
-    expect(mapCaption(choice, tokens, 0, 'from')).toBe('rollout from CLS, mean over heads, residual 0.5, discard 0, from layer 0');
-    expect(mapCaption({ ...choice, map: 'layers' }, tokens, 0, 'to')).toBe('mean over heads, max over layers: attention to CLS from each patch');
-    expect(mapCaption({ ...choice, map: 'head' }, tokens, 2, 'from')).toBe('L2·H1 attends from patch (0, 0) to each patch');
+    expect(mapCaption(choice, tokens, 0, 'from')).toBe(
+      'rollout from CLS, mean over heads, residual 0.5, discard 0, from layer 0',
+    );
+    expect(mapCaption({ ...choice, map: 'layers' }, tokens, 0, 'to')).toBe(
+      'mean over heads, max over layers: attention to CLS from each patch',
+    );
+    expect(mapCaption({ ...choice, map: 'head' }, tokens, 2, 'from')).toBe(
+      'L2·H1 attends from patch (0, 0) to each patch',
+    );
   });
   it('of a row are a table', () => {
-    const lines = rowAsTsv(Float32Array.from({ length: 17 }, (_, i) => (i ? 0.5 : NaN)), tokens).split('\n');
+    const lines = rowAsTsv(
+      Float32Array.from({ length: 17 }, (_, i) => (i ? 0.5 : NaN)),
+      tokens,
+    ).split('\n');
     expect(lines).toHaveLength(18);
     expect(lines.slice(0, 4)).toEqual(['token\tattention', 'CLS\t', 'reg1\t0.5', 'patch (0, 0)\t0.5']);
   });
@@ -159,11 +201,17 @@ describe('images', () => {
     const featured = recorded.capabilities.featured[0]!;
     expect(matrixAnswer(recorded, images(), featured, 'Rollout').kind).toBe('yes');
     const other = [0, 1, 2, 3].find((row) => !recorded.capabilities.featured.includes(row))!;
-    expect(matrixAnswer(recorded, images(), other, 'Rollout')).toMatchObject({ kind: 'no', command: recorded.capabilities.liveCommand });
+    expect(matrixAnswer(recorded, images(), other, 'Rollout')).toMatchObject({
+      kind: 'no',
+      command: recorded.capabilities.liveCommand,
+    });
   });
 });
 
 it('the ring of a hop lies between two squares', () => {
-  expect(ringSquares(2, 3, 1)).toEqual([{ at: [2, 1], side: 3 }, { at: [3, 2], side: 1 }]);
+  expect(ringSquares(2, 3, 1)).toEqual([
+    { at: [2, 1], side: 3 },
+    { at: [3, 2], side: 1 },
+  ]);
   expect(ringSquares(2, 3, 0)).toEqual([{ at: [3, 2], side: 1 }]);
 });

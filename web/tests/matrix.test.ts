@@ -48,7 +48,11 @@ describe('the image grid', () => {
     const cells = imageGrid(photo);
     expect(cells.apart.map(({ text }) => text)).toEqual(['CLS →', '→ CLS', 'reg1 →', '→ reg1']);
     expect(cells.cellOf({ query: 0, key: 2 })).toMatchObject({ width: 2, height: 2 });
-    expect(imageGrid({ ...photo, prefix: ['cls'] }).cellOf({ query: 0, key: 1 })).toMatchObject({ x: 0, y: 14, width: 3 });
+    expect(imageGrid({ ...photo, prefix: ['cls'] }).cellOf({ query: 0, key: 1 })).toMatchObject({
+      x: 0,
+      y: 14,
+      width: 3,
+    });
     everyPair(cells);
   });
   it('stands at the left without prefix tokens', () => {

@@ -4,8 +4,24 @@ import { DotGrid } from '../src/core/dot_grid';
 import { drawDots, stampOf } from '../src/core/dot_raster';
 import { glyphPlaces, type Anchor } from '../src/core/glyph_places';
 import {
-  byClass, byLayer, clustersOfHead, countsOf, effectByCluster, entropyBits, flatHead, headOf, imageOf, leading, matrixOf, membersByDistance, mixesOf,
-  NO_CLUSTER, sampledInScope, sampleOf, shares, sharesIn,
+  byClass,
+  byLayer,
+  clustersOfHead,
+  countsOf,
+  effectByCluster,
+  entropyBits,
+  flatHead,
+  headOf,
+  imageOf,
+  leading,
+  matrixOf,
+  membersByDistance,
+  mixesOf,
+  NO_CLUSTER,
+  sampledInScope,
+  sampleOf,
+  shares,
+  sharesIn,
 } from '../src/core/pattern_sample';
 import { matricesIn, samePatterns, toggledCluster, type PatternSet } from '../src/core/pattern_set';
 import { called } from '../src/core/pattern_names';
@@ -23,7 +39,8 @@ function randoms(seed: number): () => number {
 
 describe('a sample of matrices', () => {
   it('numbers matrices image by image, layers of different width included', () => {
-    for (let matrix = 0; matrix < 15; matrix++) expect(matrixOf(SAMPLE, imageOf(SAMPLE, matrix), headOf(SAMPLE, matrix))).toBe(matrix);
+    for (let matrix = 0; matrix < 15; matrix++)
+      expect(matrixOf(SAMPLE, imageOf(SAMPLE, matrix), headOf(SAMPLE, matrix))).toBe(matrix);
     expect([headOf(SAMPLE, 7), imageOf(SAMPLE, 7)]).toEqual([{ layer: 1, head: 0 }, 4]);
     expect(flatHead(SAMPLE, { layer: 1, head: 2 })).toBe(4);
     expect(matrixOf(SAMPLE, 2, { layer: 0, head: 0 })).toBeNull();
@@ -44,13 +61,25 @@ describe('a sample of matrices', () => {
     expect(mixes.images).toBe(2);
     for (let flat = 0; flat < 5; flat++) {
       const seen = [0, 2].map((place) => cluster[place * 5 + flat]!);
-      expect([...countsOf(mixes, flat)]).toEqual([0, 1, 2, NO_CLUSTER].map((of) => seen.filter((other) => other === of).length));
+      expect([...countsOf(mixes, flat)]).toEqual(
+        [0, 1, 2, NO_CLUSTER].map((of) => seen.filter((other) => other === of).length),
+      );
     }
-    expect([...byLayer(mixes, SAMPLE).subarray(0, 4)]).toEqual([0, 1, 2, 3].map((column) => countsOf(mixes, 0)[column]! + countsOf(mixes, 1)[column]!));
+    expect([...byLayer(mixes, SAMPLE).subarray(0, 4)]).toEqual(
+      [0, 1, 2, 3].map((column) => countsOf(mixes, 0)[column]! + countsOf(mixes, 1)[column]!),
+    );
     const classes = byClass(cluster, SAMPLE, 3, within, (image) => (image === 6 ? 1 : -1), 2);
-    expect([...classes]).toEqual([0, 0, 0, 0, ...[0, 1, 2, NO_CLUSTER].map((of) => [...cluster.subarray(10)].filter((other) => other === of).length)]);
+    expect([...classes]).toEqual([
+      0,
+      0,
+      0,
+      0,
+      ...[0, 1, 2, NO_CLUSTER].map((of) => [...cluster.subarray(10)].filter((other) => other === of).length),
+    ]);
     const inSet = Uint8Array.from(cluster, (of) => Number(of === 1));
-    expect([...sharesIn(inSet, 5, within)]).toEqual(Array.from({ length: 5 }, (_, flat) => countsOf(mixes, flat)[1]! / 2));
+    expect([...sharesIn(inSet, 5, within)]).toEqual(
+      Array.from({ length: 5 }, (_, flat) => countsOf(mixes, flat)[1]! / 2),
+    );
     expect(sharesIn(inSet, 5, new Uint8Array(3)).every(Number.isNaN)).toBe(true);
   });
 
@@ -95,8 +124,12 @@ describe('a sample of matrices', () => {
     expect(patternClause(facts)).toBe('its pattern is uniform in 89 % of 555 images, content dependence 0.12');
     expect(patternClause({ ...facts, content: NaN })).toBe('its pattern is uniform in 89 % of 555 images');
     const shifts = { own: of({ 'one patch left': 4, 'one patch right': 3, mixed: 3 }), n: 10, content: NaN };
-    expect(patternClause(shifts)).toBe('its pattern is shift: one patch left in 40 %, one patch right in 30 % and mixed in 30 % of 10 images');
-    expect(patternClause({ ...shifts, own: of({ row: 4, local: 3, mixed: 3 }) })).toBe('its pattern is mixed: row in 40 %, local in 30 % and mixed in 30 % of 10 images');
+    expect(patternClause(shifts)).toBe(
+      'its pattern is shift: one patch left in 40 %, one patch right in 30 % and mixed in 30 % of 10 images',
+    );
+    expect(patternClause({ ...shifts, own: of({ row: 4, local: 3, mixed: 3 }) })).toBe(
+      'its pattern is mixed: row in 40 %, local in 30 % and mixed in 30 % of 10 images',
+    );
     expect(patternClause({ ...facts, own: called(new Map(), families) })).toBe('');
   });
 });
@@ -114,7 +147,17 @@ describe('the pattern set', () => {
     const cluster = Uint8Array.of(0, 1, 2, NO_CLUSTER);
     const positions = Float32Array.of(0.1, 0.1, 0.9, 0.9, 0.4, 0.6, NaN, NaN);
     expect([...matricesIn({ kind: 'clusters', clusters: [0, 2] }, cluster, positions)]).toEqual([1, 0, 1, 0]);
-    const square: PatternSet = { kind: 'lasso', points: ([[0, 0], [0.5, 0], [0.5, 0.7], [0, 0.7]] as const).map(([x, y]) => [x * LASSO_STEPS, y * LASSO_STEPS] as const) };
+    const square: PatternSet = {
+      kind: 'lasso',
+      points: (
+        [
+          [0, 0],
+          [0.5, 0],
+          [0.5, 0.7],
+          [0, 0.7],
+        ] as const
+      ).map(([x, y]) => [x * LASSO_STEPS, y * LASSO_STEPS] as const),
+    };
     expect([...matricesIn(square, cluster, positions)]).toEqual([1, 0, 1, 0]);
   });
 });
@@ -140,7 +183,14 @@ describe('dots', () => {
   it('become pixels of their own colour, the later one in front, none outside the bitmap', () => {
     const raster = { words: new Uint32Array(20 * 10), width: 20, height: 10 };
     const places = Float32Array.of(5, 5, 5, 5, 14, 5, -3, 5, 19, 9, NaN, 2);
-    drawDots(raster, places, [0, 1, 2, 3, 4, 5], [0, 1, 2, 1, 1, 1], [[255, 0, 0], [0, 0, 255], undefined], stampOf(1.5));
+    drawDots(
+      raster,
+      places,
+      [0, 1, 2, 3, 4, 5],
+      [0, 1, 2, 1, 1, 1],
+      [[255, 0, 0], [0, 0, 255], undefined],
+      stampOf(1.5),
+    );
     expect(raster.words[5 * 20 + 5]! >>> 0).toBe(0xffff0000);
     expect(raster.words[5 * 20 + 14]).toBe(0);
     const drawn = [...raster.words].flatMap((word, i) => (word ? [i] : []));
@@ -154,19 +204,36 @@ describe('labels on the map', () => {
     for (let round = 0; round < 60; round++) {
       const box = { width: 200 + 300 * random(), height: 150 + 300 * random() };
       const many = 2 + Math.floor(10 * random());
-      const anchors: Anchor[] = Array.from({ length: many }, () => ({ x: box.width * random(), y: box.height * random() ** 3, width: 30 + 60 * random(), height: 30 + 20 * random() }));
+      const anchors: Anchor[] = Array.from({ length: many }, () => ({
+        x: box.width * random(),
+        y: box.height * random() ** 3,
+        width: 30 + 60 * random(),
+        height: 30 + 20 * random(),
+      }));
       const places = glyphPlaces(anchors, box);
       expect(places.map(({ at }) => at)).toEqual(places.map((_, i) => i));
-      const boxes = places.map(({ at, left, top }) => ({ left, top, right: left + anchors[at]!.width, bottom: top + anchors[at]!.height }));
+      const boxes = places.map(({ at, left, top }) => ({
+        left,
+        top,
+        right: left + anchors[at]!.width,
+        bottom: top + anchors[at]!.height,
+      }));
       boxes.forEach((a, i) => {
         expect(a.left >= 0 && a.top >= 0 && a.right <= box.width + 1 && a.bottom <= box.height + 1).toBe(true);
-        for (const b of boxes.slice(i + 1)) expect(a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom).toBe(false);
+        for (const b of boxes.slice(i + 1))
+          expect(a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom).toBe(false);
       });
     }
   });
   it('stay where they are when there is room', () => {
-    const anchors = [{ x: 50, y: 50, width: 30, height: 30 }, { x: 150, y: 80, width: 30, height: 30 }];
-    expect(glyphPlaces(anchors, { width: 200, height: 200 })).toEqual([{ at: 0, left: 35, top: 35 }, { at: 1, left: 135, top: 65 }]);
+    const anchors = [
+      { x: 50, y: 50, width: 30, height: 30 },
+      { x: 150, y: 80, width: 30, height: 30 },
+    ];
+    expect(glyphPlaces(anchors, { width: 200, height: 200 })).toEqual([
+      { at: 0, left: 35, top: 35 },
+      { at: 1, left: 135, top: 65 },
+    ]);
   });
   it('are all there where room is enough for a row of them', () => {
     const anchors = Array.from({ length: 9 }, () => ({ x: 120, y: 120, width: 30, height: 30 }));

@@ -1,7 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { nearestPoint, nextPoint } from '../src/core/points';
 
-const points = [{ x: 0, y: 0 }, { x: 10, y: 0 }, { x: 6, y: 8 }, { x: 10, y: 20 }];
+const points = [
+  { x: 0, y: 0 },
+  { x: 10, y: 0 },
+  { x: 6, y: 8 },
+  { x: 10, y: 20 },
+];
 
 describe('points', () => {
   it('are found when near enough', () => {

@@ -3,7 +3,15 @@ import { describe, expect, it } from 'vitest';
 import { classMapAnswer } from '../src/core/class_maps';
 import { attentionAnswer, matrixAnswer } from '../src/core/focus';
 import { noPruneCommand, pruneCommand, pythonCode } from '../src/core/lab_words';
-import { needsModel, noAnswer, noClasses, noConfidence, noCorrectness, NOT_BY_NAME, outageWords } from '../src/core/reasons';
+import {
+  needsModel,
+  noAnswer,
+  noClasses,
+  noConfidence,
+  noCorrectness,
+  NOT_BY_NAME,
+  outageWords,
+} from '../src/core/reasons';
 import { images, run } from './fixtures';
 
 const NONE = [-1, -1, -1, -1];
@@ -11,7 +19,13 @@ const NULLS = [null, null, null, null];
 const NOT = [false, false, false, false];
 const planned = images({ prediction: NONE, probability: NULLS, correct: NULLS, target: NONE, done: NOT });
 const unlabelled = images({ label: NONE, correct: NULLS, target: [0, 2, 0, 2] });
-const skipped = images({ prediction: NONE, probability: NULLS, correct: NULLS, target: NONE, problem: ['a', 'b', 'c', 'd'] });
+const skipped = images({
+  prediction: NONE,
+  probability: NULLS,
+  correct: NULLS,
+  target: NONE,
+  problem: ['a', 'b', 'c', 'd'],
+});
 const featuresOnly = { ...run().model, nClasses: null };
 const plain = images({ label: NONE, prediction: NONE, probability: NULLS, correct: NULLS, target: NONE });
 
@@ -51,11 +65,21 @@ describe('advice to load the model', () => {
   const named = run();
   const wrapped = run({ capabilities: { ...named.capabilities, liveCommand: null } });
   it('is given where a command can load it', () => {
-    expect(needsModel(named.capabilities, 'It needs the model.')).toEqual({ text: 'It needs the model.', command: 'vitscope serve run --live' });
-    expect(needsModel(wrapped.capabilities, 'It needs the model.')).toEqual({ text: `It needs the model. ${NOT_BY_NAME}`, command: null });
+    expect(needsModel(named.capabilities, 'It needs the model.')).toEqual({
+      text: 'It needs the model.',
+      command: 'vitscope serve run --live',
+    });
+    expect(needsModel(wrapped.capabilities, 'It needs the model.')).toEqual({
+      text: `It needs the model. ${NOT_BY_NAME}`,
+      command: null,
+    });
   });
   it('never for a run of a wrapped module', () => {
-    const asked = [attentionAnswer(wrapped, images(), 0, 3, 'from'), matrixAnswer(wrapped, images(), 0, 'Rollout'), classMapAnswer(wrapped, images(), 0)];
+    const asked = [
+      attentionAnswer(wrapped, images(), 0, 3, 'from'),
+      matrixAnswer(wrapped, images(), 0, 'Rollout'),
+      classMapAnswer(wrapped, images(), 0),
+    ];
     for (const answer of asked) {
       expect(answer).toMatchObject({ kind: 'no', command: null });
       expect(JSON.stringify(answer)).toContain('made in Python');
@@ -78,6 +102,8 @@ describe('advice to load the model', () => {
 describe('an outage', () => {
   it('promises only what happens', () => {
     const words = outageWords({ message: 'The server does not answer.', hint: 'Start it again.' });
-    expect(words).toBe('The server does not answer. Start it again. The page continues when the server is back; a job that was running has to be run again.');
+    expect(words).toBe(
+      'The server does not answer. Start it again. The page continues when the server is back; a job that was running has to be run again.',
+    );
   });
 });

@@ -1,21 +1,48 @@
 // Input sizes: intervals, means over the images in scope, shares, maps on one scale, sizes as users write them.
 import { describe, expect, it } from 'vitest';
 import {
-  comparedInScope, headMap, ofImage, overImages, parseSizes, shareOf, sharedTop, sizeName, timesUniform, type Columns,
+  comparedInScope,
+  headMap,
+  ofImage,
+  overImages,
+  parseSizes,
+  shareOf,
+  sharedTop,
+  sizeName,
+  timesUniform,
+  type Columns,
 } from '../src/core/resolution';
 import { wilson } from '../src/core/proportion';
 import type { ResolutionInfo, SizedImage } from '../src/io/wire';
 
 const size = (rows: number, cols: number, interpolated = true) => ({
-  height: 4 * rows, width: 4 * cols, rows, cols, tokens: rows * cols + 1, diagonal: Math.hypot(4 * rows, 4 * cols), interpolated,
+  height: 4 * rows,
+  width: 4 * cols,
+  rows,
+  cols,
+  tokens: rows * cols + 1,
+  diagonal: Math.hypot(4 * rows, 4 * cols),
+  interpolated,
 });
 const info: ResolutionInfo = {
-  recorded: true, reason: '', command: '', live: false, liveCommand: '', preprocessing: '', sizes: [size(2, 3), size(3, 5, false)],
-  images: [7, -1, 2, 5], shown: [7], suggested: [], hasLabels: true, hasClassifier: true,
+  recorded: true,
+  reason: '',
+  command: '',
+  live: false,
+  liveCommand: '',
+  preprocessing: '',
+  sizes: [size(2, 3), size(3, 5, false)],
+  images: [7, -1, 2, 5],
+  shown: [7],
+  suggested: [],
+  hasLabels: true,
+  hasClassifier: true,
 };
 const CELLS = 6; // 2 layers of at most 3 heads
 const filled = (value: (size: number, image: number, cell: number) => number): Float32Array =>
-  Float32Array.from({ length: 2 * 4 * CELLS }, (_, i) => value(Math.floor(i / (4 * CELLS)), Math.floor(i / CELLS) % 4, i % CELLS));
+  Float32Array.from({ length: 2 * 4 * CELLS }, (_, i) =>
+    value(Math.floor(i / (4 * CELLS)), Math.floor(i / CELLS) % 4, i % CELLS),
+  );
 const columns: Columns = {
   probability: Float32Array.from([0.1, 0.9, 0.3, 0.5, 0.2, 0.9, 0.6, 0.7]),
   correct: Float32Array.from([0, 1, 0, NaN, 1, 1, 0, NaN]),
@@ -53,7 +80,17 @@ describe('a comparison of sizes', () => {
   });
   it('may be of one image', () => {
     const seen: SizedImage = {
-      ...size(2, 3), prediction: null, targetProbability: 0.25, distance: [[1, 2, 3], [4, 5, null]], entropy: [[1, 1, 1], [2, 2, null]],
+      ...size(2, 3),
+      prediction: null,
+      targetProbability: 0.25,
+      distance: [
+        [1, 2, 3],
+        [4, 5, null],
+      ],
+      entropy: [
+        [1, 1, 1],
+        [2, 2, null],
+      ],
     };
     const found = ofImage(seen, 1, 2);
     expect([found.probability.value, found.distance.head]).toEqual([0.25, NaN]);

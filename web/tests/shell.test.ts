@@ -7,8 +7,11 @@ import { images } from './fixtures';
 describe('fuzzy finding', () => {
   const find = (query: string, items: readonly string[]): string[] => fuzzyFilter(query, items, (item) => item, 10);
   it('takes every word, in any order, and heads however they are typed', () => {
-    expect(find('image wrong', ['Show wrong images only', 'Show right images only'])).toEqual(['Show wrong images only']);
-    for (const typed of ['l9h3', 'L9·H3', 'l9.h3', 'l9 h3']) expect(find(typed, ['Head L9·H13', 'Head L9·H3'])[0], typed).toBe('Head L9·H3');
+    expect(find('image wrong', ['Show wrong images only', 'Show right images only'])).toEqual([
+      'Show wrong images only',
+    ]);
+    for (const typed of ['l9h3', 'L9·H3', 'l9.h3', 'l9 h3'])
+      expect(find(typed, ['Head L9·H13', 'Head L9·H3'])[0], typed).toBe('Head L9·H3');
   });
   it('puts the start of a word before its inside, and that before letters that only follow each other', () => {
     expect(find('und', ['Round', 'Undo'])).toEqual(['Undo', 'Round']);
@@ -21,9 +24,14 @@ describe('fuzzy finding', () => {
 describe('the headline', () => {
   it('is taken apart into its head and two sentences', () => {
     const { head, answer, more } = headlineParts('L2·H0 matters most (n = 8); its patches attend with 47 %.');
-    expect([head, answer, more]).toEqual([{ layer: 2, head: 0 }, ' matters most (n = 8).', 'Its patches attend with 47 %.']);
+    expect([head, answer, more]).toEqual([
+      { layer: 2, head: 0 },
+      ' matters most (n = 8).',
+      'Its patches attend with 47 %.',
+    ]);
   });
-  it('may name no head', () => expect(headlineParts('Nothing yet.')).toEqual({ head: null, answer: 'Nothing yet.', more: '' }));
+  it('may name no head', () =>
+    expect(headlineParts('Nothing yet.')).toEqual({ head: null, answer: 'Nothing yet.', more: '' }));
 });
 
 describe('what the bars count', () => {
@@ -35,6 +43,9 @@ describe('what the bars count', () => {
   });
   it('names images that were skipped or need a word', () => {
     const table = images({ problem: [null, 'cannot be read', null, null], note: [null, null, 'has no colour', null] });
-    expect(imageProblems(table).map(({ image, skipped }) => [image, skipped])).toEqual([[1, true], [2, false]]);
+    expect(imageProblems(table).map(({ image, skipped }) => [image, skipped])).toEqual([
+      [1, true],
+      [2, false],
+    ]);
   });
 });

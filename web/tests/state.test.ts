@@ -61,14 +61,39 @@ describe('the address', () => {
   });
 
   it('has a place for each key of the state', () => {
-    const keys = ['direction', 'head', 'heads', 'image', 'maximised', 'metric', 'mode', 'options', 'patterns', 'pruned', 'query', 'scope', 'view'];
+    const keys = [
+      'direction',
+      'head',
+      'heads',
+      'image',
+      'maximised',
+      'metric',
+      'mode',
+      'options',
+      'patterns',
+      'pruned',
+      'query',
+      'scope',
+      'view',
+    ];
     expect(Object.keys(initialState('jsd')).sort()).toEqual(keys);
     const addresses = Object.values(OPTIONS).map((option) => option.address);
-    expect(new Set([...addresses, 'v', 's', 'i', 'h', 'hs', 'pat', 'x', 'm', 'r', 'q', 'd', 'f']).size).toBe(addresses.length + 12);
+    expect(new Set([...addresses, 'v', 's', 'i', 'h', 'hs', 'pat', 'x', 'm', 'r', 'q', 'd', 'f']).size).toBe(
+      addresses.length + 12,
+    );
   });
 
   it('refuses scopes that cannot be read', () => {
-    for (const text of ['class:9', 'conf:0.9:0.1', 'conf:0', 'pair:1', 'range:jsd:head:9.9:0:1', 'lasso:a:zz', 'nonsense', '']) {
+    for (const text of [
+      'class:9',
+      'conf:0.9:0.1',
+      'conf:0',
+      'pair:1',
+      'range:jsd:head:9.9:0:1',
+      'lasso:a:zz',
+      'nonsense',
+      '',
+    ]) {
       expect(decodeScope(text, RUN)).toBeUndefined();
     }
   });
@@ -113,27 +138,54 @@ describe('scope', () => {
     width: 3,
     cells: 9,
   };
-  const rows = (change: object, from: typeof data | null = data): number[] => [...rowsInScope(table, { ...EVERYTHING, ...change }, from).rows];
+  const rows = (change: object, from: typeof data | null = data): number[] => [
+    ...rowsInScope(table, { ...EVERYTHING, ...change }, from).rows,
+  ];
 
   it('is every image that meets every condition', () => {
     expect(rows({ classes: [0, 2] })).toEqual([0, 3]);
     expect(rows({ confidence: [0.65, 0.85] })).toEqual([2, 3]);
     expect(rows({ pair: [1, 0] })).toEqual([2]);
-    expect(rows({ range: { metric: 'jsd', mode: 'head', head: { layer: 1, head: 2 }, low: 0.05, high: 0.25 } })).toEqual([1, 2]);
+    expect(
+      rows({ range: { metric: 'jsd', mode: 'head', head: { layer: 1, head: 2 }, low: 0.05, high: 0.25 } }),
+    ).toEqual([1, 2]);
     expect(rows({ correct: 'right', confidence: [0.8, 1] })).toEqual([0]);
   });
   it('takes an outline in parts of the map, whatever its size on screen', () => {
-    const square: Point[] = [[0, 0], [0.5, 0], [0.5, 0.7], [0, 0.7]];
+    const square: Point[] = [
+      [0, 0],
+      [0.5, 0],
+      [0.5, 0.7],
+      [0, 0.7],
+    ];
     const lasso = lassoOf('embedding/pca', square);
     expect(rows({ lasso })).toEqual([0, 2]);
-    expect(rowsInScope(table, { ...EVERYTHING, lasso }, { ...data, positions: () => null as never }).pending).toBe(true);
+    expect(rowsInScope(table, { ...EVERYTHING, lasso }, { ...data, positions: () => null as never }).pending).toBe(
+      true,
+    );
   });
   it('knows inside from outside, also of an outline that folds', () => {
-    const horseshoe: Point[] = [[0, 0], [1, 0], [1, 1], [0.7, 1], [0.7, 0.3], [0.3, 0.3], [0.3, 1], [0, 1]].map(([x, y]) => [x! * LASSO_STEPS, y! * LASSO_STEPS] as const);
-    expect([inside(horseshoe, 0.1, 0.9), inside(horseshoe, 0.5, 0.9), inside(horseshoe, 0.5, 0.1)]).toEqual([true, false, true]);
+    const horseshoe: Point[] = [
+      [0, 0],
+      [1, 0],
+      [1, 1],
+      [0.7, 1],
+      [0.7, 0.3],
+      [0.3, 0.3],
+      [0.3, 1],
+      [0, 1],
+    ].map(([x, y]) => [x! * LASSO_STEPS, y! * LASSO_STEPS] as const);
+    expect([inside(horseshoe, 0.1, 0.9), inside(horseshoe, 0.5, 0.9), inside(horseshoe, 0.5, 0.1)]).toEqual([
+      true,
+      false,
+      true,
+    ]);
   });
   it('keeps an outline short, however long the hand drew', () => {
-    const circle = Array.from({ length: 900 }, (_, i) => [0.5 + 0.4 * Math.cos(i / 143), 0.5 + 0.4 * Math.sin(i / 143)] as const);
+    const circle = Array.from(
+      { length: 900 },
+      (_, i) => [0.5 + 0.4 * Math.cos(i / 143), 0.5 + 0.4 * Math.sin(i / 143)] as const,
+    );
     const lasso = lassoOf('m', circle);
     expect(lasso.points.length).toBeLessThanOrEqual(48);
     expect(inside(lasso.points, 0.5, 0.5)).toBe(true);
@@ -149,7 +201,8 @@ function random(seed: number): { pick: Pick; real: () => number } {
 }
 
 function anyState(pick: Pick, real: () => number): State {
-  const head = (): { layer: number; head: number } => pick({ layer: 0, head: 1 }, { layer: 2, head: 2 }, { layer: 1, head: 0 });
+  const head = (): { layer: number; head: number } =>
+    pick({ layer: 0, head: 1 }, { layer: 2, head: 2 }, { layer: 1, head: 0 });
   const low = real();
   const any = Object.fromEntries(
     Object.entries(OPTIONS).map(([key, option]) => {
@@ -171,17 +224,44 @@ function anyState(pick: Pick, real: () => number): State {
       confidence: pick(null, [low, low + (1 - low) * real()] as const),
       pair: pick(null, [1, 2] as const),
       range: pick(null, { metric: 'jsd', mode: 'cp+pc', head: head(), low: low - 1, high: low * 1e-7 }),
-      lasso: pick(null, lassoOf('importance/pca/jsd/cp+pc', Array.from({ length: 30 }, () => [real(), real()] as const))),
+      lasso: pick(
+        null,
+        lassoOf(
+          'importance/pca/jsd/cp+pc',
+          Array.from({ length: 30 }, () => [real(), real()] as const),
+        ),
+      ),
     },
     image: pick(null, 0, 3),
     head: pick(null, head()),
-    heads: pick(null, [], [head()], [{ layer: 0, head: 0 }, { layer: 2, head: 1 }]),
+    heads: pick(
+      null,
+      [],
+      [head()],
+      [
+        { layer: 0, head: 0 },
+        { layer: 2, head: 1 },
+      ],
+    ),
     patterns: pick<PatternSet | null>(
       null,
       { kind: 'clusters', clusters: [0, 3].filter((cluster) => cluster < clusters) },
-      { kind: 'lasso', points: lassoOf('', Array.from({ length: 30 }, () => [real(), real()] as const)).points },
+      {
+        kind: 'lasso',
+        points: lassoOf(
+          '',
+          Array.from({ length: 30 }, () => [real(), real()] as const),
+        ).points,
+      },
     ),
-    pruned: pick([], [{ ...head(), mode: 'head' }], [{ layer: 0, head: 0, mode: 'cp+pc' }, { layer: 2, head: 1, mode: 'head' }]),
+    pruned: pick(
+      [],
+      [{ ...head(), mode: 'head' }],
+      [
+        { layer: 0, head: 0, mode: 'cp+pc' },
+        { layer: 2, head: 1, mode: 'head' },
+      ],
+    ),
     query: pick(null, 1, 2, 16),
     direction: pick('from', 'to'),
     options,
@@ -194,7 +274,17 @@ describe('the number of clusters', () => {
     const chosen = send(initialState('jsd'), { kind: 'patterns', set: { kind: 'clusters', clusters: [1] } });
     expect(send(chosen, { kind: 'option', key: 'clusters', value: 9 }).patterns).toBeNull();
     expect(send(chosen, { kind: 'option', key: 'clusters', value: 0 })).toBe(chosen);
-    const outlined = send(chosen, { kind: 'patterns', set: { kind: 'lasso', points: [[0, 0], [0, 9], [9, 9]] } });
+    const outlined = send(chosen, {
+      kind: 'patterns',
+      set: {
+        kind: 'lasso',
+        points: [
+          [0, 0],
+          [0, 9],
+          [9, 9],
+        ],
+      },
+    });
     expect(send(outlined, { kind: 'option', key: 'clusters', value: 9 }).patterns).toBe(outlined.patterns);
   });
   it('decides which clusters an address may choose', () => {
@@ -205,7 +295,10 @@ describe('the number of clusters', () => {
 });
 
 describe('the prune set', () => {
-  const [first, second] = [{ layer: 0, head: 1, mode: 'head' }, { layer: 2, head: 0, mode: 'cp+pc' }];
+  const [first, second] = [
+    { layer: 0, head: 1, mode: 'head' },
+    { layer: 2, head: 0, mode: 'cp+pc' },
+  ];
   const send = (state: State, intent: Intent): State => reduce(state, intent, RUN.tokens, () => true);
   it('takes heads in, out, and by another part', () => {
     let state = send(initialState('jsd'), { kind: 'toggle-pruned', head: first! });
@@ -228,11 +321,21 @@ describe('a preset', () => {
   const state = initialState('jsd');
   it('changes several things in one step', () => {
     const scope = { ...EVERYTHING, correct: 'wrong' as const };
-    const next = reduce(state, { kind: 'preset', words: 'x', change: { view: 'image', scope }, options: { strength: 'table' } }, RUN.tokens, () => true);
+    const next = reduce(
+      state,
+      { kind: 'preset', words: 'x', change: { view: 'image', scope }, options: { strength: 'table' } },
+      RUN.tokens,
+      () => true,
+    );
     expect(next).toEqual({ ...state, view: 'image', scope, options: { ...state.options, strength: 'table' } });
   });
   it('is no step when everything is so already', () => {
-    const same: Intent = { kind: 'preset', words: 'x', change: { scope: { ...EVERYTHING }, heads: null }, options: { strength: 'curves' } };
+    const same: Intent = {
+      kind: 'preset',
+      words: 'x',
+      change: { scope: { ...EVERYTHING }, heads: null },
+      options: { strength: 'curves' },
+    };
     expect(reduce(state, same, RUN.tokens, () => true)).toBe(state);
   });
 });

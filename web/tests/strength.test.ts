@@ -1,7 +1,19 @@
 import { describe, expect, it } from 'vitest';
 import { axisFor, axisTicks, placeOn, shareTick, valueAt } from '../src/core/axis';
 import { histogram } from '../src/core/histogram';
-import { atHop, bandOf, brushed, fitting, hopBands, layerBands, realHeads, ringMembers, spaced, uniformReach, uniformStrength } from '../src/core/strength';
+import {
+  atHop,
+  bandOf,
+  brushed,
+  fitting,
+  hopBands,
+  layerBands,
+  realHeads,
+  ringMembers,
+  spaced,
+  uniformReach,
+  uniformStrength,
+} from '../src/core/strength';
 
 const square = { prefix: ['cls'], rows: 14, cols: 14, patch: { height: 16, width: 16 }, cls: 0 };
 const oblong = { prefix: [], rows: 2, cols: 4, patch: { height: 3, width: 5 }, cls: null };
@@ -14,7 +26,8 @@ describe('rings', () => {
   it('of an oblong grid are those counted one by one', () => {
     const counts = [0, 0, 0, 0];
     for (let a = 0; a < 8; a++)
-      for (let b = 0; b < 8; b++) counts[Math.max(Math.abs((a >> 2) - (b >> 2)), Math.abs((a % 4) - (b % 4)))]! += 1 / 8;
+      for (let b = 0; b < 8; b++)
+        counts[Math.max(Math.abs((a >> 2) - (b >> 2)), Math.abs((a % 4) - (b % 4)))]! += 1 / 8;
     expect([...ringMembers(oblong, 4)]).toEqual(counts);
   });
   it('add up to all patches, and uniform mass to all but the prefix tokens', () => {
@@ -81,7 +94,8 @@ describe('axes', () => {
     expect(valueAt(axis, placeOn(axis, 0.01))).toBeCloseTo(0.01, 12);
     expect(axisTicks(axis, 5).map(shareTick)).toEqual(['0.01 %', '0.1 %', '1 %', '10 %']);
   });
-  it('have ticks within one power of ten', () => expect(axisTicks({ kind: 'log', low: 0.012, high: 0.09 }, 5)).toEqual([0.02, 0.05]));
+  it('have ticks within one power of ten', () =>
+    expect(axisTicks({ kind: 'log', low: 0.012, high: 0.09 }, 5)).toEqual([0.02, 0.05]));
 });
 
 describe('histogram', () => {

@@ -3,14 +3,19 @@ import { Travel } from '../src/app/travel';
 
 const idle: (() => void)[] = [];
 let told: string[] = [];
-const tell = (how: string) => (state: { at: number }, _: string, address: string) => void told.push(`${how} ${state.at} ${address}`);
+const tell = (how: string) => (state: { at: number }, _: string, address: string) =>
+  void told.push(`${how} ${state.at} ${address}`);
 beforeEach(() => {
   idle.length = 0;
   told = [];
   vi.useFakeTimers();
   vi.stubGlobal('requestIdleCallback', (run: () => void) => idle.push(run));
   vi.stubGlobal('cancelIdleCallback', (id: number) => (idle[id - 1] = () => undefined));
-  vi.stubGlobal('history', { pushState: tell('push'), replaceState: tell('replace'), go: (steps: number) => told.push(`go ${steps}`) });
+  vi.stubGlobal('history', {
+    pushState: tell('push'),
+    replaceState: tell('replace'),
+    go: (steps: number) => told.push(`go ${steps}`),
+  });
 });
 afterEach(() => {
   vi.useRealTimers();
@@ -86,6 +91,9 @@ describe('a step that the browser has forgotten', () => {
     travel.arrived(0);
     travel.to(2, 4);
     vi.advanceTimersByTime(0);
-    expect([alone, told]).toEqual([[1, 2], ['go -1', 'go -1']]);
+    expect([alone, told]).toEqual([
+      [1, 2],
+      ['go -1', 'go -1'],
+    ]);
   });
 });

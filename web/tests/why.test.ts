@@ -31,7 +31,20 @@ const GAZE: looks.Gaze = {
   nmi: 0.43731810731813314,
   focus: 0.07466749042272568,
 };
-const NONE: looks.Gaze = { ...GAZE, mass: [0.1], clsToCls: NaN, clsToPatches: NaN, distance: NaN, entropy: NaN, nmi: NaN, focus: NaN, corners: NaN, border: NaN, fewKeys: NaN, neighbour: NaN };
+const NONE: looks.Gaze = {
+  ...GAZE,
+  mass: [0.1],
+  clsToCls: NaN,
+  clsToPatches: NaN,
+  distance: NaN,
+  entropy: NaN,
+  nmi: NaN,
+  focus: NaN,
+  corners: NaN,
+  border: NaN,
+  fewKeys: NaN,
+  neighbour: NaN,
+};
 
 describe('numbers', () => {
   // f"{x:.1f}" and the like in Python: ties that binary holds exactly go to the even digit
@@ -65,32 +78,67 @@ describe('numbers', () => {
     [0, '0 %'],
     [NaN, '–'],
   ])('%d as a share is %s', (share, text) => expect(reportedShare(share)).toBe(text));
-  it('are listed in words', () => expect([[], ['a'], ['a', 'b'], ['a', 'b', 'c']].map(nameList)).toEqual(['', 'a', 'a and b', 'a, b and c']));
+  it('are listed in words', () =>
+    expect([[], ['a'], ['a', 'b'], ['a', 'b', 'c']].map(nameList)).toEqual(['', 'a', 'a and b', 'a, b and c']));
 });
 
 describe('clauses', () => {
   it('are the report’s, word for word', () => {
-    expect(looks.patchesClause(GAZE)).toBe('its patches attend with 47 % to patches further away, 33 % to themselves and 20 % to their neighbours (1 hop)');
+    expect(looks.patchesClause(GAZE)).toBe(
+      'its patches attend with 47 % to patches further away, 33 % to themselves and 20 % to their neighbours (1 hop)',
+    );
     expect(looks.clsClause(GAZE)).toBe('its CLS attends with 11 % to patches and 89 % to itself');
     expect(looks.keysClause(GAZE, [], true)).toBe('');
     expect(looks.directionClause(GAZE)).toBe('');
     expect(looks.distanceClause(GAZE)).toBe(
-      'mean distance 40.9 px (13 % of the diagonal), 41.2 px over patches alone, 41.2 px without sinks (uniform attention 116 px), with 53 % within 1 hop, 12.8 times uniform',
+      'mean distance 40.9 px (13 % of the diagonal), 41.2 px over patches alone, 41.2 px without sinks (uniform ' +
+        'attention 116 px), with 53 % within 1 hop, 12.8 times uniform',
     );
-    expect(looks.shapeClause(GAZE)).toBe('broad (entropy 2.95 of at most 5.28 nats), each query has its own map (nmi 0.44) and CLS focus 0.07');
-    expect(why.throughClause([{ mode: 'pp', mean: 0.6, whole: 0.6, n: 100 }, { mode: 'cc', mean: 0, whole: 0.6, n: 100 }])).toBe(
-      'it acts through patches attending to patches (pp): pruning that alone has 100 % of the effect, n = 100',
+    expect(looks.shapeClause(GAZE)).toBe(
+      'broad (entropy 2.95 of at most 5.28 nats), each query has its own map (nmi 0.44) and CLS focus 0.07',
     );
-    const lost = { n: 800, probDrop: 0.5047767568916544, flip: 0.665, labelled: 800, accuracy: 0.83, accuracyLow: 0.30125, accuracyHigh: 0.4375 };
-    const stands = { metric: 'jsd', rank: 1, top: true, clear: true, flat: false, mean: 0.595, n: 800, leads: 0.82, consistency: 0.508 };
+    expect(
+      why.throughClause([
+        { mode: 'pp', mean: 0.6, whole: 0.6, n: 100 },
+        { mode: 'cc', mean: 0, whole: 0.6, n: 100 },
+      ]),
+    ).toBe('it acts through patches attending to patches (pp): pruning that alone has 100 % of the effect, n = 100');
+    const lost = {
+      n: 800,
+      probDrop: 0.5047767568916544,
+      flip: 0.665,
+      labelled: 800,
+      accuracy: 0.83,
+      accuracyLow: 0.30125,
+      accuracyHigh: 0.4375,
+    };
+    const stands = {
+      metric: 'jsd',
+      rank: 1,
+      top: true,
+      clear: true,
+      flat: false,
+      mean: 0.595,
+      n: 800,
+      leads: 0.82,
+      consistency: 0.508,
+    };
     expect(why.pruningClause(stands, lost)).toBe(
-      "pruning it lowers the target's probability by 0.505, changes 66 % of 800 predictions and takes accuracy from 0.830 to between 0.301 and 0.438 (800 labelled images)",
+      "pruning it lowers the target's probability by 0.505, changes 66 % of 800 predictions and takes accuracy " +
+        'from 0.830 to between 0.301 and 0.438 (800 labelled images)',
     );
     expect(why.claim('L2·H0', stands)).toBe('L2·H0 is the most important head by jsd');
     expect(why.standingWords(stands)).toBe('0.595 bits, n = 800; first in 82 % of the images, consistency 0.51');
   });
   it('are left out where there are no numbers', () => {
-    for (const clause of [looks.clsClause(NONE), looks.keysClause(NONE, [], true), looks.directionClause(NONE), looks.distanceClause(NONE), looks.shapeClause(NONE)]) expect(clause).toBe('');
+    for (const clause of [
+      looks.clsClause(NONE),
+      looks.keysClause(NONE, [], true),
+      looks.directionClause(NONE),
+      looks.distanceClause(NONE),
+      looks.shapeClause(NONE),
+    ])
+      expect(clause).toBe('');
     expect(looks.patchesClause({ ...NONE, mass: [0.01] })).toBe('');
     expect(why.throughClause([])).toBe('');
     expect(why.throughClause([{ mode: 'pp', mean: 0, whole: 0, n: 3 }])).toBe('');
@@ -98,31 +146,62 @@ describe('clauses', () => {
   it('name the other prefix tokens, and CLS only where there is one', () => {
     const shares = { mass: [0.1], toCls: 0.5, toOther: 0.4 };
     const tokens = { ...TOKENS, prefix: ['cls', 'reg1'] };
-    expect(looks.patchesClause({ ...GAZE, ...shares, tokens })).toBe('its patches attend with 50 % to CLS, 40 % to the other prefix tokens and 10 % to themselves');
-    expect(looks.patchesClause({ ...GAZE, ...shares, tokens: { ...TOKENS, prefix: [], cls: null } })).toBe('its patches attend with 10 % to themselves');
+    expect(looks.patchesClause({ ...GAZE, ...shares, tokens })).toBe(
+      'its patches attend with 50 % to CLS, 40 % to the other prefix tokens and 10 % to themselves',
+    );
+    expect(looks.patchesClause({ ...GAZE, ...shares, tokens: { ...TOKENS, prefix: [], cls: null } })).toBe(
+      'its patches attend with 10 % to themselves',
+    );
   });
   it('say when a region carries little, and what stays unknown', () => {
-    expect(why.throughClause([{ mode: 'cp+pc', mean: 0.2, whole: 0.5, n: 4 }])).toContain('no region carries it alone, most does CLS and patches attending to each other (cp+pc)');
-    const stands = { metric: 'out_cos', rank: 2, top: false, clear: false, flat: false, mean: 0.01234, n: 1, leads: 0, consistency: NaN };
+    expect(why.throughClause([{ mode: 'cp+pc', mean: 0.2, whole: 0.5, n: 4 }])).toContain(
+      'no region carries it alone, most does CLS and patches attending to each other (cp+pc)',
+    );
+    const stands = {
+      metric: 'out_cos',
+      rank: 2,
+      top: false,
+      clear: false,
+      flat: false,
+      mean: 0.01234,
+      n: 1,
+      leads: 0,
+      consistency: NaN,
+    };
     expect(why.claim('L0·H1', stands)).toBe('L0·H1 is number 2 by out_cos');
     expect(why.claim('L0·H1', { ...stands, top: true })).toBe('L0·H1 is first, though not clearly, by out_cos');
     expect(why.standingWords(stands)).toBe('0.0123 cosine distance, n = 1; first in 0 % of the images');
     const none = { n: 0, probDrop: NaN, flip: NaN, labelled: 0, accuracy: NaN, accuracyLow: NaN, accuracyHigh: NaN };
-    expect(why.pruningClause(stands, none)).toBe('pruning it moves out_cos by 0.0123 cosine distance (the model has no classifier, so no answers to count)');
-    expect(why.pruningClause(stands, { ...none, n: 4, flip: 0.5, probDrop: -0.1 })).toBe("pruning it raises the target's probability by 0.100, changes 50 % of 4 predictions");
+    expect(why.pruningClause(stands, none)).toBe(
+      'pruning it moves out_cos by 0.0123 cosine distance (the model has no classifier, so no answers to count)',
+    );
+    expect(why.pruningClause(stands, { ...none, n: 4, flip: 0.5, probDrop: -0.1 })).toBe(
+      "pruning it raises the target's probability by 0.100, changes 50 % of 4 predictions",
+    );
   });
   it('name few keys with their numbers, and deny nothing', () => {
     const corners = { ...GAZE, corners: 0.76, border: 0.8, fewKeys: 3 };
     const at = [1, 14, 183, 196].map((token) => ({ token, share: 0.19 }));
     expect(looks.keysClause(corners, at, true)).toBe(
-      "the 4 corner patches take 76 % of the patches' attention (uniform would be 2.0 %), half of the patches' attention is on 3 keys of 197 in the median image",
+      "the 4 corner patches take 76 % of the patches' attention (uniform would be 2.0 %), half of the patches' " +
+        'attention is on 3 keys of 197 in the median image',
     );
-    expect(looks.keysClause(GAZE, [{ token: 0, share: 0.4 }], true)).toBe("CLS is a sink: ≈ 40 % of the patches' attention, 79 times uniform");
-    expect(looks.keysClause(GAZE, [{ token: 46, share: 0.16 }], false)).toBe("patch 3,3 is a sink over all images: ≈ 16 % of the patches' attention, 32 times uniform");
+    expect(looks.keysClause(GAZE, [{ token: 0, share: 0.4 }], true)).toBe(
+      "CLS is a sink: ≈ 40 % of the patches' attention, 79 times uniform",
+    );
+    expect(looks.keysClause(GAZE, [{ token: 46, share: 0.16 }], false)).toBe(
+      "patch 3,3 is a sink over all images: ≈ 16 % of the patches' attention, 32 times uniform",
+    );
     const five = [40, 50, 60, 70, 80].map((token) => ({ token, share: 0.1 }));
-    expect(looks.keysClause(GAZE, five, true)).toBe("patch 2,11 (≈ 10 %), patch 3,7 (≈ 10 %), patch 4,3 (≈ 10 %) and 2 more are sinks: together ≈ 50 % of the patches' attention");
-    expect(looks.keysClause({ ...GAZE, border: 0.84 }, [], true)).toBe("the 52 border patches take 84 % of the patches' attention (uniform would be 26 %)");
-    expect(looks.keysClause({ ...GAZE, border: 0.6 }, [], true)).toBe("the 52 border patches take 60 % of the patches' attention (uniform would be 26 %)");
+    expect(looks.keysClause(GAZE, five, true)).toBe(
+      "patch 2,11 (≈ 10 %), patch 3,7 (≈ 10 %), patch 4,3 (≈ 10 %) and 2 more are sinks: together ≈ 50 % of the patches' attention",
+    );
+    expect(looks.keysClause({ ...GAZE, border: 0.84 }, [], true)).toBe(
+      "the 52 border patches take 84 % of the patches' attention (uniform would be 26 %)",
+    );
+    expect(looks.keysClause({ ...GAZE, border: 0.6 }, [], true)).toBe(
+      "the 52 border patches take 60 % of the patches' attention (uniform would be 26 %)",
+    );
     expect(looks.keysClause({ ...GAZE, border: 0.5 }, [], true)).toBe('');
   });
   it('take medians over images with infinite values', () => {
@@ -137,19 +216,38 @@ describe('clauses', () => {
     expect(looks.sinkKeys(matrix.fill(NaN, 80), tokens)).toBeNull();
   });
   it('name a direction where there is one', () => {
-    expect(looks.directionClause({ ...GAZE, neighbour: 0.63, stepRight: -1.01 })).toBe("each patch attends to the patch on its left: 63 % of the patches' attention");
-    expect(looks.directionClause({ ...GAZE, neighbour: 0.58, stepRight: -0.9, stepDown: 0.9 })).toContain('the patch below it and on its left');
+    expect(looks.directionClause({ ...GAZE, neighbour: 0.63, stepRight: -1.01 })).toBe(
+      "each patch attends to the patch on its left: 63 % of the patches' attention",
+    );
+    expect(looks.directionClause({ ...GAZE, neighbour: 0.58, stepRight: -0.9, stepDown: 0.9 })).toContain(
+      'the patch below it and on its left',
+    );
     expect(looks.directionClause({ ...GAZE, neighbour: 0.45, stepRight: 0.01 })).toBe('');
     expect(looks.directionClause({ ...GAZE, neighbour: 0.19, stepRight: 1 })).toBe('');
   });
   it('say what a run did not measure', () => {
-    const old = { ...GAZE, distanceRescaled: NaN, distanceNoSinks: NaN, missing: 'this run was made by vitscope 0.1.0, which did not measure it' };
-    expect(looks.distanceClause(old)).toContain('(uniform attention 116 px; whether sinks make it long is not known: this run was made by');
+    const old = {
+      ...GAZE,
+      distanceRescaled: NaN,
+      distanceNoSinks: NaN,
+      missing: 'this run was made by vitscope 0.1.0, which did not measure it',
+    };
+    expect(looks.distanceClause(old)).toContain(
+      '(uniform attention 116 px; whether sinks make it long is not known: this run was made by',
+    );
   });
   it('print their numbers bold', () => {
-    const bold = why.emphasised(looks.distanceClause(GAZE)).filter((part) => part.bold).map((part) => part.text);
+    const bold = why
+      .emphasised(looks.distanceClause(GAZE))
+      .filter((part) => part.bold)
+      .map((part) => part.text);
     expect(bold).toEqual(['40.9 px', '13 %', '41.2 px', '41.2 px', '116 px', '53 %', '12.8 times']);
-    expect(why.emphasised('a 0.505, b').map(({ text }) => text).join('')).toBe('a 0.505, b');
+    expect(
+      why
+        .emphasised('a 0.505, b')
+        .map(({ text }) => text)
+        .join(''),
+    ).toBe('a 0.505, b');
   });
 });
 

@@ -30,7 +30,8 @@ export class Cache<T> {
   read(key: string, generation: number, load: (signal: AbortSignal) => Promise<T>): Loaded<T> {
     void this.#arrivals;
     let entry = this.#entries.get(key);
-    if (entry) this.#entries.delete(key); // and set again: the order of the map is the order of reading
+    if (entry)
+      this.#entries.delete(key); // and set again: the order of the map is the order of reading
     else entry = { loaded: WAITING, generation: NaN, abort: null };
     this.#entries.set(key, entry);
     if (entry.generation !== generation) {

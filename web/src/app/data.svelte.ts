@@ -2,11 +2,27 @@
 import type { Summary } from '../core/kernels';
 import type { ClassMapKind } from '../core/class_maps';
 import type { Direction, HeadRef } from '../core/state';
-import type { ClassMapChoice, DataSource, DepthCurves, Layout, MeanMatrices, PatternPoints, RolloutChoice, SizeColumn } from '../io/source';
+import type {
+  ClassMapChoice,
+  DataSource,
+  DepthCurves,
+  Layout,
+  MeanMatrices,
+  PatternPoints,
+  RolloutChoice,
+  SizeColumn,
+} from '../io/source';
 import type { PatternColumn, StrengthName } from '../io/quantities.gen';
-import type { HeadsInfo, HeadTree, NearMatrix, PatternsInfo, ProgressInfo, ResolutionInfo, TypicalImages } from '../io/wire';
+import type {
+  HeadsInfo,
+  HeadTree,
+  NearMatrix,
+  PatternsInfo,
+  ProgressInfo,
+  ResolutionInfo,
+  TypicalImages,
+} from '../io/wire';
 import { Cache, WAITING, type Loaded } from './cache.svelte';
-
 
 /** In an image's own caches nothing grows with the run. */
 const FOR_EVER = 0;
@@ -56,7 +72,9 @@ export class Data {
 
   /** Ask for what is shown first before there is a page that reads it. */
   summaryAhead(metric: string, mode: string): Promise<void> {
-    return this.#summaries.ahead(`${metric}/${mode}`, this.generation, (signal) => this.source.summary(metric, mode, signal));
+    return this.#summaries.ahead(`${metric}/${mode}`, this.generation, (signal) =>
+      this.source.summary(metric, mode, signal),
+    );
   }
 
   /** The summary if it was asked for before the values came. */
@@ -150,11 +168,15 @@ export class Data {
   }
 
   nearestMatrices(matrix: number, n: number): Loaded<readonly NearMatrix[]> {
-    return this.#nearest.read(`${matrix}/${n}`, this.generation, (signal) => this.source.nearestMatrices(matrix, n, signal));
+    return this.#nearest.read(`${matrix}/${n}`, this.generation, (signal) =>
+      this.source.nearestMatrices(matrix, n, signal),
+    );
   }
 
   typicalImages(head: HeadRef): Loaded<TypicalImages> {
-    return this.#typical.read(`${head.layer}.${head.head}`, this.generation, (signal) => this.source.typicalImages(head, signal));
+    return this.#typical.read(`${head.layer}.${head.head}`, this.generation, (signal) =>
+      this.source.typicalImages(head, signal),
+    );
   }
 
   heads(): Loaded<HeadsInfo> {
@@ -174,7 +196,9 @@ export class Data {
   }
 
   headDepth(metric: string, mode: string): Loaded<DepthCurves> {
-    return this.#depths.read(`${metric}/${mode}`, this.generation, (signal) => this.source.headDepth(metric, mode, signal));
+    return this.#depths.read(`${metric}/${mode}`, this.generation, (signal) =>
+      this.source.headDepth(metric, mode, signal),
+    );
   }
 
   /** The comparison of input sizes that the run carries. */
@@ -188,7 +212,9 @@ export class Data {
 
   /** Null for the mean over the comparison's images. */
   resolutionMap(size: number, image: number | null): Loaded<Float32Array> {
-    return this.#sizes.read(`${size}/${image ?? 'mean'}`, this.generation, (signal) => this.source.resolutionMap(size, image, signal));
+    return this.#sizes.read(`${size}/${image ?? 'mean'}`, this.generation, (signal) =>
+      this.source.resolutionMap(size, image, signal),
+    );
   }
 
   /** Name a cluster of the run's own, in the run itself; what shows it is told. */
@@ -198,7 +224,26 @@ export class Data {
 
   /** Ask again for what failed. */
   retry(): void {
-    for (const cache of [this.#headline, this.#summaries, this.#columns, this.#layouts, this.#means, this.#rows, this.#matrices, this.#rollouts, this.#patterns, this.#points, this.#sampled, this.#nearest, this.#typical, this.#heads, this.#trees, this.#depths, this.#resolution, this.#sizes])
+    for (const cache of [
+      this.#headline,
+      this.#summaries,
+      this.#columns,
+      this.#layouts,
+      this.#means,
+      this.#rows,
+      this.#matrices,
+      this.#rollouts,
+      this.#patterns,
+      this.#points,
+      this.#sampled,
+      this.#nearest,
+      this.#typical,
+      this.#heads,
+      this.#trees,
+      this.#depths,
+      this.#resolution,
+      this.#sizes,
+    ])
       cache.retry();
   }
 

@@ -28,13 +28,24 @@ export class Intervals {
   }
 
   /** Ask for the intervals of these heads over these images; `values` is [image, head] with `width` heads an image. */
-  ask(values: Float32Array, width: number, rows: Int32Array, heads: readonly number[], statistic: 'mean' | 'median', range: Range): void {
+  ask(
+    values: Float32Array,
+    width: number,
+    rows: Int32Array,
+    heads: readonly number[],
+    statistic: 'mean' | 'median',
+    range: Range,
+  ): void {
     this.#id++;
     this.#heads = heads;
     this.current = new Map();
     const present = measured(values, width, rows); // whichever heads are asked about: all are drawn alike
     const asked = new Float32Array(present.length * heads.length);
-    present.forEach((row, i) => heads.forEach((head, h) => (asked[i * heads.length + h] = values[row * width + head]!)));
-    ask({ kind: 'intervals', lane: this.#lane, id: this.#id, values: asked, heads: heads.length, statistic, range }, [asked.buffer]);
+    present.forEach((row, i) =>
+      heads.forEach((head, h) => (asked[i * heads.length + h] = values[row * width + head]!)),
+    );
+    ask({ kind: 'intervals', lane: this.#lane, id: this.#id, values: asked, heads: heads.length, statistic, range }, [
+      asked.buffer,
+    ]);
   }
 }

@@ -37,7 +37,10 @@ export interface IntervalQuestion {
 }
 
 export type Answer =
-  | { readonly kind: 'round'; readonly made: readonly { readonly name: string; readonly id: number; readonly result: unknown }[] }
+  | {
+      readonly kind: 'round';
+      readonly made: readonly { readonly name: string; readonly id: number; readonly result: unknown }[];
+    }
   | { readonly kind: 'intervals'; readonly lane: string; readonly id: number; readonly found: readonly Interval[] };
 
 const AT_ONCE = 12;
@@ -85,7 +88,10 @@ function* intervals({ values, heads, statistic, range }: IntervalQuestion): Gene
   let found: readonly Interval[] = [];
   while (found.length < heads) {
     const next = Array.from({ length: Math.min(AT_ONCE, heads - found.length) }, (_, i) => found.length + i);
-    const made = statistic === 'mean' ? yield* meanIntervalsInParts(values, heads, every, next, range) : medianIntervals(values, heads, every, next);
+    const made =
+      statistic === 'mean'
+        ? yield* meanIntervalsInParts(values, heads, every, next, range)
+        : medianIntervals(values, heads, every, next);
     found = [...found, ...made];
     yield found;
   }

@@ -48,13 +48,17 @@ export class LabModel {
   readonly scope: string = $derived.by(() => encodeScope(this.#session.scope));
   readonly runs: readonly LabEntry[] = $derived(this.info?.runs ?? []);
   readonly question: JobQuestion = $derived({ set: this.set, fill: this.fill, scope: this.scope });
-  readonly #imageQuestion: string = $derived.by(() => JSON.stringify([this.#session.image, this.fill, this.set, this.#session.recoveries])); // asked anew when the server is back
+  readonly #imageQuestion: string = $derived.by(() =>
+    JSON.stringify([this.#session.image, this.fill, this.set, this.#session.recoveries]),
+  ); // asked anew when the server is back
 
   /** The focus image's answer, and whether it is to the question on the page. */
   readonly focus = $derived(this.#focus && { ...this.#focus, current: this.#focus.question === this.#imageQuestion });
 
   /** Seconds that an image takes once through the model, as last heard; null without it. */
-  readonly secondsPerImage: number | null = $derived(this.#focus?.answer?.secondsPerImage ?? this.info?.secondsPerImage ?? null);
+  readonly secondsPerImage: number | null = $derived(
+    this.#focus?.answer?.secondsPerImage ?? this.info?.secondsPerImage ?? null,
+  );
 
   readonly #keptScope: LabEntry | null = $derived(keptScope(this.runs, this.set, this.fill, this.scope));
   readonly #keptCurve: LabEntry | null = $derived.by(() => {
@@ -65,7 +69,9 @@ export class LabModel {
   chosenCurve = $state<string | null>(null);
 
   /** The job over the scope, where it is about what is on the page now. */
-  readonly scopeGoing = $derived(this.scopeJob.current && this.#answers(this.scopeJob.current) ? this.scopeJob.current : null);
+  readonly scopeGoing = $derived(
+    this.scopeJob.current && this.#answers(this.scopeJob.current) ? this.scopeJob.current : null,
+  );
   readonly curveGoing = $derived(this.curveJob.current?.scope === this.scope ? this.curveJob.current : null);
   /** What pruning does to the images in scope: of the job, or kept. */
   readonly scopeResult: { readonly result: ScopeResult; readonly kept: LabEntry | null } | null = $derived.by(() => {
@@ -93,7 +99,10 @@ export class LabModel {
       return undefined;
     }
     const abort = new AbortController();
-    const timer = setTimeout(() => void this.#askImage(question, image, { heads: [...set], fill }, abort.signal), DEBOUNCE_MS);
+    const timer = setTimeout(
+      () => void this.#askImage(question, image, { heads: [...set], fill }, abort.signal),
+      DEBOUNCE_MS,
+    );
     return () => {
       clearTimeout(timer);
       abort.abort();
@@ -105,7 +114,12 @@ export class LabModel {
     if (this.#session.recoveries > 0) void this.refresh();
   }
 
-  async #askImage(question: string, image: number, asked: { heads: PrunedHead[]; fill: LabFill }, signal: AbortSignal): Promise<void> {
+  async #askImage(
+    question: string,
+    image: number,
+    asked: { heads: PrunedHead[]; fill: LabFill },
+    signal: AbortSignal,
+  ): Promise<void> {
     try {
       const answer = await this.#source.image(image, asked, signal);
       if (!signal.aborted) this.#focus = { question, answer, failure: null };
@@ -117,14 +131,21 @@ export class LabModel {
   /** With autorun on, run over the scope whenever the question changes. To be called in an effect. */
   followScope(): (() => void) | undefined {
     const { set } = this.question;
-    if (this.#session.options.labAutorun !== 'on' || !this.live || !set.length || this.#keptScope || !this.info) return undefined;
+    if (this.#session.options.labAutorun !== 'on' || !this.live || !set.length || this.#keptScope || !this.info)
+      return undefined;
     const timer = setTimeout(() => void this.runScope(), AUTORUN_MS);
     return () => clearTimeout(timer);
   }
 
   async runScope(): Promise<void> {
     const { question } = this;
-    const asked = { heads: [...question.set], fill: question.fill, scope: question.scope, name: '', rows: this.#rows() };
+    const asked = {
+      heads: [...question.set],
+      fill: question.fill,
+      scope: question.scope,
+      name: '',
+      rows: this.#rows(),
+    };
     await this.curveJob.cancel();
     this.#keep(await this.scopeJob.follow(question, (signal) => this.#source.scope(asked, signal)));
   }
@@ -154,8 +175,10 @@ export class LabModel {
   }
 
   /** Delete a kept run. */
-  forget = (entry: LabEntry): Promise<void> => this.#tell(() => this.#source.forget(entry.id), `Deleted: ${entry.name}.`);
-  rename = (entry: LabEntry, name: string): Promise<void> => this.#tell(() => this.#source.rename(entry.id, name), `Renamed to ${name}.`);
+  forget = (entry: LabEntry): Promise<void> =>
+    this.#tell(() => this.#source.forget(entry.id), `Deleted: ${entry.name}.`);
+  rename = (entry: LabEntry, name: string): Promise<void> =>
+    this.#tell(() => this.#source.rename(entry.id, name), `Renamed to ${name}.`);
 
   /** Bring back what a kept run was about: its heads, fill and images; its numbers are then on the page. */
   open = (entry: LabEntry): void => {
@@ -170,7 +193,12 @@ export class LabModel {
       return;
     }
     const words = `Open ${entry.name}${entry.change === null || entry.change === undefined ? '' : `, ${pointsOf(entry.change)}`}`;
-    this.#session.send({ kind: 'preset', words, change: { pruned: entry.heads, scope }, options: { labFill: entry.fill } });
+    this.#session.send({
+      kind: 'preset',
+      words,
+      change: { pruned: entry.heads, scope },
+      options: { labFill: entry.fill },
+    });
   };
 
   /** A kept run as a whole; null while it is fetched. To be read in a derived. */

@@ -41,11 +41,23 @@ export class Job<R> {
   }
 
   /** Follow a job to its end; one that is going on is given up first. Returns the run that was kept. */
-  async follow(question: JobQuestion, messages: (signal: AbortSignal) => AsyncGenerator<LabMessage>): Promise<LabEntry | null> {
+  async follow(
+    question: JobQuestion,
+    messages: (signal: AbortSignal) => AsyncGenerator<LabMessage>,
+  ): Promise<LabEntry | null> {
     const abort = new AbortController();
     const before = this.cancel();
     this.#abort = abort;
-    this.current = { ...question, state: 'running', result: null, stage: 'reading', share: 0, secondsLeft: null, failure: null, unsaved: '' };
+    this.current = {
+      ...question,
+      state: 'running',
+      result: null,
+      stage: 'reading',
+      share: 0,
+      secondsLeft: null,
+      failure: null,
+      unsaved: '',
+    };
     await before;
     let kept: LabEntry | null = null;
     try {
@@ -55,9 +67,18 @@ export class Job<R> {
         this.#take(message);
         kept = message.saved ?? null;
       }
-      if (this.#abort === abort && this.running) this.#put({ state: 'failed', failure: new Failure({ code: 'unreachable', message: 'The server ended the job without an answer.', hint: 'Run it again; the log of vitscope serve may say why.' }) });
+      if (this.#abort === abort && this.running)
+        this.#put({
+          state: 'failed',
+          failure: new Failure({
+            code: 'unreachable',
+            message: 'The server ended the job without an answer.',
+            hint: 'Run it again; the log of vitscope serve may say why.',
+          }),
+        });
     } catch (error) {
-      if (this.#abort === abort) this.#put(abort.signal.aborted ? { state: 'cancelled' } : { state: 'failed', failure: asFailure(error) });
+      if (this.#abort === abort)
+        this.#put(abort.signal.aborted ? { state: 'cancelled' } : { state: 'failed', failure: asFailure(error) });
     }
     return kept;
   }

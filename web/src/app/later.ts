@@ -20,7 +20,8 @@ export const later = {
 /** To be called after the first paint. */
 export function loadLater(): () => void {
   const timer = setTimeout(() => {
-    for (const load of [...Object.values(later), ...Object.values(drawings)]) load().catch(() => undefined); // whoever opens it asks again, and is told
+    // Whoever opens one that failed asks again, and is told.
+    for (const load of [...Object.values(later), ...Object.values(drawings)]) load().catch(() => undefined);
   }, IDLE_MS);
   return () => clearTimeout(timer);
 }
@@ -28,5 +29,8 @@ export function loadLater(): () => void {
 /** The patterns of a run that has any, loaded when nothing waits for them. To be called in an effect. */
 export function openPatterns(session: Session): void {
   if (session.patterns || !session.run.capabilities.patterns || !session.data.opened) return;
-  import('./patterns.svelte').then(({ PatternModel }) => (session.patterns ??= new PatternModel(session)), () => undefined);
+  import('./patterns.svelte').then(
+    ({ PatternModel }) => (session.patterns ??= new PatternModel(session)),
+    () => undefined,
+  );
 }

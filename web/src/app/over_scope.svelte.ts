@@ -54,14 +54,24 @@ export class OverScope {
 
   /** A kernel's result for values [image, width] known by `key`; null while the first one is made. */
   read<K extends KernelName>(
-    kernel: K, key: string, values: Float32Array, width: number, rows: Int32Array, heads: readonly number[] = [],
+    kernel: K,
+    key: string,
+    values: Float32Array,
+    width: number,
+    rows: Int32Array,
+    heads: readonly number[] = [],
   ): KernelResult<K> | null {
     return this.made(kernel, key, values, width, rows, heads)?.result ?? null;
   }
 
   /** As `read`, with the images the result is of: for a moment those of the scope before. */
   made<K extends KernelName>(
-    kernel: K, key: string, values: Float32Array, width: number, rows: Int32Array, heads: readonly number[] = [],
+    kernel: K,
+    key: string,
+    values: Float32Array,
+    width: number,
+    rows: Int32Array,
+    heads: readonly number[] = [],
   ): Made<KernelResult<K>> | null {
     void this.#arrivals;
     const name = `${kernel}/${key}`;

@@ -3,7 +3,19 @@
 import { DotGrid } from '../core/dot_grid';
 import { headIndex, headName } from '../core/focus';
 import { chosenClusters, matricesIn, type PatternSet } from '../core/pattern_set';
-import { countsOf, flatHead, headOf, imageOf, matrixOf, membersByDistance, mixesOf, sampledInScope, sampleOf, sharesIn, sum } from '../core/pattern_sample';
+import {
+  countsOf,
+  flatHead,
+  headOf,
+  imageOf,
+  matrixOf,
+  membersByDistance,
+  mixesOf,
+  sampledInScope,
+  sampleOf,
+  sharesIn,
+  sum,
+} from '../core/pattern_sample';
 import type { Mixes, Sample } from '../core/pattern_sample';
 import { Memo } from '../core/memo';
 import { called, type Called } from '../core/pattern_names';
@@ -47,7 +59,9 @@ export class PatternModel {
   });
   readonly info: PatternsInfo | null = $derived(this.#shown.info);
   readonly points: PatternPoints | null = $derived(this.#shown.points);
-  readonly failure: Failure | null = $derived((this.#asked.value ? null : this.#asked.failure) ?? (this.#askedPoints.value ? null : this.#askedPoints.failure));
+  readonly failure: Failure | null = $derived(
+    (this.#asked.value ? null : this.#asked.failure) ?? (this.#askedPoints.value ? null : this.#askedPoints.failure),
+  );
   /** Another number of clusters is being made. */
   readonly pending: boolean = $derived(this.#shown.k !== this.#wanted);
   readonly clusters: readonly PatternCluster[] = $derived(this.info?.clusters ?? []);
@@ -65,7 +79,10 @@ export class PatternModel {
   /** 1 for each sampled image in scope. */
   readonly within: Uint8Array | null = $derived.by(() => this.sample && sampledInScope(this.sample, this.#rows));
   readonly mixes: Mixes | null = $derived(
-    this.points && this.sample && this.within && mixesOf(this.points.cluster, this.sample.heads.length, this.#nClusters, this.within),
+    this.points &&
+      this.sample &&
+      this.within &&
+      mixesOf(this.points.cluster, this.sample.heads.length, this.#nClusters, this.within),
   );
   /** Matrices in scope by cluster, those in none last. */
   readonly totals: Int32Array | null = $derived(this.mixes && totalsOf(this.mixes));
@@ -80,7 +97,9 @@ export class PatternModel {
     const { inSet, sample, within } = this;
     if (!inSet || !sample || !within) return null;
     const found = new Float64Array(this.#session.cells).fill(NaN);
-    sharesIn(inSet, sample.heads.length, within).forEach((share, flat) => (found[headIndex(this.#session.run, sample.heads[flat]!)] = share));
+    sharesIn(inSet, sample.heads.length, within).forEach(
+      (share, flat) => (found[headIndex(this.#session.run, sample.heads[flat]!)] = share),
+    );
     return found;
   });
   readonly setWords: string = $derived.by(() => {
@@ -94,7 +113,9 @@ export class PatternModel {
     const { run, cells, width, overScope, data, calm } = this.#session;
     const found = new Float64Array(cells).fill(NaN);
     if (isEverything(calm.patterns.scope)) {
-      this.info?.content.forEach((layer, at) => layer.forEach((value, head) => (found[at * width + head] = value ?? NaN)));
+      this.info?.content.forEach((layer, at) =>
+        layer.forEach((value, head) => (found[at * width + head] = value ?? NaN)),
+      );
       return found;
     }
     const [deviation, energy] = PATTERN_COLUMNS.map((what) => {
@@ -160,13 +181,17 @@ export class PatternModel {
   readonly #glyphs = $derived.by(() => {
     const found = this.#askedGlyphs;
     const size = SIDE * SIDE;
-    return found ? Array.from({ length: found.length / size }, (_, at) => found.subarray(at * size, (at + 1) * size)) : [];
+    return found
+      ? Array.from({ length: found.length / size }, (_, at) => found.subarray(at * size, (at + 1) * size))
+      : [];
   });
 
   /** What a head's tooltip says: the share of its matrices in the set; nothing while none is chosen. */
   tellOf(head: HeadRef): string {
     const share = this.setShares?.[headIndex(this.#session.run, head)] ?? NaN;
-    return share === share ? `${percent(share)} of its matrices: ${this.setWords} · n = ${count(this.mixes?.images ?? 0)} images` : '';
+    return share === share
+      ? `${percent(share)} of its matrices: ${this.setWords} · n = ${count(this.mixes?.images ?? 0)} images`
+      : '';
   }
 
   /** Whether a head's matrix on an image is in the set. */
@@ -179,7 +204,8 @@ export class PatternModel {
   matrixAt = (image: number | null, head: HeadRef): number | null => this.sample && matrixOf(this.sample, image, head);
 
   /** Counts of a head's matrices in scope by cluster, those in none last. */
-  countsOf = (head: HeadRef): Int32Array | null => this.mixes && this.sample && countsOf(this.mixes, flatHead(this.sample, head));
+  countsOf = (head: HeadRef): Int32Array | null =>
+    this.mixes && this.sample && countsOf(this.mixes, flatHead(this.sample, head));
 
   /** `L9·H3 on #1234`, and what the matrix shows. */
   describe(matrix: number): string[] {
@@ -187,7 +213,9 @@ export class PatternModel {
     if (!sample || !points || !info) return [];
     const cluster = points.cluster[matrix]!;
     const of = info.clusters[cluster];
-    const known = of ? `“${this.nameOf(cluster)}” (${count(of.size)} matrices, ${percent(of.size / info.nMatrices)})` : 'in no cluster';
+    const known = of
+      ? `“${this.nameOf(cluster)}” (${count(of.size)} matrices, ${percent(of.size / info.nMatrices)})`
+      : 'in no cluster';
     const own = info.patterns[points.pattern[matrix]!];
     const alone = own && own !== of?.autoName ? ` · by itself: ${own}` : '';
     const distance = points.distance[matrix]!;
@@ -200,11 +228,16 @@ export class PatternModel {
     const { sample, points, info } = this;
     if (!sample || !points || !info) return null;
     const own = this.#namesOf(head, rows);
-    return { own: called(own, info.families), n: sum([...own.values()]), content: this.#contentOf(head, rows, everything) };
+    return {
+      own: called(own, info.families),
+      n: sum([...own.values()]),
+      content: this.#contentOf(head, rows, everything),
+    };
   }
 
   /** What a head's own matrices are called over the images in scope; null where none is. */
-  ownOf = (head: HeadRef): Called | null => (this.info ? called(this.#namesOf(head, this.#rows), this.info.families) : null);
+  ownOf = (head: HeadRef): Called | null =>
+    this.info ? called(this.#namesOf(head, this.#rows), this.info.families) : null;
 
   /** What a head's matrices in a cluster are called: the cluster's name would be that of its members, of other heads too. */
   ownIn(head: HeadRef, cluster: number): string {

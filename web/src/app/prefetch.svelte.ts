@@ -69,13 +69,23 @@ function wanted({ data, run, state, cells, head }: Session): Column[] {
   const layers = run.capabilities.mean ? [head.layer, ...run.model.nHeads.keys()] : [];
   return [
     // The first change of the scope asks for them: content dependence over other images than all.
-    ...(run.capabilities.patterns ? PATTERN_COLUMNS : []).map((what) => ({ bytes: size * FLOAT32, read: () => data.patternColumn(what) })),
+    ...(run.capabilities.patterns ? PATTERN_COLUMNS : []).map((what) => ({
+      bytes: size * FLOAT32,
+      read: () => data.patternColumn(what),
+    })),
     // Why a head matters names the token that draws all: it is in the mean matrices.
-    ...[...new Set(layers)].map((layer) => ({ bytes: run.model.nHeads[layer]! * side * side, read: () => data.meanMatrices(layer) })),
-    ...run.spread.filter((measure) => measure.available).map(({ name }) => ({ bytes: size * FLOAT16, read: () => data.spread(name) })),
+    ...[...new Set(layers)].map((layer) => ({
+      bytes: run.model.nHeads[layer]! * side * side,
+      read: () => data.meanMatrices(layer),
+    })),
+    ...run.spread
+      .filter((measure) => measure.available)
+      .map(({ name }) => ({ bytes: size * FLOAT16, read: () => data.spread(name) })),
     ...metrics.map(({ name }) => ({ bytes: size * FLOAT32, read: () => data.importance(name, 'head') })),
     // Small, but the server goes through all rows of CLS for it.
-    ...(run.tokens.cls === null ? [] : [{ bytes: run.nImages * (run.model.nLayers + 1) * FLOAT32, read: () => data.levels() }]),
+    ...(run.tokens.cls === null
+      ? []
+      : [{ bytes: run.nImages * (run.model.nLayers + 1) * FLOAT32, read: () => data.levels() }]),
     ...STRENGTHS.toReversed().map((kind) => ({ bytes: size * run.hops * FLOAT16, read: () => data.strength(kind) })),
     ...modes.map(({ name }) => ({ bytes: size * FLOAT32, read: () => data.importance(state.metric, name) })),
   ];

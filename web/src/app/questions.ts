@@ -21,13 +21,17 @@ export function questions({ run, images }: Session): Question[] {
       change: { ...fresh, metric: run.defaultMetric, mode: 'head' },
       options: { importance: 'matrix', statistic: 'mean' },
     },
-    hint: 'Head importance: the strongest colours are the heads whose pruning changes the answers most; a large inner square: by much the same on every image.',
+    hint:
+      'Head importance: the strongest colours are the heads whose pruning changes the answers most; a large inner ' +
+      'square: by much the same on every image.',
     pane: 'importance',
   };
   const where: Question = {
     text: 'Where do they attend?',
     intent: { kind: 'preset', words: 'Where do they attend?', change: fresh, options: { strength: 'curves' } },
-    hint: 'Attention strength: the coloured curves are the chosen heads. High at small k: they attend to neighbours; high at large k: across the image.',
+    hint:
+      'Attention strength: the coloured curves are the chosen heads. High at small k: they attend to neighbours; ' +
+      'high at large k: across the image.',
     pane: 'strength',
   };
   return [which, where, onAnImage(images.correct.includes(false))];
@@ -40,7 +44,8 @@ function onAnImage(someWrong: boolean): Question {
     text,
     intent: { kind: 'preset', words: text, change: { view: 'image', scope, image: null, head: null } },
     hint: someWrong
-      ? 'The most confident wrong prediction: the colour shows where the head attends. Try the tiles of other heads, then the next image (N).'
+      ? 'The most confident wrong prediction: the colour shows where the head attends. Try the tiles of other ' +
+        'heads, then the next image (N).'
       : 'The colour shows where the head attends on this image. Try the tiles of other heads, then the next image (N).',
     pane: 'One image',
   };

@@ -40,7 +40,8 @@ export type Hover =
   | { readonly kind: 'cluster'; readonly cluster: number };
 
 /** The image that is pointed at, also where it is one head's matrix on it. */
-export const hoveredImage = (hover: Hover | null): number | null => (hover && 'image' in hover ? (hover.image ?? null) : null);
+export const hoveredImage = (hover: Hover | null): number | null =>
+  hover && 'image' in hover ? (hover.image ?? null) : null;
 
 /** A run that is loaded: the parts that are there from the first paint on. */
 export class Session {
@@ -104,7 +105,9 @@ export class Session {
   readonly #inScope: InScope = $derived(rowsInScope(this.images, this.scope, this.#scopeData()));
   /** Rows of the images in scope; the same array as long as they are the same images. */
   readonly inScope: Int32Array = $derived(this.#sameRows(this.#inScope.rows));
-  readonly inForce: InForce = $derived(this.#sameInForce({ scope: this.scope, rows: this.inScope, metric: this.metric.name, mode: this.mode.name }));
+  readonly inForce: InForce = $derived(
+    this.#sameInForce({ scope: this.scope, rows: this.inScope, metric: this.metric.name, mode: this.mode.name }),
+  );
   /** The same a moment later, for what is no aggregate. */
   readonly calm = new Calm();
   /** The same with the aggregates and in one update with them: what the app's own choice of image is made from. */
@@ -118,7 +121,9 @@ export class Session {
   readonly columnFailure: Failure | null = $derived(this.values ? null : this.column.failure);
   readonly summary: Summary | null = $derived(this.summaryOf(this.state.metric, this.state.mode));
   /** Rows of the images that the aggregates shown are of: for a moment those of the scope before. */
-  readonly aggregated: Int32Array = $derived(this.#summarised(this.state.metric, this.state.mode)?.rows ?? this.inScope);
+  readonly aggregated: Int32Array = $derived(
+    this.#summarised(this.state.metric, this.state.mode)?.rows ?? this.inScope,
+  );
   readonly fill: Float64Array | null = $derived(this.summary && this.summary[this.statistic]);
   /** Head places, the largest value first. */
   readonly order: number[] = $derived(this.fill ? descending(this.fill) : []);
@@ -130,7 +135,11 @@ export class Session {
     this.#sameHead(
       this.state.head ??
         this.state.heads?.[0] ??
-        (this.#awaited ? this.#headBefore : this.order[0] === undefined ? { layer: 0, head: 0 } : headAt(this.run, this.order[0])),
+        (this.#awaited
+          ? this.#headBefore
+          : this.order[0] === undefined
+            ? { layer: 0, head: 0 }
+            : headAt(this.run, this.order[0])),
     ),
   );
   readonly headIndex = $derived(headIndex(this.run, this.head));
@@ -162,7 +171,9 @@ export class Session {
 
   /** The value of a head on the focus image. */
   onImage(index: number): number {
-    return this.image === null || this.image >= this.run.nImages ? NaN : (this.values?.[this.image * this.cells + index] ?? NaN);
+    return this.image === null || this.image >= this.run.nImages
+      ? NaN
+      : (this.values?.[this.image * this.cells + index] ?? NaN);
   }
 
   /** Statistics over the images in scope for any metric and mode; null while they are on their way. */
@@ -220,7 +231,9 @@ export class Session {
     if (next === this.state) return;
     this.notice = null;
     const address = encode(next, this.run, this.#kept);
-    this.history = replace ? amend(this.history, next) : commit(this.history, next, intentWords(intent, this.run, this.images));
+    this.history = replace
+      ? amend(this.history, next)
+      : commit(this.history, next, intentWords(intent, this.run, this.images));
     this.#travel.write(this.history.at, address, replace);
   };
 
@@ -270,7 +283,9 @@ export class Session {
     this.#openedBy = hash;
     this.history = begin(restored.state, 'Open the run');
     history.replaceState({ at: 0 }, '');
-    this.notice = restored.lost.length ? `This run does not have what the link asks for: ${restored.lost.join(', ')}.` : null;
+    this.notice = restored.lost.length
+      ? `This run does not have what the link asks for: ${restored.lost.join(', ')}.`
+      : null;
   }
 
   /** Show an image of the user's own. */
@@ -342,7 +357,11 @@ export class Session {
     // Rather an image whose attention can be shown: without CLS and without the model only the featured ones.
     const query = defaultQuery(this.run.tokens);
     const shown = rows.filter((row) => attentionAnswer(this.run, this.images, row, query, 'from').kind === 'yes');
-    return firstImage(this.images, shown.length ? shown : rows, this.axisNumbers(`total.${this.metric.name}.${this.mode.name}`));
+    return firstImage(
+      this.images,
+      shown.length ? shown : rows,
+      this.axisNumbers(`total.${this.metric.name}.${this.mode.name}`),
+    );
   }
 
   /** One of the user's own images is in no scope, and leaves none. */
@@ -359,7 +378,12 @@ export class Session {
   }
 
   #axisData(): AxisData {
-    return { ...this.#scopeData(), images: this.images, spread: (measure) => this.data.spread(measure).value, keep: this.#memo.get };
+    return {
+      ...this.#scopeData(),
+      images: this.images,
+      spread: (measure) => this.data.spread(measure).value,
+      keep: this.#memo.get,
+    };
   }
 
   readonly #memo = new Memo();

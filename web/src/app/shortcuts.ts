@@ -30,8 +30,7 @@ export interface Windows {
 const onMac = typeof navigator !== 'undefined' && /mac/i.test(navigator.platform);
 
 /** Keys as this system prints them: `Ctrl K` is ⌘K on a Mac. */
-export const printed = (keys: string): string =>
-  onMac ? keys.replace('Ctrl ', '⌘').replace('Shift ', '⇧') : keys;
+export const printed = (keys: string): string => (onMac ? keys.replace('Ctrl ', '⌘').replace('Shift ', '⇧') : keys);
 
 /** Copy the address of this view; false where the browser does not allow it. */
 export async function copyLink(session: Session): Promise<boolean> {
@@ -64,7 +63,11 @@ export function commands(session: Session, show: Windows): Command[] {
     { group: 'Images', name: 'Show wrong images only', run: send({ kind: 'scope', scope: { correct: 'wrong' } }) },
     { group: 'Images', name: 'Show right images only', run: send({ kind: 'scope', scope: { correct: 'right' } }) },
     { group: 'Heads', name: 'Back to the top three heads', run: send({ kind: 'heads', heads: null }) },
-    ...measures(run).map(({ label, metric }) => ({ group: 'Measure', name: label, run: send({ kind: 'metric', metric }) })),
+    ...measures(run).map(({ label, metric }) => ({
+      group: 'Measure',
+      name: label,
+      run: send({ kind: 'metric', metric }),
+    })),
     ...parts(run).map(({ label, mode }) => ({ group: 'Pruned part', name: label, run: send({ kind: 'mode', mode }) })),
     ...views(session),
     { group: 'Page', name: 'Copy a link to this view', run: () => void copyLink(session) },
@@ -80,17 +83,26 @@ export function commands(session: Session, show: Windows): Command[] {
 }
 
 function panes(state: State): { pane: PaneName | null; name: string }[] {
-  const all = (Object.keys(PANE_TITLES) as PaneName[]).map((pane) => ({ pane, name: `${PANE_TITLES[pane]}: whole work area` }));
+  const all = (Object.keys(PANE_TITLES) as PaneName[]).map((pane) => ({
+    pane,
+    name: `${PANE_TITLES[pane]}: whole work area`,
+  }));
   return state.maximised ? [{ pane: null, name: 'All four panes' }, ...all] : all;
 }
 
 const measures = (run: RunInfo) =>
   run.metrics.filter((metric) => metric.available).map(({ name, label }) => ({ label, metric: name }));
-const parts = (run: RunInfo) => run.modes.filter((mode) => mode.available).map(({ name, label }) => ({ label, mode: name }));
+const parts = (run: RunInfo) =>
+  run.modes.filter((mode) => mode.available).map(({ name, label }) => ({ label, mode: name }));
 
 /** What a pane shows: each value of its option. */
 function views(session: Session): Command[] {
-  const inExplore = ['layout', 'importance', 'strength', ...(session.patterns ? (['patterns', 'patternColour'] as const) : [])] as const;
+  const inExplore = [
+    'layout',
+    'importance',
+    'strength',
+    ...(session.patterns ? (['patterns', 'patternColour'] as const) : []),
+  ] as const;
   const inHeads = ['diversity', 'similarity', 'depthOf', 'classTrend'] as const;
   const choices = (key: (typeof inExplore)[number] | (typeof inHeads)[number], view: View): Command[] =>
     OPTIONS[key].values.map((value) => {
@@ -111,7 +123,9 @@ function patterns({ patterns: model, send }: Session): Command[] {
       note: `${count(size)} matrices`,
       run: () => send({ kind: 'patterns', set: { kind: 'clusters', clusters: [id] } }),
     })),
-    ...(all.length ? [{ group: 'Patterns', name: 'No pattern chosen', run: () => send({ kind: 'patterns', set: null }) }] : []),
+    ...(all.length
+      ? [{ group: 'Patterns', name: 'No pattern chosen', run: () => send({ kind: 'patterns', set: null }) }]
+      : []),
   ];
 }
 
@@ -121,7 +135,13 @@ function heads(session: Session): Command[] {
   return ranked.map((head) => {
     const value = fill?.[headIndex(run, head)] ?? NaN;
     const note = Number.isFinite(value) ? `${number(value)} ${metric.unit}` : '';
-    return { group: 'Heads', name: `Head ${headName(head)}`, note, searched: true, run: () => session.send({ kind: 'head', head }) };
+    return {
+      group: 'Heads',
+      name: `Head ${headName(head)}`,
+      note,
+      searched: true,
+      run: () => session.send({ kind: 'head', head }),
+    };
   });
 }
 

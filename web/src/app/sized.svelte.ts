@@ -28,7 +28,14 @@ export class SizedImages {
   async ask(image: number, query: number, sizes: readonly string[]): Promise<void> {
     this.cancel();
     const abort = (this.#abort = new AbortController());
-    [this.image, this.query, this.sizes, this.found, this.failure, this.running] = [image, query, sizes, new Map(), null, true];
+    [this.image, this.query, this.sizes, this.found, this.failure, this.running] = [
+      image,
+      query,
+      sizes,
+      new Map(),
+      null,
+      true,
+    ];
     try {
       for (const size of sizes) {
         const seen = await this.#source.sizedImage(image, size, abort.signal);

@@ -72,11 +72,14 @@ export class Travel {
     const alone = this.wanted === null && forgotten(steps);
     this.wanted = at;
     if (!alone) history.go(steps);
-    this.#unheard ??= setTimeout(() => {
-      const { wanted } = this;
-      this.#end();
-      if (wanted !== null) this.#arriveAlone(wanted);
-    }, alone ? 0 : UNHEARD_MS); // a task of its own, as a browser's answer is
+    this.#unheard ??= setTimeout(
+      () => {
+        const { wanted } = this;
+        this.#end();
+        if (wanted !== null) this.#arriveAlone(wanted);
+      },
+      alone ? 0 : UNHEARD_MS,
+    ); // a task of its own, as a browser's answer is
   }
 
   /** The browser is at a step; false when that is only on the way to the one that is wanted. */

@@ -12,7 +12,21 @@ import { VIEWS } from './words';
 
 const PANES: readonly PaneName[] = ['images', 'importance', 'strength', 'patterns'];
 const OPTION_KEYS = Object.keys(OPTIONS) as OptionKey[];
-const OURS = new Set(['v', 'm', 'r', 's', 'i', 'h', 'hs', 'pat', 'x', 'q', 'd', 'f', ...OPTION_KEYS.map((key) => OPTIONS[key].address)]);
+const OURS = new Set([
+  'v',
+  'm',
+  'r',
+  's',
+  'i',
+  'h',
+  'hs',
+  'pat',
+  'x',
+  'q',
+  'd',
+  'f',
+  ...OPTION_KEYS.map((key) => OPTIONS[key].address),
+]);
 
 export interface Restored {
   readonly state: State;
@@ -64,7 +78,9 @@ export function decode(hash: string, run: RunInfo): Restored {
   const options: Record<string, string | number> = { ...initial.options };
   for (const key of OPTION_KEYS) {
     const { address } = OPTIONS[key];
-    options[key] = restore<string | number>(address, `${address} =`, initial.options[key], (text) => parseOption(key, text));
+    options[key] = restore<string | number>(address, `${address} =`, initial.options[key], (text) =>
+      parseOption(key, text),
+    );
   }
   const state: State = {
     view: oneOf(VIEWS)(path.replace(/^#?\//, '')) ?? initial.view,
@@ -75,7 +91,9 @@ export function decode(hash: string, run: RunInfo): Restored {
     image: restore<number | null>('i', 'image', null, (text) => whole(text, run.nImages)),
     head: restore<HeadRef | null>('h', 'head', null, (text) => decodeHead(text, run)),
     heads: restore<readonly HeadRef[] | null>('hs', 'heads', null, (text) => decodeHeads(text, run)),
-    patterns: restore<PatternSet | null>('pat', 'patterns', null, (text) => decodePatterns(text, run, Number(options.clusters))),
+    patterns: restore<PatternSet | null>('pat', 'patterns', null, (text) =>
+      decodePatterns(text, run, Number(options.clusters)),
+    ),
     pruned: restore<readonly PrunedHead[]>('x', 'pruned heads', [], (text) => decodePruned(text, run)),
     query: query === defaultQuery(run.tokens) ? null : query,
     direction: restore('d', 'direction', initial.direction, oneOf(['from', 'to'])),
@@ -108,7 +126,12 @@ export function decodeScope(text: string, run: RunInfo): Scope | undefined {
   return scope;
 }
 
-function decodeCondition(kind: string, fields: readonly string[], scope: Scope, run: RunInfo): Partial<Scope> | undefined {
+function decodeCondition(
+  kind: string,
+  fields: readonly string[],
+  scope: Scope,
+  run: RunInfo,
+): Partial<Scope> | undefined {
   const target = (text: string | undefined): number | undefined => whole(text ?? '', run.model.nClasses ?? 1e9);
   if ((kind === 'right' || kind === 'wrong') && fields.length === 0) return { correct: kind };
   if (kind === 'class' && fields.length === 1) {
@@ -144,12 +167,15 @@ function decodeLasso(map: string, code: string): { lasso: Lasso } | undefined {
 
 function decodeOutline(code: string): Point[] | undefined {
   if (!/^([0-9a-z]{4}){3,64}$/.test(code)) return undefined;
-  const points = code.match(/.{4}/g)!.map((corner) => [parseInt(corner.slice(0, 2), 36), parseInt(corner.slice(2), 36)] as const);
+  const points = code
+    .match(/.{4}/g)!
+    .map((corner) => [parseInt(corner.slice(0, 2), 36), parseInt(corner.slice(2), 36)] as const);
   return points.every((corner) => corner.every((step) => step <= LASSO_STEPS)) ? points : undefined;
 }
 
 /** `0,3` for clusters, `lasso:…` for an outline on the map of matrices. */
-const encodePatterns = (set: PatternSet): string => (set.kind === 'clusters' ? set.clusters.join(',') : `lasso:${encodeOutline(set.points)}`);
+const encodePatterns = (set: PatternSet): string =>
+  set.kind === 'clusters' ? set.clusters.join(',') : `lasso:${encodeOutline(set.points)}`;
 
 function decodePatterns(text: string, run: RunInfo, clusters: number): PatternSet | undefined {
   const known = run.capabilities.patterns && (clusters || run.capabilities.patterns);
@@ -162,7 +188,8 @@ function decodePatterns(text: string, run: RunInfo, clusters: number): PatternSe
   return { kind: 'clusters', clusters: [...new Set(chosen)].sort((a, b) => a - b) };
 }
 
-const encodeOutline = (points: readonly Point[]): string => points.map((corner) => corner.map(digits).join('')).join('');
+const encodeOutline = (points: readonly Point[]): string =>
+  points.map((corner) => corner.map(digits).join('')).join('');
 const digits = (step: number): string => step.toString(36).padStart(2, '0');
 const encodeHead = ({ layer, head }: HeadRef): string => `${layer}.${head}`;
 
@@ -190,7 +217,8 @@ function decodePruned(text: string, run: RunInfo): PrunedHead[] | undefined {
   for (const part of text.split(';')) {
     const [name = '', mode = 'head', ...rest] = part.split(':');
     const head = decodeHead(name, run);
-    if (!head || rest.length || isPruned(found, head) || !run.modes.some((known) => known.name === mode)) return undefined;
+    if (!head || rest.length || isPruned(found, head) || !run.modes.some((known) => known.name === mode))
+      return undefined;
     found.push({ ...head, mode });
   }
   return found;
@@ -216,5 +244,10 @@ function oneOf<const T extends string>(values: readonly T[]): (text: string) => 
 
 /** Percent-encoding that leaves the readable `, : ; + /` as they are. */
 function escape(value: string): string {
-  return encodeURIComponent(value).replaceAll('%2C', ',').replaceAll('%3A', ':').replaceAll('%2B', '+').replaceAll('%2F', '/').replaceAll('%3B', ';');
+  return encodeURIComponent(value)
+    .replaceAll('%2C', ',')
+    .replaceAll('%3A', ':')
+    .replaceAll('%2B', '+')
+    .replaceAll('%2F', '/')
+    .replaceAll('%3B', ';');
 }

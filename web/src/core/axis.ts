@@ -16,12 +16,15 @@ export function axisFor(values: Iterable<number>, kind: Axis['kind']): Axis {
     if (value > high) high = value;
   }
   if (high === 0) return { kind: 'linear', low: 0, high: 1 };
-  return kind === 'linear' ? { kind, low: 0, high: high * 1.04 } : { kind, low: Math.max(low, high / 1e4) * 0.9, high: high * 1.15 };
+  return kind === 'linear'
+    ? { kind, low: 0, high: high * 1.04 }
+    : { kind, low: Math.max(low, high / 1e4) * 0.9, high: high * 1.15 };
 }
 
 /** Place in [0, 1] on the axis; what lies beyond its ends is put at them. */
 export function placeOn({ kind, low, high }: Axis, value: number): number {
-  const share = kind === 'linear' ? (value - low) / (high - low) : Math.log(Math.max(value, low) / low) / Math.log(high / low);
+  const share =
+    kind === 'linear' ? (value - low) / (high - low) : Math.log(Math.max(value, low) / low) / Math.log(high / low);
   return Math.max(0, Math.min(1, share));
 }
 
@@ -34,7 +37,9 @@ export function axisTicks({ kind, low, high }: Axis, most: number): number[] {
   const powers: number[] = [];
   for (let power = Math.ceil(Math.log10(low)); 10 ** power <= high; power++) powers.push(10 ** power);
   if (powers.length > 1) return powers;
-  return [1, 2, 5].flatMap((digit) => [-1, 0].map((step) => digit * 10 ** (Math.floor(Math.log10(high)) + step))).filter((v) => v >= low && v <= high);
+  return [1, 2, 5]
+    .flatMap((digit) => [-1, 0].map((step) => digit * 10 ** (Math.floor(Math.log10(high)) + step)))
+    .filter((v) => v >= low && v <= high);
 }
 
 /** A tick of shares as percent, without idle digits: `0.1 %`, `20 %`. */

@@ -15,7 +15,15 @@ export interface Bands {
 /** 5, 25, 50, 75 and 95 % quantiles (`low` .. `high`), least and most of each column over the images in `rows`. */
 export function bands(values: Float32Array, width: number, rows: Int32Array): Bands {
   const column = (): Float64Array => new Float64Array(width).fill(NaN);
-  const found = { low: column(), q1: column(), median: column(), q3: column(), high: column(), least: column(), most: column() };
+  const found = {
+    low: column(),
+    q1: column(),
+    median: column(),
+    q3: column(),
+    high: column(),
+    least: column(),
+    most: column(),
+  };
   const n = new Int32Array(width);
   const sample = new Float32Array(rows.length);
   for (let head = 0; head < width; head++) {
@@ -60,7 +68,14 @@ export function layerSummary(values: Float32Array, width: number, rows: Int32Arr
 }
 
 /** Of these images, how many have a value between two ends (both included). */
-export function countBetween(values: Float32Array, width: number, column: number, rows: Int32Array, low: number, high: number): number {
+export function countBetween(
+  values: Float32Array,
+  width: number,
+  column: number,
+  rows: Int32Array,
+  low: number,
+  high: number,
+): number {
   let count = 0;
   for (const row of rows) {
     const value = values[row * width + column]!;

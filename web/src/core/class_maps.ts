@@ -19,7 +19,8 @@ export const classMapName = (kind: ClassMapKind): string => NAMES[kind];
 /** Whether maps of a class can be had of an image, or why not. */
 export function classMapAnswer(run: RunInfo, images: ImageTable, image: number): Answer {
   const { capabilities, model } = run;
-  if (!model.nClasses) return { kind: 'no', reason: 'Maps of a class need a classifier, and this model has none.', command: null };
+  if (!model.nClasses)
+    return { kind: 'no', reason: 'Maps of a class need a classifier, and this model has none.', command: null };
   if (capabilities.live) return matrixAnswer(run, images, image, 'A map of a class');
   const { text, command } = needsModel(capabilities, 'Maps of a class are not stored: their gradients need the model.');
   return { kind: 'no', reason: text, command };
@@ -39,9 +40,14 @@ export interface ClassChoice {
 
 /** The classes to choose from: the image's own and its prediction, the one chosen, then all that occur in the run. */
 export function classChoices(run: RunInfo, images: ImageTable, image: number, chosen: number): ClassChoice[] {
-  const [target, prediction] = isOwn(run, image) ? [-1, -1] : [images.target[image] ?? -1, images.prediction[image] ?? -1];
-  const first: ClassChoice[] = [{ value: 0, label: target < 0 ? 'predicted class' : `${targetWord(images, image)}: ${shortName(images, target)}` }];
-  if (prediction >= 0 && prediction !== target) first.push({ value: prediction + 1, label: `predicted: ${shortName(images, prediction)}` });
+  const [target, prediction] = isOwn(run, image)
+    ? [-1, -1]
+    : [images.target[image] ?? -1, images.prediction[image] ?? -1];
+  const first: ClassChoice[] = [
+    { value: 0, label: target < 0 ? 'predicted class' : `${targetWord(images, image)}: ${shortName(images, target)}` },
+  ];
+  if (prediction >= 0 && prediction !== target)
+    first.push({ value: prediction + 1, label: `predicted: ${shortName(images, prediction)}` });
   const known = new Set(Object.keys(images.classNames).map(Number));
   if (chosen > 0) known.add(chosen - 1); // from a link: it may occur in no image
   const offered = new Set(first.map(({ value }) => value));

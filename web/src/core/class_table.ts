@@ -9,7 +9,12 @@ export interface ClassRow {
 }
 
 /** Means of each class over the images in `rows`, most images first; images without a class are left out. */
-export function classMeans(values: Float32Array, width: number, rows: Int32Array, targets: ArrayLike<number>): ClassRow[] {
+export function classMeans(
+  values: Float32Array,
+  width: number,
+  rows: Int32Array,
+  targets: ArrayLike<number>,
+): ClassRow[] {
   const found = new Map<number, { n: number; sums: Float64Array; counts: Int32Array }>();
   for (const row of rows) {
     const target = targets[row]!;
@@ -27,7 +32,11 @@ export function classMeans(values: Float32Array, width: number, rows: Int32Array
     if (any) entry.n++;
   }
   return [...found]
-    .map(([target, { n, sums, counts }]) => ({ target, n, means: sums.map((sum, head) => (counts[head] ? sum / counts[head]! : NaN)) }))
+    .map(([target, { n, sums, counts }]) => ({
+      target,
+      n,
+      means: sums.map((sum, head) => (counts[head] ? sum / counts[head]! : NaN)),
+    }))
     .filter((row) => row.n > 0)
     .sort((a, b) => b.n - a.n || a.target - b.target);
 }

@@ -11,7 +11,12 @@ export interface ClassTrend {
 }
 
 /** From means by head place to means by layer; heads a layer does not have, and values that are not known, are left out. */
-export function trends(rows: readonly ClassRow[], heads: readonly number[], width: number, focus: number): ClassTrend[] {
+export function trends(
+  rows: readonly ClassRow[],
+  heads: readonly number[],
+  width: number,
+  focus: number,
+): ClassTrend[] {
   return rows.map(({ target, n, means }) => {
     const layers = Float64Array.from(heads, (count, layer) => {
       let [sum, known] = [0, 0];
@@ -45,7 +50,10 @@ export function shownBy(
 ): Float32Array {
   const found = new Float32Array(nImages * cells).fill(NaN);
   images.forEach((image, place) =>
-    heads.forEach(({ layer, head }, flat) => (found[image * cells + layer * width + head] = members(place * heads.length + flat) ? 1 : 0)),
+    heads.forEach(
+      ({ layer, head }, flat) =>
+        (found[image * cells + layer * width + head] = members(place * heads.length + flat) ? 1 : 0),
+    ),
   );
   return found;
 }

@@ -44,7 +44,9 @@ export function scaleFor(values: Iterable<number>, signed: boolean, kind: Scale[
   for (const value of values) if (Number.isFinite(value)) high = Math.max(high, signed ? Math.abs(value) : value);
   const low = signed ? -high : 0;
   if (kind !== 'rank') return { low, high, signed, kind };
-  const sizes = Float64Array.from(values).filter(Number.isFinite).map((value) => (signed ? Math.abs(value) : value));
+  const sizes = Float64Array.from(values)
+    .filter(Number.isFinite)
+    .map((value) => (signed ? Math.abs(value) : value));
   return { low, high, signed, kind, ranked: sizes.sort() };
 }
 
@@ -88,7 +90,8 @@ export function ticks(scale: Scale): number[] {
     const [least, middle] = [ranked[0]!, quantile(ranked, 0.5)];
     return scale.signed ? [-high, -middle, 0, middle, high] : [least, middle, high];
   }
-  const positive = scale.kind === 'linear' ? [high / 2, high] : scale.signed ? [high / 10, high] : [high / 100, high / 10, high];
+  const positive =
+    scale.kind === 'linear' ? [high / 2, high] : scale.signed ? [high / 10, high] : [high / 100, high / 10, high];
   return scale.signed ? [...positive.map((v) => -v).reverse(), 0, ...positive] : [0, ...positive];
 }
 
@@ -126,7 +129,9 @@ export const css = ([red, green, blue]: Rgb): string => `rgb(${red} ${green} ${b
 
 /** The parts of a colour written as #rrggbb or as `css` writes it. */
 export function rgb(colour: string): Rgb {
-  const parts = colour.startsWith('#') ? colour.match(/[0-9a-f]{2}/gi)!.map((part) => parseInt(part, 16)) : colour.match(/[\d.]+/g)!.map(Number);
+  const parts = colour.startsWith('#')
+    ? colour.match(/[0-9a-f]{2}/gi)!.map((part) => parseInt(part, 16))
+    : colour.match(/[\d.]+/g)!.map(Number);
   return parts as unknown as Rgb;
 }
 

@@ -14,14 +14,29 @@ export interface CurveScales {
 }
 
 /** Values of the lines, then the band's two edges and its median; null where nothing is known. */
-export function curveValues(curve: CurveResult, by: CurveBy): { lines: readonly (readonly (number | null)[])[]; low: readonly (number | null)[]; high: readonly (number | null)[]; median: readonly (number | null)[] } {
+export function curveValues(
+  curve: CurveResult,
+  by: CurveBy,
+): {
+  lines: readonly (readonly (number | null)[])[];
+  low: readonly (number | null)[];
+  high: readonly (number | null)[];
+  median: readonly (number | null)[];
+} {
   return { lines: curve.lines.map((line) => line[by]), ...curve.band[by] };
 }
 
 /** Scales in a box; accuracy from 0 or a little below the smallest value, to a little above the largest. */
-export function curveScales(curve: CurveResult, by: CurveBy, box: { left: number; top: number; width: number; height: number }, also: readonly number[] = []): CurveScales {
+export function curveScales(
+  curve: CurveResult,
+  by: CurveBy,
+  box: { left: number; top: number; width: number; height: number },
+  also: readonly number[] = [],
+): CurveScales {
   const { lines, low, high, median } = curveValues(curve, by);
-  const known = [...lines.flat(), ...low, ...high, ...median, ...also].filter((value): value is number => value !== null);
+  const known = [...lines.flat(), ...low, ...high, ...median, ...also].filter(
+    (value): value is number => value !== null,
+  );
   let [least, most] = [Math.min(...known), Math.max(...known)];
   if (!known.length) [least, most] = [0, 1];
   if (by === 'moved') least = 0;
@@ -50,15 +65,22 @@ export function linePath(sizes: readonly number[], values: readonly (number | nu
 }
 
 /** The band between two edges. */
-export function bandPath(sizes: readonly number[], low: readonly (number | null)[], high: readonly (number | null)[], scales: CurveScales): string {
+export function bandPath(
+  sizes: readonly number[],
+  low: readonly (number | null)[],
+  high: readonly (number | null)[],
+  scales: CurveScales,
+): string {
   const there = sizes.map((_, i) => i).filter((i) => low[i] != null && high[i] != null);
   if (!there.length) return '';
-  const corner = (i: number, value: number): string => `${scales.x(sizes[i]!).toFixed(1)},${scales.y(value).toFixed(1)}`;
+  const corner = (i: number, value: number): string =>
+    `${scales.x(sizes[i]!).toFixed(1)},${scales.y(value).toFixed(1)}`;
   return `M${[...there.map((i) => corner(i, high[i]!)), ...there.toReversed().map((i) => corner(i, low[i]!))].join('L')}Z`;
 }
 
 /** The last place of a line that has a value; -1 for none. */
-export const lastKnown = (values: readonly (number | null)[]): number => values.findLastIndex((value) => value !== null);
+export const lastKnown = (values: readonly (number | null)[]): number =>
+  values.findLastIndex((value) => value !== null);
 
 /** Heights of labels that would overlap, moved apart; in the order given. */
 export function apart(heights: readonly number[], gap: number, bottom: number): number[] {
@@ -75,7 +97,11 @@ export function apart(heights: readonly number[], gap: number, bottom: number): 
 }
 
 /** `above`, `within` or `below` the band of random orders; null where one of the two is not known. */
-export function besideBand(value: number | null | undefined, low: number | null | undefined, high: number | null | undefined): 'above' | 'within' | 'below' | null {
+export function besideBand(
+  value: number | null | undefined,
+  low: number | null | undefined,
+  high: number | null | undefined,
+): 'above' | 'within' | 'below' | null {
   if (value == null || low == null || high == null) return null;
   return value > high ? 'above' : value < low ? 'below' : 'within';
 }
@@ -85,16 +111,25 @@ export function sizeWords(curve: CurveResult, at: number, by: CurveBy): string[]
   const size = curve.sizes[at];
   if (size === undefined) return [];
   const unit = by === 'accuracy' ? '' : curve.movedBy === 'jsd' ? ' bits' : '';
-  const said = (value: number | null | undefined): string => (by === 'accuracy' ? percent(value) : `${number(value)}${unit}`);
+  const said = (value: number | null | undefined): string =>
+    by === 'accuracy' ? percent(value) : `${number(value)}${unit}`;
   const { low, high, median } = curve.band[by];
   const lines = curve.lines
     .filter((line) => line[by][at] !== null)
     .map((line) => {
       const place = besideBand(line[by][at], low[at], high[at]);
-      const interval = by === 'accuracy' && size > 0 ? `, change ${pointsOf(line.low[at]).replace(' pp', '')} to ${pointsOf(line.high[at])} (95 %)` : '';
+      const interval =
+        by === 'accuracy' && size > 0
+          ? `, change ${pointsOf(line.low[at]).replace(' pp', '')} to ${pointsOf(line.high[at])} (95 %)`
+          : '';
       return `${line.name}: ${said(line[by][at])}${interval}${place && size > 0 ? ` · ${place} the random band` : ''}`;
     });
-  const band = low[at] == null ? [] : [`random × ${curve.band.draws}: ${said(low[at])} to ${said(high[at])}, median ${said(median[at])} (5th to 95th percentile)`];
+  const band =
+    low[at] == null
+      ? []
+      : [
+          `random × ${curve.band.draws}: ${said(low[at])} to ${said(high[at])}, median ${said(median[at])} (5th to 95th percentile)`,
+        ];
   return [`${size} ${size === 1 ? 'head' : 'heads'} pruned · n = ${curve.n}`, ...lines, ...band];
 }
 

@@ -30,7 +30,14 @@ export class DotGrid {
   }
 
   /** The dot nearest a place within `reach` pixels among those that count; `width` and `height` are pixels of the box. */
-  nearest(x: number, y: number, reach: number, width: number, height: number, counts: (dot: number) => boolean): number | null {
+  nearest(
+    x: number,
+    y: number,
+    reach: number,
+    width: number,
+    height: number,
+    counts: (dot: number) => boolean,
+  ): number | null {
     const side = this.#side;
     const at = (share: number): number => Math.max(0, Math.min(side - 1, Math.floor(share * side)));
     const [left, right] = [at(x - reach / width), at(x + reach / width)];

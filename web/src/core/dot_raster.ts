@@ -26,7 +26,12 @@ export function stampOf(radius: number): Stamp {
     }
   }
   const column = (at: 0 | 1 | 2): number[] => pixels.map((pixel) => pixel[at]);
-  return { reach, across: Int8Array.from(column(0)), down: Int8Array.from(column(1)), cover: Uint16Array.from(column(2)) };
+  return {
+    reach,
+    across: Int8Array.from(column(0)),
+    down: Int8Array.from(column(1)),
+    cover: Uint16Array.from(column(2)),
+  };
 }
 
 const FULL = 256;
@@ -46,7 +51,9 @@ export function drawDots(
   const { words, width, height } = raster;
   const { reach, across, down, cover } = stamp;
   const offsets = Int32Array.from(across, (x, i) => down[i]! * width + x);
-  const whole = colours.map((colour) => (colour ? ((FULL - 1) << 24) | (colour[2] << 16) | (colour[1] << 8) | colour[0] : 0));
+  const whole = colours.map((colour) =>
+    colour ? ((FULL - 1) << 24) | (colour[2] << 16) | (colour[1] << 8) | colour[0] : 0,
+  );
   for (let at = 0; at < list.length; at++) {
     const dot = list[at]!;
     const word = whole[codes ? codes[dot]! : 0]!;

@@ -25,8 +25,19 @@ export function leader(values: Float32Array, cells: number, rows: Int32Array): L
 }
 
 /** How a head stands by a metric whose leader over the same images is known; null where it has no value in scope. */
-export function standing(values: Float32Array, cells: number, rows: Int32Array, index: number, metric: string, first: Leader): Standing | null {
-  const own = summarise(Float32Array.from(rows, (row) => values[row * cells + index]!), 1, Int32Array.from(rows.keys()));
+export function standing(
+  values: Float32Array,
+  cells: number,
+  rows: Int32Array,
+  index: number,
+  metric: string,
+  first: Leader,
+): Standing | null {
+  const own = summarise(
+    Float32Array.from(rows, (row) => values[row * cells + index]!),
+    1,
+    Int32Array.from(rows.keys()),
+  );
   const mean = first.means[index]!;
   if (!own.n[0]) return null;
   const top = index === first.index;
@@ -147,7 +158,9 @@ export function lossOf(
 
 /** Median of one head's values over images, infinite ones included. */
 export function medianOver(values: Float32Array, cells: number, rows: Int32Array, index: number): number {
-  const known = Float64Array.from([...rows].map((row) => values[row * cells + index]!).filter((value) => value === value)).sort();
+  const known = Float64Array.from(
+    [...rows].map((row) => values[row * cells + index]!).filter((value) => value === value),
+  ).sort();
   if (!known.length) return NaN;
   const [low, high] = [known[(known.length - 1) >> 1]!, known[known.length >> 1]!];
   return low === high ? low : (low + high) / 2; // not inf - inf

@@ -17,7 +17,9 @@ export interface ClassFacet {
 /** Classes that occur in the run, those with most images in `others` first, then those with most in the run. */
 export function classFacets(classes: readonly ClassTotal[], images: ImageTable, others: Int32Array): ClassFacet[] {
   const counts = tally(others, images.target);
-  return classes.map(({ target, name, total }) => ({ target, name, total, n: counts.get(target) ?? 0 })).sort((a, b) => b.n - a.n);
+  return classes
+    .map(({ target, name, total }) => ({ target, name, total, n: counts.get(target) ?? 0 }))
+    .sort((a, b) => b.n - a.n);
 }
 
 export type ClassTotal = Omit<ClassFacet, 'n'>;

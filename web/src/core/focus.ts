@@ -68,12 +68,19 @@ export const headName = ({ layer, head }: HeadRef): string => `L${layer}·H${hea
 export const hasPicture = (images: ImageTable, image: number): boolean =>
   image >= images.name.length || (images.done[image] === true && images.problem[image] === null);
 
-export type Answer = { readonly kind: 'yes' } | { readonly kind: 'no'; readonly reason: string; readonly command: string | null };
+export type Answer =
+  { readonly kind: 'yes' } | { readonly kind: 'no'; readonly reason: string; readonly command: string | null };
 
 const YES: Answer = { kind: 'yes' };
 
 /** Whether the attention of a token of an image can be shown, or why not and what would make it so. */
-export function attentionAnswer(run: RunInfo, images: ImageTable, image: number, query: number, direction: Direction): Answer {
+export function attentionAnswer(
+  run: RunInfo,
+  images: ImageTable,
+  image: number,
+  query: number,
+  direction: Direction,
+): Answer {
   const { capabilities, tokens } = run;
   const stuck = notAnalysed(run, images, image);
   if (stuck) return stuck;
@@ -92,13 +99,21 @@ export function matrixAnswer(run: RunInfo, images: ImageTable, image: number, wh
   const stuck = notAnalysed(run, images, image);
   if (stuck) return stuck;
   if (capabilities.live || capabilities.featured.includes(image)) return YES;
-  return unanswered(capabilities, `${what} needs whole matrices: stored only for the featured images (★).`, 'any image');
+  return unanswered(
+    capabilities,
+    `${what} needs whole matrices: stored only for the featured images (★).`,
+    'any image',
+  );
 }
 
 /** Not stored: the model would answer, where a command can load it. */
 function unanswered(capabilities: RunInfo['capabilities'], sentence: string, most: string): Answer {
   const { text, command } = needsModel(capabilities, sentence);
-  return { kind: 'no', reason: command === null ? text : `${text} With the model loaded, ${most} can be asked for.`, command };
+  return {
+    kind: 'no',
+    reason: command === null ? text : `${text} With the model loaded, ${most} can be asked for.`,
+    command,
+  };
 }
 
 /** Why there is no attention of an image at all; null where there is. An image of the user's own needs the model. */

@@ -23,7 +23,10 @@ const START = 8;
 const TURN = 2.39996;
 
 /** Places for labels, anchors in the order of their worth; of those that find none the last are left out. */
-export function glyphPlaces(anchors: readonly Anchor[], box: { readonly width: number; readonly height: number }): GlyphPlace[] {
+export function glyphPlaces(
+  anchors: readonly Anchor[],
+  box: { readonly width: number; readonly height: number },
+): GlyphPlace[] {
   for (let many = anchors.length; many > 0; many--) {
     const places = spread(anchors.slice(0, many), box);
     if (places) return places;
@@ -32,8 +35,13 @@ export function glyphPlaces(anchors: readonly Anchor[], box: { readonly width: n
 }
 
 /** Labels pushed apart round by round and drawn back to their anchors; null when they do not all fit. */
-function spread(anchors: readonly Anchor[], box: { readonly width: number; readonly height: number }): GlyphPlace[] | null {
-  const places = anchors.map((anchor, at) => within({ at, left: anchor.x - anchor.width / 2, top: anchor.y - anchor.height / 2 }, anchor, box));
+function spread(
+  anchors: readonly Anchor[],
+  box: { readonly width: number; readonly height: number },
+): GlyphPlace[] | null {
+  const places = anchors.map((anchor, at) =>
+    within({ at, left: anchor.x - anchor.width / 2, top: anchor.y - anchor.height / 2 }, anchor, box),
+  );
   places.forEach((place, at) => {
     // From the very same middle all would be pushed along one line: they start in different directions.
     if (!places.slice(0, at).some((other) => overlap(place, other, anchors[at]!, anchors[other.at]!, 0))) return;
@@ -48,12 +56,17 @@ function spread(anchors: readonly Anchor[], box: { readonly width: number; reado
         place.top += 0.06 * (y - height / 2 - place.top);
       });
     }
-    const moved = places.map((a, i) => places.map((b, j) => j > i && apart(a, b, anchors[i]!, anchors[j]!)).some(Boolean));
+    const moved = places.map((a, i) =>
+      places.map((b, j) => j > i && apart(a, b, anchors[i]!, anchors[j]!)).some(Boolean),
+    );
     places.forEach((place, at) => within(place, anchors[at]!, box));
     if (round >= ROUNDS / 2 && !moved.some(Boolean)) break;
   }
   const rounded = places.map(({ at, left, top }) => ({ at, left: Math.round(left), top: Math.round(top) }));
-  return rounded.some((a, i) => rounded.some((b, j) => j > i && overlap(a, b, anchors[i]!, anchors[j]!, 0))) || outside(anchors, box) ? null : rounded;
+  return rounded.some((a, i) => rounded.some((b, j) => j > i && overlap(a, b, anchors[i]!, anchors[j]!, 0))) ||
+    outside(anchors, box)
+    ? null
+    : rounded;
 }
 
 interface Moving {
@@ -65,8 +78,10 @@ interface Moving {
 /** Push two labels apart along the way that is shorter; whether they were too near. */
 function apart(a: Moving, b: Moving, sizeA: Anchor, sizeB: Anchor): boolean {
   if (!overlap(a, b, sizeA, sizeB, GAP)) return false;
-  const across = (sizeA.width + sizeB.width) / 2 + GAP + 0.5 - Math.abs(a.left + sizeA.width / 2 - b.left - sizeB.width / 2);
-  const down = (sizeA.height + sizeB.height) / 2 + GAP + 0.5 - Math.abs(a.top + sizeA.height / 2 - b.top - sizeB.height / 2);
+  const across =
+    (sizeA.width + sizeB.width) / 2 + GAP + 0.5 - Math.abs(a.left + sizeA.width / 2 - b.left - sizeB.width / 2);
+  const down =
+    (sizeA.height + sizeB.height) / 2 + GAP + 0.5 - Math.abs(a.top + sizeA.height / 2 - b.top - sizeB.height / 2);
   if (across < down) {
     const way = a.left + sizeA.width / 2 <= b.left + sizeB.width / 2 ? 1 : -1;
     a.left -= (way * across) / 2;
@@ -80,7 +95,10 @@ function apart(a: Moving, b: Moving, sizeA: Anchor, sizeB: Anchor): boolean {
 }
 
 const overlap = (a: GlyphPlace, b: GlyphPlace, sizeA: Anchor, sizeB: Anchor, gap: number): boolean =>
-  a.left < b.left + sizeB.width + gap && b.left < a.left + sizeA.width + gap && a.top < b.top + sizeB.height + gap && b.top < a.top + sizeA.height + gap;
+  a.left < b.left + sizeB.width + gap &&
+  b.left < a.left + sizeA.width + gap &&
+  a.top < b.top + sizeB.height + gap &&
+  b.top < a.top + sizeA.height + gap;
 
 const outside = (anchors: readonly Anchor[], box: { readonly width: number; readonly height: number }): boolean =>
   anchors.some(({ width, height }) => width > box.width || height > box.height);

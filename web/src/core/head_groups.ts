@@ -67,7 +67,10 @@ export function meanSimilarity(similarity: ArrayLike<number>, n: number, heads: 
 export const groupName = (at: number): string => (at < 26 ? String.fromCharCode(65 + at) : String(at + 1));
 
 /** The two heads that are most alike; null where no pair is known. */
-export function closestPair(similarity: ArrayLike<number>, n: number): readonly [one: number, other: number, similarity: number] | null {
+export function closestPair(
+  similarity: ArrayLike<number>,
+  n: number,
+): readonly [one: number, other: number, similarity: number] | null {
   let best: readonly [number, number, number] | null = null;
   for (let one = 0; one < n; one++) {
     for (let other = one + 1; other < n; other++) {

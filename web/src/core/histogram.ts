@@ -17,6 +17,7 @@ export function histogram(values: Iterable<number>, bins: number): Histogram | n
     if (value > high) high = value;
   }
   const counts = new Int32Array(bins);
-  for (const value of known) counts[high > low ? Math.min(bins - 1, Math.floor(((value - low) / (high - low)) * bins)) : bins >> 1]!++;
+  for (const value of known)
+    counts[high > low ? Math.min(bins - 1, Math.floor(((value - low) / (high - low)) * bins)) : bins >> 1]!++;
   return { low, high, counts, n: known.length };
 }

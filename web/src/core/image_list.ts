@@ -6,7 +6,13 @@ import type { Options } from './options';
 type Sort = Options['listSort'];
 
 /** Rows by a column of the list; what has no value comes last either way, ties stay by number. */
-export function sorted(rows: Int32Array, by: Sort, down: boolean, images: ImageTable, totals: Float32Array | null): Int32Array {
+export function sorted(
+  rows: Int32Array,
+  by: Sort,
+  down: boolean,
+  images: ImageTable,
+  totals: Float32Array | null,
+): Int32Array {
   const key = keyOf(by, images, totals);
   const sign = down ? -1 : 1;
   return rows.slice().sort((a, b) => {

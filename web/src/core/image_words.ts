@@ -6,7 +6,12 @@ import type { HeadRef } from './state';
 import { count, number, percent, quantity } from './words';
 
 /** The head with the largest effect on an image (by size); null when none is computed. */
-export function topHead(run: RunInfo, values: Float32Array | null, cells: number, row: number): { head: HeadRef; value: number } | null {
+export function topHead(
+  run: RunInfo,
+  values: Float32Array | null,
+  cells: number,
+  row: number,
+): { head: HeadRef; value: number } | null {
   let [best, most] = [-1, -1];
   for (let cell = 0; values && cell < cells; cell++) {
     const size = Math.abs(values[row * cells + cell] ?? NaN);
@@ -67,7 +72,8 @@ export const LAYOUTS: readonly { readonly value: Options['layout']; readonly lab
 /** Why a layout is not to be had for this run; empty when it is. */
 export function layoutReason({ capabilities }: RunInfo, layout: Options['layout']): string {
   if (!layout.includes('/') || capabilities.layouts.includes(layout)) return '';
-  if (layout.startsWith('embedding') && !capabilities.embedding) return 'no embedding in this run: analyse again with this version';
+  if (layout.startsWith('embedding') && !capabilities.embedding)
+    return 'no embedding in this run: analyse again with this version';
   if (layout.endsWith('tsne')) return `computed for at most ${count(capabilities.tsneLimit)} images`;
   return 'not computed for this run yet';
 }
@@ -83,5 +89,11 @@ export function axisWords(axis: Options['xAxis'], metric: MetricInfo, head: Head
 
 /** A number beside a tick of an axis. */
 export function tickWords(axis: Options['xAxis'], value: number): string {
-  return axis === 'confidence' ? String(Math.round(100 * value)) : value === 0 ? '0' : number(value).replace(/(\.\d*?)0+$/, '$1').replace(/\.$/, '');
+  return axis === 'confidence'
+    ? String(Math.round(100 * value))
+    : value === 0
+      ? '0'
+      : number(value)
+          .replace(/(\.\d*?)0+$/, '$1')
+          .replace(/\.$/, '');
 }

@@ -13,7 +13,11 @@ export interface Range {
   readonly high: number;
   readonly share: boolean;
 }
-export const rangeOf = ({ least, most, unit }: MetricInfo): Range => ({ low: least ?? -Infinity, high: most ?? Infinity, share: unit === 'share of images' });
+export const rangeOf = ({ least, most, unit }: MetricInfo): Range => ({
+  low: least ?? -Infinity,
+  high: most ?? Infinity,
+  share: unit === 'share of images',
+});
 export const UNIT: Range = { low: 0, high: 1, share: false };
 
 /** Below so many images intervals of skewed effects miss more often than they say. */
@@ -31,10 +35,15 @@ export function meanIntervals(...asked: Parameters<typeof meanIntervalsInParts>)
 }
 
 /**
- * Intervals of the means of some heads: at each end the wider of bootstrap-t and Student's t. It stops between its draws: who drives it may give it up.
+ * Intervals of the means of some heads: at each end the wider of bootstrap-t and Student's t. It stops between its
+ * draws: who drives it may give it up.
  */
 export function* meanIntervalsInParts(
-  values: Float32Array, width: number, rows: Int32Array, heads: readonly number[], range: Range,
+  values: Float32Array,
+  width: number,
+  rows: Int32Array,
+  heads: readonly number[],
+  range: Range,
 ): Generator<void, Interval[]> {
   const present = measured(values, width, rows);
   const columns = heads.map((head) => columnOf(values, width, present, head));
@@ -64,14 +73,19 @@ interface Column {
 function columnOf(values: Float32Array, width: number, rows: Int32Array, head: number): Column {
   const own = Float64Array.from(rows, (row) => values[row * width + head]!);
   const present = Uint8Array.from(own, (value) => Number(value === value));
-  const [n, sum] = own.reduce(([count, total], value) => (value === value ? [count + 1, total + value] : [count, total]), [0, 0]);
+  const [n, sum] = own.reduce(
+    ([count, total], value) => (value === value ? [count + 1, total + value] : [count, total]),
+    [0, 0],
+  );
   const mean = n ? sum / n : NaN;
   const squares = own.map((value) => (value === value ? (value - mean) ** 2 : 0));
   const first = own.find((value) => value === value);
   const alike = own.every((value) => value !== value || value === first);
   const variance = squares.reduce((a, b) => a + b, 0) / Math.max(n - 1, 1);
   return {
-    n, mean, squares,
+    n,
+    mean,
+    squares,
     error: n < 2 ? NaN : alike ? 0 : Math.sqrt(variance / n),
     values: own.map((value) => (value === value ? value : 0)),
     present: n === rows.length ? null : present,
@@ -139,9 +153,16 @@ function student(t: number, freedom: number): { readonly inside: number; readonl
 }
 
 /** Intervals of medians: order statistics by the binomial distribution; none below six images. Nothing is drawn. */
-export function medianIntervals(values: Float32Array, width: number, rows: Int32Array, heads: readonly number[]): Interval[] {
+export function medianIntervals(
+  values: Float32Array,
+  width: number,
+  rows: Int32Array,
+  heads: readonly number[],
+): Interval[] {
   return heads.map((head) => {
-    const sorted = Float32Array.from(rows, (row) => values[row * width + head]!).filter((value) => value === value).sort();
+    const sorted = Float32Array.from(rows, (row) => values[row * width + head]!)
+      .filter((value) => value === value)
+      .sort();
     const k = placesBeyondMedian(sorted.length);
     return k ? [sorted[k - 1]!, sorted[sorted.length - k]!] : NONE;
   });
@@ -165,7 +186,8 @@ function placesBeyondMedian(n: number): number {
  * can be larger in so many draws, and only they are drawn.
  */
 export function clearlyFirst(values: Float32Array, width: number, rows: Int32Array, index: number): boolean {
-  if (rows.reduce((n, row) => n + Number(values[row * width + index] === values[row * width + index]), 0) < 2) return false;
+  if (rows.reduce((n, row) => n + Number(values[row * width + index] === values[row * width + index]), 0) < 2)
+    return false;
   const rivals = rivalsOf(values, width, rows, index);
   if (!rivals.length) return true;
   const present = measured(values, width, rows);
@@ -183,7 +205,12 @@ export function clearlyFirst(values: Float32Array, width: number, rows: Int32Arr
 }
 
 function rivalsOf(values: Float32Array, width: number, rows: Int32Array, index: number): number[] {
-  const [n, sums, squares, has] = [new Int32Array(width), new Float64Array(width), new Float64Array(width), new Int32Array(width)];
+  const [n, sums, squares, has] = [
+    new Int32Array(width),
+    new Float64Array(width),
+    new Float64Array(width),
+    new Int32Array(width),
+  ];
   for (const row of rows) {
     const first = values[row * width + index]!;
     for (let other = 0; other < width; other++) {

@@ -12,7 +12,11 @@ interface Kernel<R> {
   readonly prepare: ((values: Float32Array, width: number) => Generator<void>) | undefined;
 }
 
-const kernel = <R>(nanoseconds: number, run: Kernel<R>['run'], prepare?: Kernel<R>['prepare']): Kernel<R> => ({ run, nanoseconds, prepare });
+const kernel = <R>(nanoseconds: number, run: Kernel<R>['run'], prepare?: Kernel<R>['prepare']): Kernel<R> => ({
+  run,
+  nanoseconds,
+  prepare,
+});
 
 export const KERNELS = {
   summarise: kernel(32, summarise, prepareOrders),

@@ -25,12 +25,17 @@ function summaryOf(values: Float32Array, width: number, rows: Int32Array): Summa
   const [mean, median, q1, q3, consistency] = [column(), column(), column(), column(), column()];
   const n = new Int32Array(width);
   const images = values.length / width;
-  const take = rows.length < images && rows.length * SORTING_PAYS > images ? inOrder(values, width, rows) : unsorted(values, width, rows);
+  const take =
+    rows.length < images && rows.length * SORTING_PAYS > images
+      ? inOrder(values, width, rows)
+      : unsorted(values, width, rows);
   for (let head = 0; head < width; head++) {
     const sample = take(head);
     const count = (n[head] = sample.values.length);
     if (count === 0) continue;
-    const [low, middle, high] = sample.sorted ? QUARTILES.map((share) => quantile(sample.values, share)) : quartiles(sample.values);
+    const [low, middle, high] = sample.sorted
+      ? QUARTILES.map((share) => quantile(sample.values, share))
+      : quartiles(sample.values);
     let sum = 0;
     for (let i = 0; i < count; i++) sum += sample.values[i]!;
     mean[head] = sum / count;
@@ -186,12 +191,24 @@ function totals(values: Float32Array, width: number, rows: Int32Array): Totals {
   const n = values.length / width;
   if (rows.length <= n / 2) return added(values, width, rows);
   let all = totalsHeld.get(values);
-  if (!all) totalsHeld.set(values, (all = added(values, width, Int32Array.from({ length: n }, (_, row) => row))));
+  if (!all)
+    totalsHeld.set(
+      values,
+      (all = added(
+        values,
+        width,
+        Int32Array.from({ length: n }, (_, row) => row),
+      )),
+    );
   if (rows.length === n) return all;
   if (!all.sums.every(Number.isFinite)) return added(values, width, rows); // infinity less infinity is nothing
   const left = new Uint8Array(n).fill(1);
   for (const row of rows) left[row] = 0;
-  const others = added(values, width, Int32Array.from({ length: n }, (_, row) => row).filter((row) => left[row]));
+  const others = added(
+    values,
+    width,
+    Int32Array.from({ length: n }, (_, row) => row).filter((row) => left[row]),
+  );
   return {
     sums: all.sums.map((sum, column) => sum - others.sums[column]!),
     missing: all.missing.map((count, column) => count - others.missing[column]!),
@@ -216,13 +233,16 @@ function added(values: Float32Array, width: number, rows: Int32Array): Totals {
       else for (const start of [a, b, c, d]) add(start, column);
     }
   }
-  for (let i = whole; i < rows.length; i++) for (let column = 0; column < width; column++) add(rows[i]! * width, column);
+  for (let i = whole; i < rows.length; i++)
+    for (let column = 0; column < width; column++) add(rows[i]! * width, column);
   return { sums, missing };
 }
 
 /** Spearman's rank correlation over the entries where both are known; NaN below two, or where one is constant. */
 export function spearman(a: ArrayLike<number>, b: ArrayLike<number>): number {
-  const both = Array.from({ length: a.length }, (_, i) => i).filter((i) => Number.isFinite(a[i]) && Number.isFinite(b[i]));
+  const both = Array.from({ length: a.length }, (_, i) => i).filter(
+    (i) => Number.isFinite(a[i]) && Number.isFinite(b[i]),
+  );
   const [x, y] = [a, b].map((values) => averageRanks(both.map((i) => values[i]!))) as [number[], number[]];
   const middle = (both.length - 1) / 2;
   let [xy, xx, yy] = [0, 0, 0];
@@ -239,7 +259,7 @@ export function spearman(a: ArrayLike<number>, b: ArrayLike<number>): number {
 function averageRanks(values: readonly number[]): number[] {
   const order = values.map((_, i) => i).sort((a, b) => values[a]! - values[b]!);
   const ranked = new Array<number>(values.length);
-  for (let start = 0; start < order.length; ) {
+  for (let start = 0; start < order.length;) {
     let end = start + 1;
     while (end < order.length && values[order[end]!] === values[order[start]!]) end++;
     for (let i = start; i < end; i++) ranked[order[i]!] = (start + end - 1) / 2;

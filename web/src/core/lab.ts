@@ -26,7 +26,11 @@ export function leastFirst(run: RunInfo, fill: ArrayLike<number>, signed: boolea
  * Of the two heads, or groups of heads, that are most alike, the less important one goes first; what stays stands for both,
  * and so on up the tree of merges. `fill` has the importance by head place; a head without a value counts as 0.
  */
-export function mostRedundantFirst(run: RunInfo, merges: readonly { readonly one: number; readonly other: number }[], fill: ArrayLike<number>): HeadRef[] {
+export function mostRedundantFirst(
+  run: RunInfo,
+  merges: readonly { readonly one: number; readonly other: number }[],
+  fill: ArrayLike<number>,
+): HeadRef[] {
   const heads = everyHead(run.model.nHeads);
   const worth = (flat: number): number => Math.abs(fill[headIndex(run, heads[flat]!)] ?? 0) || 0;
   const stands = heads.map((_, flat) => flat);
@@ -40,12 +44,16 @@ export function mostRedundantFirst(run: RunInfo, merges: readonly { readonly one
   return [...order.map((flat) => heads[flat]!), ...heads.filter((_, flat) => !gone.has(flat))];
 }
 
-export const asPruned = (heads: readonly HeadRef[], mode: string): PrunedHead[] => heads.map(({ layer, head }) => ({ layer, head, mode }));
+export const asPruned = (heads: readonly HeadRef[], mode: string): PrunedHead[] =>
+  heads.map(({ layer, head }) => ({ layer, head, mode }));
 
 /** All heads that are not in the set, whole. */
 export function allBut(run: RunInfo, set: readonly HeadRef[], mode: string): PrunedHead[] {
   const inSet = new Set(set.map((head) => headIndex(run, head)));
-  return asPruned(everyHead(run.model.nHeads).filter((head) => !inSet.has(headIndex(run, head))), mode);
+  return asPruned(
+    everyHead(run.model.nHeads).filter((head) => !inSet.has(headIndex(run, head))),
+    mode,
+  );
 }
 
 /** The same heads by the same modes, whatever their order. */
@@ -53,15 +61,28 @@ export function sameSet(a: readonly PrunedHead[], b: readonly PrunedHead[]): boo
   return a.length === b.length && setKey(a) === setKey(b);
 }
 
-const setKey = (set: readonly PrunedHead[]): string => set.map(({ layer, head, mode }) => `${layer}.${head}:${mode}`).sort().join(';');
+const setKey = (set: readonly PrunedHead[]): string =>
+  set
+    .map(({ layer, head, mode }) => `${layer}.${head}:${mode}`)
+    .sort()
+    .join(';');
 
 /** The kept run that answers a question about a set of heads, if any: the latest of the same heads, fill and images. */
-export function keptScope(runs: readonly LabEntry[], set: readonly PrunedHead[], fill: string, scope: string): LabEntry | null {
-  return runs.find((run) => run.kind === 'scope' && run.fill === fill && run.scope === scope && sameSet(run.heads, set)) ?? null;
+export function keptScope(
+  runs: readonly LabEntry[],
+  set: readonly PrunedHead[],
+  fill: string,
+  scope: string,
+): LabEntry | null {
+  return (
+    runs.find((run) => run.kind === 'scope' && run.fill === fill && run.scope === scope && sameSet(run.heads, set)) ??
+    null
+  );
 }
 
 /** The latest curves over the same images. */
-export const keptCurve = (runs: readonly LabEntry[], scope: string): LabEntry | null => runs.find((run) => run.kind === 'curve' && run.scope === scope) ?? null;
+export const keptCurve = (runs: readonly LabEntry[], scope: string): LabEntry | null =>
+  runs.find((run) => run.kind === 'curve' && run.scope === scope) ?? null;
 
 const MOST_SIZES = 12;
 
@@ -82,7 +103,14 @@ export function scopeSeconds(perImage: number, images: number, layers: number, s
 }
 
 /** Seconds of curves: every set of every order, about a quarter of which is shared; and the search. */
-export function curveSeconds(perImage: number, images: number, orders: number, random: number, sizes: number, search: { images: number; heads: number; length: number } | null): number {
+export function curveSeconds(
+  perImage: number,
+  images: number,
+  orders: number,
+  random: number,
+  sizes: number,
+  search: { images: number; heads: number; length: number } | null,
+): number {
   const sets = 1 + (orders + random + (search ? 1 : 0)) * Math.max(0, sizes - 1);
   let searched = 0;
   if (search) for (let done = 0; done < search.length; done++) searched += (search.heads - done) * 0.55;
@@ -97,6 +125,11 @@ export interface SetDifference {
 
 /** Which heads only one of two sets prunes; by another mode counts as another. */
 export function setDifference(a: readonly PrunedHead[], b: readonly PrunedHead[]): SetDifference {
-  const has = (set: readonly PrunedHead[], head: PrunedHead): boolean => set.some((other) => setKey([other]) === setKey([head]));
-  return { onlyA: a.filter((head) => !has(b, head)), onlyB: b.filter((head) => !has(a, head)), both: a.filter((head) => has(b, head)) };
+  const has = (set: readonly PrunedHead[], head: PrunedHead): boolean =>
+    set.some((other) => setKey([other]) === setKey([head]));
+  return {
+    onlyA: a.filter((head) => !has(b, head)),
+    onlyB: b.filter((head) => !has(a, head)),
+    both: a.filter((head) => has(b, head)),
+  };
 }

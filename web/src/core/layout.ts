@@ -8,7 +8,13 @@ export interface CellSize {
 }
 
 /** Cells of the layer x head matrix: as large as fits, at most 56 x 44 px, never less than `least`. */
-export function cellSize(layers: number, heads: number, width: number, height: number, least: CellSize = LEAST_CELL): CellSize {
+export function cellSize(
+  layers: number,
+  heads: number,
+  width: number,
+  height: number,
+  least: CellSize = LEAST_CELL,
+): CellSize {
   return {
     width: clamp(Math.floor(width / heads), least.width, 56),
     height: clamp(Math.floor(height / layers), least.height, 44),

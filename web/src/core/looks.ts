@@ -1,5 +1,17 @@
 // Where one head attends, in words, as report/looks.py says it: what was found, never a denial. What is not known is left out.
-import { BORDER_SHARE, BORDER_TIMES, CORNER_SHARE, FEW_KEYS, FEW_KEYS_PART, NEIGHBOUR_SHARE, SINK_SHARE, SINK_TIMES, STEP_CLEAR, STEP_PART, WORTH_TELLING } from '../io/quantities.gen';
+import {
+  BORDER_SHARE,
+  BORDER_TIMES,
+  CORNER_SHARE,
+  FEW_KEYS,
+  FEW_KEYS_PART,
+  NEIGHBOUR_SHARE,
+  SINK_SHARE,
+  SINK_TIMES,
+  STEP_CLEAR,
+  STEP_PART,
+  WORTH_TELLING,
+} from '../io/quantities.gen';
 import type { TokenInfo } from '../io/wire';
 import { fixed, nameList, reported, reportedShare } from './form';
 import { uniformReach } from './strength';
@@ -55,7 +67,9 @@ export function patchesClause({ tokens, mass, toCls, toOther }: Gaze): string {
     [far, 'patches further away'],
   ];
   const told = shares.filter(([share]) => share >= WORTH_TELLING).sort(([a, x], [b, y]) => b - a || (x < y ? 1 : -1));
-  return told.length ? `its patches attend with ${nameList(told.map(([share, where]) => `${reportedShare(share)} to ${where}`))}` : '';
+  return told.length
+    ? `its patches attend with ${nameList(told.map(([share, where]) => `${reportedShare(share)} to ${where}`))}`
+    : '';
 }
 
 /** The one neighbour that each patch attends to; nothing where there is none, or two opposite ones. */
@@ -66,7 +80,9 @@ export function directionClause({ neighbour, stepDown, stepRight }: Gaze): strin
     [stepDown, 'above it', 'below it'],
     [stepRight, 'on its left', 'on its right'],
   ];
-  const told = parts.filter(([step]) => Math.abs(step) >= STEP_PART * larger).map(([step, less, more]) => (step < 0 ? less : more));
+  const told = parts
+    .filter(([step]) => Math.abs(step) >= STEP_PART * larger)
+    .map(([step, less, more]) => (step < 0 ? less : more));
   return `each patch attends to the patch ${told.join(' and ')}: ${reportedShare(neighbour)} of the patches' attention`;
 }
 
@@ -76,17 +92,30 @@ export function clsClause({ clsToPatches, clsToCls }: Gaze): string {
 }
 
 /** Few keys that draw the patches. Single sinks come from mean matrices over all images, which the words say where fewer are in scope. */
-export function keysClause({ tokens, corners, border, fewKeys }: Gaze, sinks: readonly Key[], everything: boolean): string {
+export function keysClause(
+  { tokens, corners, border, fewKeys }: Gaze,
+  sinks: readonly Key[],
+  everything: boolean,
+): string {
   const total = tokenCount(tokens);
   const [atCorners, atBorder] = [cornerCount(tokens), borderCount(tokens)];
   const told: string[] = [];
   const cornered = corners >= Math.max(CORNER_SHARE, (SINK_TIMES * atCorners) / total);
   if (cornered) told.push(takes('corner', atCorners, corners, atCorners / total));
   const uniform = (atBorder - atCorners) / total;
-  if (uniform > 0 && border - corners >= Math.max(BORDER_SHARE, BORDER_TIMES * uniform)) told.push(takes('border', atBorder, border, atBorder / total));
-  told.push(sinksWords(tokens, sinks.filter(({ token }) => !(cornered && isCorner(tokens, token))), everything ? '' : ' over all images'));
+  if (uniform > 0 && border - corners >= Math.max(BORDER_SHARE, BORDER_TIMES * uniform))
+    told.push(takes('border', atBorder, border, atBorder / total));
+  told.push(
+    sinksWords(
+      tokens,
+      sinks.filter(({ token }) => !(cornered && isCorner(tokens, token))),
+      everything ? '' : ' over all images',
+    ),
+  );
   if (fewKeys <= Math.min(FEW_KEYS, total / FEW_KEYS_PART)) {
-    told.push(`half of the patches' attention is on ${fewKeys === 1 ? '1 key' : `${fewKeys} keys`} of ${total} in the median image`);
+    told.push(
+      `half of the patches' attention is on ${fewKeys === 1 ? '1 key' : `${fewKeys} keys`} of ${total} in the median image`,
+    );
   }
   return told.filter(Boolean).join(', ');
 }
@@ -102,9 +131,14 @@ function sinksWords(tokens: TokenInfo, sinks: readonly Key[], over: string): str
   if (!first) return '';
   if (sinks.length === 1) {
     const times = +(first.share * tokenCount(tokens)).toPrecision(2);
-    return `${keyName(tokens, first.token)} is a sink${over}: ≈ ${reportedShare(first.share)} of the patches' attention, ${times} times uniform`;
+    return (
+      `${keyName(tokens, first.token)} is a sink${over}: ≈ ${reportedShare(first.share)} of the patches' attention, ` +
+      `${times} times uniform`
+    );
   }
-  const named = sinks.slice(0, NAMED).map(({ token, share }) => `${keyName(tokens, token)} (≈ ${reportedShare(share)})`);
+  const named = sinks
+    .slice(0, NAMED)
+    .map(({ token, share }) => `${keyName(tokens, token)} (≈ ${reportedShare(share)})`);
   if (sinks.length > NAMED) named.push(`${sinks.length - NAMED} more`);
   const together = sinks.reduce((sum, { share }) => sum + share, 0);
   return `${nameList(named)} are sinks${over}: together ≈ ${reportedShare(together)} of the patches' attention`;
@@ -130,7 +164,15 @@ export function keyName(tokens: TokenInfo, token: number): string {
   return token === tokens.cls ? 'CLS' : tokens.prefix[token]!;
 }
 
-export function distanceClause({ tokens, mass, distance, distanceRescaled, distanceNoSinks, missing, diagonal }: Gaze): string {
+export function distanceClause({
+  tokens,
+  mass,
+  distance,
+  distanceRescaled,
+  distanceNoSinks,
+  missing,
+  diagonal,
+}: Gaze): string {
   if (!Number.isFinite(distance)) return '';
   const near = mass[0]! + (mass[1] ?? 0);
   const uniform = uniformReach(tokens);

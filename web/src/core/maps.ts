@@ -84,7 +84,8 @@ export function clipped(patches: Float32Array, share = 0.99): { readonly top: nu
 
 /** Edges of a set of patches, as an SVG path in patches: every border between a patch inside and one outside. */
 export function outline(inside: ReadonlySet<number>, rows: number, cols: number): string {
-  const has = (row: number, col: number): boolean => col >= 0 && col < cols && row >= 0 && row < rows && inside.has(row * cols + col);
+  const has = (row: number, col: number): boolean =>
+    col >= 0 && col < cols && row >= 0 && row < rows && inside.has(row * cols + col);
   let path = '';
   for (let row = 0; row <= rows; row++) {
     for (let col = 0; col <= cols; col++) {
@@ -115,7 +116,10 @@ export function upsample(
   const down = taps(from.rows, to.rows, kind);
   for (let row = 0; row < to.rows; row++) {
     for (let col = 0; col < to.cols; col++) {
-      result[row * to.cols + col] = Math.max(0, weighted(down, row, (at) => wide[at * to.cols + col]!));
+      result[row * to.cols + col] = Math.max(
+        0,
+        weighted(down, row, (at) => wide[at * to.cols + col]!),
+      );
     }
   }
   return result;
@@ -165,7 +169,14 @@ function weighted({ places, weights }: Taps, point: number, value: (place: numbe
 }
 
 /** Patches exactly `hop` steps (Chebyshev) around a patch, as the corners of the ring's two squares in patches. */
-export function ringSquares(row: number, col: number, hop: number): { readonly at: readonly [number, number]; readonly side: number }[] {
-  const square = (reach: number): { at: [number, number]; side: number } => ({ at: [col - reach, row - reach], side: 2 * reach + 1 });
+export function ringSquares(
+  row: number,
+  col: number,
+  hop: number,
+): { readonly at: readonly [number, number]; readonly side: number }[] {
+  const square = (reach: number): { at: [number, number]; side: number } => ({
+    at: [col - reach, row - reach],
+    side: 2 * reach + 1,
+  });
   return hop > 0 ? [square(hop), square(hop - 1)] : [square(0)];
 }

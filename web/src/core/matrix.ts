@@ -30,7 +30,9 @@ export interface Arrangement {
 
 /** Queries down, keys across; a gap of one cell between CLS, other prefix tokens and patches marks the regions. */
 export function sequence(size: number, tokens: TokenInfo | null): Arrangement {
-  const borders = !tokens ? [] : [...new Set([tokens.cls === 0 ? 1 : 0, tokens.prefix.length])].filter((at) => at > 0 && at < size);
+  const borders = !tokens
+    ? []
+    : [...new Set([tokens.cls === 0 ? 1 : 0, tokens.prefix.length])].filter((at) => at > 0 && at < size);
   const cell = (token: number): number => token + borders.filter((border) => token >= border).length;
   const side = size + borders.length;
   const tokenOf = new Int32Array(side).fill(-1);
@@ -43,7 +45,8 @@ export function sequence(size: number, tokens: TokenInfo | null): Arrangement {
       const [query, key] = [tokenOf[y] ?? -1, tokenOf[x] ?? -1];
       return query < 0 || key < 0 ? null : { query, key };
     },
-    cellOf: ({ query, key }) => (inside(query) && inside(key) ? { x: cell(key), y: cell(query), width: 1, height: 1 } : null),
+    cellOf: ({ query, key }) =>
+      inside(query) && inside(key) ? { x: cell(key), y: cell(query), width: 1, height: 1 } : null,
     queryBox: (token) => (inside(token) ? { x: 0, y: cell(token), width: side, height: 1 } : null),
     keyBox: (token) => (inside(token) ? { x: cell(token), y: 0, width: 1, height: side } : null),
     apart: [],
@@ -67,7 +70,11 @@ export function imageGrid(tokens: TokenInfo, most = 3): Arrangement {
   const step = rows * enlarged + LABEL;
   // names need more room than a map of one cell a key
   const apart = (enlarged > 1 ? prefix : []).flatMap((_, token) =>
-    [`${tokenName(tokens, token)} →`, `→ ${tokenName(tokens, token)}`].map((text, i) => ({ x: 0, y: (2 * token + i) * step, text })),
+    [`${tokenName(tokens, token)} →`, `→ ${tokenName(tokens, token)}`].map((text, i) => ({
+      x: 0,
+      y: (2 * token + i) * step,
+      text,
+    })),
   );
   const apartCell = (map: number, { row, col }: Patch): Box => ({
     x: col * enlarged,
@@ -92,7 +99,10 @@ export function imageGrid(tokens: TokenInfo, most = 3): Arrangement {
       const [queryCol, queryRow] = [Math.floor(u / stepX), Math.floor(v / stepY)];
       const [keyCol, keyRow] = [u % stepX, v % stepY];
       if (v < 0 || queryCol >= cols || queryRow >= rows || keyCol >= cols || keyRow >= rows) return null;
-      return { query: tokenAt(tokens, { row: queryRow, col: queryCol }), key: tokenAt(tokens, { row: keyRow, col: keyCol }) };
+      return {
+        query: tokenAt(tokens, { row: queryRow, col: queryCol }),
+        key: tokenAt(tokens, { row: keyRow, col: keyCol }),
+      };
     },
     cellOf({ query, key }) {
       const [from, to] = [patchAt(tokens, query), patchAt(tokens, key)];

@@ -5,7 +5,8 @@ export class Memo {
 
   get = <T>(name: string, from: readonly unknown[], make: () => T): T => {
     const held = this.#held.get(name);
-    if (held && held.from.length === from.length && held.from.every((part, i) => part === from[i])) return held.result as T;
+    if (held && held.from.length === from.length && held.from.every((part, i) => part === from[i]))
+      return held.result as T;
     const result = make();
     this.#held.set(name, { from, result });
     return result;

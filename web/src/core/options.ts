@@ -37,7 +37,15 @@ export const OPTIONS = {
   scale: choice('c', ['linear', 'log', 'rank']),
 
   /** Images: where an image stands, what colours it, dots or pictures; how the list of them is sorted. */
-  layout: choice('il', ['importance/pca', 'importance/tsne', 'embedding/pca', 'embedding/tsne', 'scalars', 'sheet', 'list']),
+  layout: choice('il', [
+    'importance/pca',
+    'importance/tsne',
+    'embedding/pca',
+    'embedding/tsne',
+    'scalars',
+    'sheet',
+    'list',
+  ]),
   imageColour: choice('ic', ['correct', 'confidence', 'head', 'pattern']),
   marks: choice('im', ['auto', 'dots', 'pictures']),
   xAxis: choice('ix', ['confidence', 'total', 'head', 'distance']),
@@ -110,7 +118,9 @@ export type Options = {
 };
 
 export function initialOptions(): Options {
-  return Object.fromEntries(Object.entries(OPTIONS).map(([key, option]) => [key, option.initial])) as unknown as Options;
+  return Object.fromEntries(
+    Object.entries(OPTIONS).map(([key, option]) => [key, option.initial]),
+  ) as unknown as Options;
 }
 
 /** The value that a text of an address stands for; undefined when the option has no such value. */

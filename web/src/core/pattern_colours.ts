@@ -14,12 +14,14 @@ const OUT: Record<Theme, Rgb> = { light: [222, 226, 231], dark: [46, 52, 60] };
 /** Classes that get a colour on the map; more would not be told apart. */
 export const MOST_CLASSES = 6;
 
-export const clusterColour = (cluster: number, theme: Theme): string => CLUSTER_COLOURS[theme][cluster] ?? OTHERS[theme];
+export const clusterColour = (cluster: number, theme: Theme): string =>
+  CLUSTER_COLOURS[theme][cluster] ?? OTHERS[theme];
 export const othersColour = (theme: Theme): string => OTHERS[theme];
 export const classColour = (place: number, theme: Theme): string => HEAD_COLOURS[theme][place] ?? OTHERS[theme];
 
 /** A colour of the map for values, without the end that would vanish on the ground. */
-export const valueColour = (place: number, theme: Theme): string => css(colourAt(theme === 'light' ? 0.86 * place : 0.2 + 0.8 * place, false, theme));
+export const valueColour = (place: number, theme: Theme): string =>
+  css(colourAt(theme === 'light' ? 0.86 * place : 0.2 + 0.8 * place, false, theme));
 
 export function rgbOf(colour: string): Rgb {
   if (colour.startsWith('#')) return [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16)) as unknown as Rgb;

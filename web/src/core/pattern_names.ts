@@ -18,7 +18,9 @@ export function called(counts: ReadonlyMap<string, number>, families: Families):
   const n = [...counts.values()].reduce((sum, count) => sum + count, 0);
   if (!n) return null;
   const shares = [...counts].map(([name, count]) => [name, count / n] as const).sort((a, b) => b[1] - a[1]);
-  const above = Object.entries(families).map(([family, names]) => [family, sum(shares.filter(([name]) => names.includes(name)))] as const);
+  const above = Object.entries(families).map(
+    ([family, names]) => [family, sum(shares.filter(([name]) => names.includes(name)))] as const,
+  );
   for (const found of [shares, above]) {
     const largest = [...found].filter(([name]) => name !== MIXED).sort((a, b) => b[1] - a[1])[0];
     if (largest && largest[1] >= MOST) return { name: largest[0], share: largest[1], shares };
@@ -26,4 +28,5 @@ export function called(counts: ReadonlyMap<string, number>, families: Families):
   return { name: MIXED, share: 1 - (shares.find(([name]) => name !== MIXED)?.[1] ?? 0), shares };
 }
 
-const sum = (shares: readonly (readonly [string, number])[]): number => shares.reduce((all, [, share]) => all + share, 0);
+const sum = (shares: readonly (readonly [string, number])[]): number =>
+  shares.reduce((all, [, share]) => all + share, 0);

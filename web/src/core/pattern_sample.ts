@@ -27,7 +27,8 @@ export function sampleOf(images: ArrayLike<number>, nImages: number, nHeads: rea
 }
 
 export const flatHead = ({ first }: Sample, { layer, head }: HeadRef): number => first[layer]! + head;
-export const imageOf = ({ images, heads }: Sample, matrix: number): number => images[Math.floor(matrix / heads.length)]!;
+export const imageOf = ({ images, heads }: Sample, matrix: number): number =>
+  images[Math.floor(matrix / heads.length)]!;
 export const headOf = ({ heads }: Sample, matrix: number): HeadRef => heads[matrix % heads.length]!;
 
 /** The matrix of a head on an image; null where the image is not sampled. */
@@ -77,9 +78,11 @@ export function mixesOf(cluster: Uint8Array, heads: number, clusters: number, wi
 }
 
 /** Counts of one head by cluster, those in none last. */
-export const countsOf = ({ counts, columns }: Mixes, flat: number): Int32Array => counts.subarray(flat * columns, (flat + 1) * columns);
+export const countsOf = ({ counts, columns }: Mixes, flat: number): Int32Array =>
+  counts.subarray(flat * columns, (flat + 1) * columns);
 
-export const sum = (counts: ArrayLike<number>): number => Array.prototype.reduce.call(counts, (a, b) => (a as number) + (b as number), 0) as number;
+export const sum = (counts: ArrayLike<number>): number =>
+  Array.prototype.reduce.call(counts, (a, b) => (a as number) + (b as number), 0) as number;
 
 /** Shares of the counts, NaN where there are none. */
 export function shares(counts: ArrayLike<number>): Float64Array {
@@ -119,12 +122,20 @@ export function sharesIn(inSet: Uint8Array, heads: number, within: Uint8Array): 
 /** [layer, cluster or none]: counts of the heads of a layer put together. */
 export function byLayer({ counts, columns }: Mixes, { heads, first }: Sample): Int32Array {
   const found = new Int32Array(first.length * columns);
-  for (let i = 0; i < counts.length; i++) found[heads[Math.floor(i / columns)]!.layer * columns + (i % columns)]! += counts[i]!;
+  for (let i = 0; i < counts.length; i++)
+    found[heads[Math.floor(i / columns)]!.layer * columns + (i % columns)]! += counts[i]!;
   return found;
 }
 
 /** [class, cluster or none] over the sampled images in scope; `classOf` gives a class's place, -1 = in none. */
-export function byClass(cluster: Uint8Array, sample: Sample, clusters: number, within: Uint8Array, classOf: (image: number) => number, classes: number): Int32Array {
+export function byClass(
+  cluster: Uint8Array,
+  sample: Sample,
+  clusters: number,
+  within: Uint8Array,
+  classOf: (image: number) => number,
+  classes: number,
+): Int32Array {
   const columns = clusters + 1;
   const found = new Int32Array(classes * columns);
   const heads = sample.heads.length;
@@ -168,8 +179,15 @@ export function effectByCluster(
 }
 
 /** The members of a cluster among the images in scope, those nearest its medoid first. */
-export function membersByDistance(cluster: Uint8Array, distance: Float32Array, of: number, heads: number, within: Uint8Array): Int32Array {
+export function membersByDistance(
+  cluster: Uint8Array,
+  distance: Float32Array,
+  of: number,
+  heads: number,
+  within: Uint8Array,
+): Int32Array {
   const members: number[] = [];
-  for (let matrix = 0; matrix < cluster.length; matrix++) if (cluster[matrix] === of && within[Math.floor(matrix / heads)]) members.push(matrix);
+  for (let matrix = 0; matrix < cluster.length; matrix++)
+    if (cluster[matrix] === of && within[Math.floor(matrix / heads)]) members.push(matrix);
   return Int32Array.from(members.sort((a, b) => distance[a]! - distance[b]! || a - b));
 }

@@ -1,11 +1,15 @@
 // The pattern set: clusters that were chosen, or an outline drawn on the map of matrices.
 import { inside, LASSO_STEPS, type Point } from './scope';
 
-export type PatternSet = { readonly kind: 'clusters'; readonly clusters: readonly number[] } | { readonly kind: 'lasso'; readonly points: readonly Point[] };
+export type PatternSet =
+  | { readonly kind: 'clusters'; readonly clusters: readonly number[] }
+  | { readonly kind: 'lasso'; readonly points: readonly Point[] };
 
-export const samePatterns = (a: PatternSet | null, b: PatternSet | null): boolean => a === b || JSON.stringify(a) === JSON.stringify(b);
+export const samePatterns = (a: PatternSet | null, b: PatternSet | null): boolean =>
+  a === b || JSON.stringify(a) === JSON.stringify(b);
 
-export const chosenClusters = (set: PatternSet | null): readonly number[] => (set?.kind === 'clusters' ? set.clusters : []);
+export const chosenClusters = (set: PatternSet | null): readonly number[] =>
+  set?.kind === 'clusters' ? set.clusters : [];
 
 /** The set with a cluster put in or taken out; null when nothing is left. */
 export function toggledCluster(set: PatternSet | null, cluster: number): PatternSet | null {

@@ -41,7 +41,8 @@ export function axesOf(map: string): readonly [x: string, y: string] | null {
 export function axisValues(axis: string, data: AxisData): Float32Array | null {
   const { images, keep } = data;
   const [kind, ...parts] = axis.split('.');
-  if (kind === 'confidence') return keep(axis, [images], () => Float32Array.from(images.probability, (value) => value ?? NaN));
+  if (kind === 'confidence')
+    return keep(axis, [images], () => Float32Array.from(images.probability, (value) => value ?? NaN));
   const place = (at: number): number => Number(parts[at]) * data.width + Number(parts[at + 1]);
   const values = kind === 'distance' ? data.spread('distance') : data.values(parts[0] ?? '', parts[1] ?? '');
   if (!values) return null;
@@ -70,7 +71,8 @@ export function boxed(xs: Float32Array, ys: Float32Array): Float32Array {
   const result = new Float32Array(2 * xs.length);
   [xs, ys].forEach((values, axis) => {
     const [low, high] = extent(values);
-    for (let i = 0; i < values.length; i++) result[2 * i + axis] = high > low ? (values[i]! - low) / (high - low) : values[i]! * 0 + 0.5;
+    for (let i = 0; i < values.length; i++)
+      result[2 * i + axis] = high > low ? (values[i]! - low) / (high - low) : values[i]! * 0 + 0.5;
   });
   return result;
 }

@@ -16,5 +16,9 @@ export function wilson(hits: number, n: number): Estimate {
   const share = hits / n;
   const middle = (share + (Z * Z) / (2 * n)) / (1 + (Z * Z) / n);
   const half = (Z * Math.sqrt((share * (1 - share)) / n + (Z * Z) / (4 * n * n))) / (1 + (Z * Z) / n);
-  return { value: share, low: hits > 0 ? Math.max(0, middle - half) : 0, high: hits < n ? Math.min(1, middle + half) : 1 };
+  return {
+    value: share,
+    low: hits > 0 ? Math.max(0, middle - half) : 0,
+    high: hits < n ? Math.min(1, middle + half) : 1,
+  };
 }

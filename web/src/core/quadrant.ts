@@ -40,7 +40,12 @@ export const beyondChance = ({ heads, expected, p }: Quadrant): boolean => heads
 export function chanceWords(quadrant: Quadrant): string {
   const { heads, expected } = quadrant;
   const found = heads.length;
-  const few = found < expected ? 'fewer than chance' : found > expected ? 'more than expected, but not beyond chance' : 'no more than chance';
+  const few =
+    found < expected
+      ? 'fewer than chance'
+      : found > expected
+        ? 'more than expected, but not beyond chance'
+        : 'no more than chance';
   return `${number(expected)} expected if unrelated: ${beyondChance(quadrant) ? 'more than chance' : `${few}, no finding`}`;
 }
 
@@ -75,7 +80,12 @@ export function labelPlaces(
   box: { readonly width: number; readonly height: number },
   height = 12,
 ): (readonly [left: number, baseline: number] | null)[] {
-  const taken: (readonly [left: number, top: number, right: number, bottom: number])[] = labels.map(({ x, y }) => [x - 4, y - 4, x + 4, y + 4]);
+  const taken: (readonly [left: number, top: number, right: number, bottom: number])[] = labels.map(({ x, y }) => [
+    x - 4,
+    y - 4,
+    x + 4,
+    y + 4,
+  ]);
   return labels.map(({ x, y, width }) => {
     const sides = [
       [x + 7, y + 4],
@@ -86,7 +96,8 @@ export function labelPlaces(
     for (const [left, baseline] of sides) {
       const own = [left - 2, baseline - height * 0.8, left + width + 2, baseline + height * 0.2] as const;
       if (own[0] < 0 || own[1] < 0 || own[2] > box.width || own[3] > box.height) continue;
-      if (taken.some((other) => own[0] < other[2] && other[0] < own[2] && own[1] < other[3] && other[1] < own[3])) continue;
+      if (taken.some((other) => own[0] < other[2] && other[0] < own[2] && own[1] < other[3] && other[1] < own[3]))
+        continue;
       taken.push(own);
       return [left, baseline];
     }

@@ -5,7 +5,8 @@ const NOT_YET = 'No image has been analysed yet.';
 const SKIPPED = 'All images analysed so far were skipped.';
 /** Of a run whose model no command can load. */
 export const NOT_BY_NAME =
-  'This run was made in Python from a module at hand, which no command can load: ask there, with vitscope.attention, vitscope.prune and the like.';
+  'This run was made in Python from a module at hand, which no command can load: ask there, with ' +
+  'vitscope.attention, vitscope.prune and the like.';
 
 const pending = (images: ImageTable): string => (images.done.some(Boolean) ? SKIPPED : NOT_YET);
 
@@ -21,13 +22,18 @@ export function noCorrectness(run: RunInfo, images: ImageTable): string {
   if (run.model.nClasses === null) return 'The model has no classifier, so no answer is right or wrong.';
   if (!images.label.some((label) => label >= 0)) return 'No labels in this run: an image is neither right nor wrong.';
   const met = images.label.some((label, image) => label >= 0 && images.done[image] && images.problem[image] === null);
-  return met || images.done.every(Boolean) || !images.done.some(Boolean) ? pending(images) : 'No labelled image has been analysed yet.';
+  return met || images.done.every(Boolean) || !images.done.some(Boolean)
+    ? pending(images)
+    : 'No labelled image has been analysed yet.';
 }
 
 /** Why no image has a class. */
 export function noClasses(run: RunInfo, images: ImageTable): string {
-  if (images.target.some((target, image) => target >= 0 && images.done[image] && images.problem[image] === null)) return '';
-  return run.model.nClasses === null ? 'The model has no classifier: images are not told apart by class.' : pending(images);
+  if (images.target.some((target, image) => target >= 0 && images.done[image] && images.problem[image] === null))
+    return '';
+  return run.model.nClasses === null
+    ? 'The model has no classifier: images are not told apart by class.'
+    : pending(images);
 }
 
 /** What is said in the place of label and prediction of an image that has neither. */
@@ -38,7 +44,10 @@ export function noAnswer(run: RunInfo, images: ImageTable, image: number): strin
 }
 
 /** A sentence about what the model would answer, and what can be done where it is not loaded. */
-export function needsModel(capabilities: { readonly liveCommand: string | null }, sentence: string): { text: string; command: string | null } {
+export function needsModel(
+  capabilities: { readonly liveCommand: string | null },
+  sentence: string,
+): { text: string; command: string | null } {
   const command = capabilities.liveCommand;
   return { text: command === null ? `${sentence} ${NOT_BY_NAME}` : sentence, command };
 }

@@ -32,7 +32,9 @@ export function repairOf(curve: Float32Array, layer: number): Repair | null {
 export function repairWords({ ratio }: Repair): string {
   if (!Number.isFinite(ratio)) return 'brought about later';
   if (Math.abs(ratio - 1) <= STEADY) return `kept, ratio ${ratio.toFixed(2)}`;
-  return ratio < 1 ? `repaired: ${percent(1 - ratio)} undone, ratio ${number(ratio)}` : `amplified ${ratio.toFixed(1)} times`;
+  return ratio < 1
+    ? `repaired: ${percent(1 - ratio)} undone, ratio ${number(ratio)}`
+    : `amplified ${ratio.toFixed(1)} times`;
 }
 
 /** `cosine distance 0.0120 right after layer 3, 0.00240 after layer 11`. */

@@ -39,14 +39,23 @@ export interface Columns {
 }
 
 /** The comparison over some of its images; `cells` = layers x heads, `head` = the focus head's place among them. */
-export function overImages(info: ResolutionInfo, columns: Columns, places: Int32Array, cells: number, head: number): AtSize[] {
+export function overImages(
+  info: ResolutionInfo,
+  columns: Columns,
+  places: Int32Array,
+  cells: number,
+  head: number,
+): AtSize[] {
   const n = info.images.length;
   const chances = probabilities(info.sizes.length, columns.probability, n, places);
   return info.sizes.map((size, i) => {
     const right = Array.from(places, (place) => columns.correct[i * n + place]!).filter((value) => value === value);
     return {
       ...facts(size),
-      accuracy: wilson(right.reduce((sum, value) => sum + value, 0), right.length),
+      accuracy: wilson(
+        right.reduce((sum, value) => sum + value, 0),
+        right.length,
+      ),
       probability: chances[i]!,
       distance: means(columns.distance, i * n, places, cells, head),
       entropy: means(columns.entropy, i * n, places, cells, head),
@@ -71,7 +80,13 @@ export const shareOf = (what: 'distance' | 'entropy', size: AtSize, value: numbe
   value / (what === 'distance' ? size.diagonal : Math.log(size.tokens));
 
 /** One head's map [row, col] out of [layer, head, patch]; null where the layer lacks the head. */
-export function headMap(values: Float32Array, heads: number, layer: number, head: number, patches: number): Float32Array | null {
+export function headMap(
+  values: Float32Array,
+  heads: number,
+  layer: number,
+  head: number,
+  patches: number,
+): Float32Array | null {
   const start = (layer * heads + head) * patches;
   const map = values.subarray(start, start + patches);
   return map.length === patches && map[0] === map[0] ? map : null;
@@ -81,7 +96,8 @@ export function headMap(values: Float32Array, heads: number, layer: number, head
 export const timesUniform = (map: Float32Array, tokens: number): Float32Array => map.map((weight) => weight * tokens);
 
 /** Where the colours of maps that share a scale end; never below uniform. */
-export const sharedTop = (maps: readonly (Float32Array | null)[]): number => Math.max(1, ...maps.map((map) => (map ? maximum(map) : 0)));
+export const sharedTop = (maps: readonly (Float32Array | null)[]): number =>
+  Math.max(1, ...maps.map((map) => (map ? maximum(map) : 0)));
 
 /** Sizes as a user writes them, `96, 160x224`; null where one is no size or no multiple of the patch. */
 export function parseSizes(text: string, patch: { readonly height: number; readonly width: number }): string[] | null {
@@ -108,10 +124,20 @@ function facts(size: RecordedSize | SizedImage): Pick<AtSize, 'name' | 'tokens' 
 
 function probabilities(sizes: number, column: Float32Array, n: number, places: Int32Array): Estimate[] {
   const byImage = new Float32Array(n * sizes); // [image, size]: the bootstrap draws images, the same for all sizes
-  for (let i = 0; i < sizes; i++) for (let place = 0; place < n; place++) byImage[place * sizes + i] = column[i * n + place]!;
+  for (let i = 0; i < sizes; i++)
+    for (let place = 0; place < n; place++) byImage[place * sizes + i] = column[i * n + place]!;
   const known = places.filter((place) => Number.isFinite(byImage[place * sizes]!));
   if (known.length === 0) return Array.from({ length: sizes }, () => UNKNOWN);
-  const intervals = known.length > 1 ? meanIntervals(byImage, sizes, known, Array.from({ length: sizes }, (_, i) => i), UNIT) : [];
+  const intervals =
+    known.length > 1
+      ? meanIntervals(
+          byImage,
+          sizes,
+          known,
+          Array.from({ length: sizes }, (_, i) => i),
+          UNIT,
+        )
+      : [];
   return Array.from({ length: sizes }, (_, i) => {
     const value = known.reduce((sum, place) => sum + byImage[place * sizes + i]!, 0) / known.length;
     return { value, low: intervals[i]?.[0] ?? NaN, high: intervals[i]?.[1] ?? NaN };

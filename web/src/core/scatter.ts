@@ -95,5 +95,7 @@ export function towards({ x, y }: Placed, rows: Int32Array, from: number, key: s
 
 /** The shade of each value among `shades` along a scale given as places in [0, 1]; without a value, the one after the last. */
 export function shadesOf(values: Float32Array, place: (value: number) => number, shades: number): Uint8Array {
-  return Uint8Array.from(values, (value) => (value === value ? Math.min(shades - 1, Math.floor(place(value) * shades)) : shades));
+  return Uint8Array.from(values, (value) =>
+    value === value ? Math.min(shades - 1, Math.floor(place(value) * shades)) : shades,
+  );
 }

@@ -35,7 +35,14 @@ export interface Scope {
   readonly lasso: Lasso | null;
 }
 
-export const EVERYTHING: Scope = { classes: [], correct: 'all', confidence: null, pair: null, range: null, lasso: null };
+export const EVERYTHING: Scope = {
+  classes: [],
+  correct: 'all',
+  confidence: null,
+  pair: null,
+  range: null,
+  lasso: null,
+};
 
 /** Numbers by which images are chosen that are not in the image table; null while they are on their way. */
 export interface ScopeData {

@@ -39,7 +39,9 @@ export interface State {
 
 export type Preset = Partial<Omit<State, 'options' | 'query' | 'direction'>>;
 
-type OptionIntent = { readonly [K in OptionKey]: { readonly kind: 'option'; readonly key: K; readonly value: Options[K] } }[OptionKey];
+type OptionIntent = {
+  readonly [K in OptionKey]: { readonly kind: 'option'; readonly key: K; readonly value: Options[K] };
+}[OptionKey];
 
 export type Intent =
   | { readonly kind: 'view'; readonly view: View }
@@ -135,7 +137,8 @@ export function reduce(state: State, intent: Intent, tokens: TokenInfo, stays: S
     }
     case 'preset': {
       const options = merged(state.options, intent.options ?? {});
-      const scope = intent.change.scope && sameScope(intent.change.scope, state.scope) ? state.scope : intent.change.scope;
+      const scope =
+        intent.change.scope && sameScope(intent.change.scope, state.scope) ? state.scope : intent.change.scope;
       return merged(state, { ...intent.change, ...(scope ? { scope } : {}), options });
     }
     case 'back':

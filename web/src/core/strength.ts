@@ -21,7 +21,9 @@ export function ringMembers({ rows, cols }: TokenInfo, hops: number): Float64Arr
 /** What attention uniform over all tokens gives to each ring: its mass, or its density. */
 export function uniformStrength(tokens: TokenInfo, hops: number, kind: StrengthName): Float64Array {
   const share = 1 / tokenCount(tokens);
-  return kind === 'density' ? new Float64Array(hops).fill(share) : ringMembers(tokens, hops).map((members) => members * share);
+  return kind === 'density'
+    ? new Float64Array(hops).fill(share)
+    : ringMembers(tokens, hops).map((members) => members * share);
 }
 
 /** What attention uniform over all tokens gives: share within one hop (the patch itself included), mean distance in pixels. */
@@ -66,7 +68,9 @@ export function hopBands(means: Float64Array, hops: number, heads: readonly numb
 
 /** The band over the heads of each layer, of one value a head. */
 export function layerBands(values: ArrayLike<number>, nHeads: readonly number[], width: number): Band[] {
-  return nHeads.map((count, layer) => bandOf(Array.from({ length: count }, (_, head) => values[layer * width + head]!)));
+  return nHeads.map((count, layer) =>
+    bandOf(Array.from({ length: count }, (_, head) => values[layer * width + head]!)),
+  );
 }
 
 /** One hop of every head, by head place. */
@@ -90,7 +94,12 @@ function massWithin(mass: Float64Array, hops: number, index: number, from: numbe
 }
 
 /** The heads that fit a profile, those with most first. */
-export function fitting(mass: Float64Array, hops: number, heads: readonly number[], { from, to, least }: Profile): number[] {
+export function fitting(
+  mass: Float64Array,
+  hops: number,
+  heads: readonly number[],
+  { from, to, least }: Profile,
+): number[] {
   const sum = (index: number): number => massWithin(mass, hops, index, from, to);
   return heads.filter((index) => sum(index) >= least - 1e-12).sort((a, b) => sum(b) - sum(a) || a - b);
 }

@@ -10,7 +10,8 @@ export const patchCount = (tokens: TokenInfo): number => tokens.rows * tokens.co
 export const tokenCount = (tokens: TokenInfo): number => tokens.prefix.length + patchCount(tokens);
 
 /** Token index of a patch. */
-export const tokenAt = (tokens: TokenInfo, { row, col }: Patch): number => tokens.prefix.length + row * tokens.cols + col;
+export const tokenAt = (tokens: TokenInfo, { row, col }: Patch): number =>
+  tokens.prefix.length + row * tokens.cols + col;
 
 /** The patch a token is, or null for a prefix token. */
 export function patchAt(tokens: TokenInfo, token: number): Patch | null {

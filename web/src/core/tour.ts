@@ -19,7 +19,9 @@ const HEAD_GRID = '[data-pane="importance"]';
 export const TOUR: readonly TourStep[] = [
   {
     title: 'Every head at a glance',
-    text: 'Layers run down, heads across. The colour of a cell says how much changes when that head is pruned; the inner square how alike this is over the images.',
+    text:
+      'Layers run down, heads across. The colour of a cell says how much changes when that head is pruned; the ' +
+      'inner square how alike this is over the images.',
     hint: 'Point at a cell to read its value.',
     at: [HEAD_GRID],
     view: 'explore',
@@ -35,7 +37,9 @@ export const TOUR: readonly TourStep[] = [
   },
   {
     title: 'Where it attends',
-    text: 'Its curve says how strongly patches attend to patches k steps away: high on the left is local, high on the right is across the image. The inspector sums the head up.',
+    text:
+      'Its curve says how strongly patches attend to patches k steps away: high on the left is local, high on the ' +
+      'right is across the image. The inspector sums the head up.',
     hint: 'Follow the coloured curve, then read the inspector.',
     at: ['[data-pane="strength"]', '[data-pane="inspector"]'],
     view: 'explore',
@@ -43,11 +47,15 @@ export const TOUR: readonly TourStep[] = [
   },
   {
     title: 'Its pattern',
-    text: 'What its attention matrices look like, image by image: a diagonal means neighbours, a column means that all patches attend to one token. The bar says how often the head shows each pattern; content says whether the image decides. Without patterns, its mean matrix stands here.',
+    text:
+      'What its attention matrices look like, image by image: a diagonal means neighbours, a column means that all ' +
+      'patches attend to one token. The bar says how often the head shows each pattern; content says whether the ' +
+      'image decides. Without patterns, its mean matrix stands here.',
     hint: 'Choose a pattern, or another head, and see what changes.',
     at: ['[data-pane="patterns"]'],
     view: 'explore',
-    done: (now, before) => now.head !== before.head || now.patterns !== before.patterns || now.options !== before.options,
+    done: (now, before) =>
+      now.head !== before.head || now.patterns !== before.patterns || now.options !== before.options,
   },
   {
     title: 'On one image',
@@ -59,7 +67,9 @@ export const TOUR: readonly TourStep[] = [
   },
   {
     title: 'Some images only',
-    text: 'Filters on the left, or an outline drawn around images on the map, set the scope: every number and pane follows, and n says how many images are left.',
+    text:
+      'Filters on the left, or an outline drawn around images on the map, set the scope: every number and pane ' +
+      'follows, and n says how many images are left.',
     hint: 'Choose the wrong predictions, or draw an outline. Undo takes it back.',
     at: ['[data-pane="images"]', '[data-pane="filters"]'],
     view: 'explore',

@@ -90,7 +90,9 @@ export function patternClause({ own, n, content }: PatternFacts): string {
   const { name, share, shares } = own;
   const several = name === 'mixed' || !shares.some(([other]) => other === name);
   const mix = shares.slice(0, NAMES).map(([other, part]) => `${other} in ${reportedShare(part)}`);
-  const told = several ? `its pattern is ${name}: ${nameList(mix)} of ${n} images` : `its pattern is ${name} in ${reportedShare(share)} of ${n} images`;
+  const told = several
+    ? `its pattern is ${name}: ${nameList(mix)} of ${n} images`
+    : `its pattern is ${name} in ${reportedShare(share)} of ${n} images`;
   return Number.isFinite(content) ? `${told}, content dependence ${fixed(content, 2)}` : told;
 }
 

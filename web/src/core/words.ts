@@ -63,7 +63,8 @@ export interface HeadFacts {
   readonly onImage: number | null;
 }
 
-const known = (value: number, metric: MetricInfo): string => (Number.isFinite(value) ? quantity(value, metric) : 'not computed');
+const known = (value: number, metric: MetricInfo): string =>
+  Number.isFinite(value) ? quantity(value, metric) : 'not computed';
 
 /** `L9·H3 · Jensen-Shannon divergence, mean 0.042 bits`, and the lines below it. */
 export function headTooltip(facts: HeadFacts): string[] {
@@ -118,7 +119,11 @@ export function scopeParts(scope: Scope, images: ImageTable): ScopePart[] {
     return { key: 'classes', text: words, without: { classes: toggledClass(scope, target) } };
   });
   if (scope.correct !== 'all') {
-    parts.push({ key: 'correct', text: scope.correct === 'right' ? '● right' : '✕ wrong', without: { correct: 'all' } });
+    parts.push({
+      key: 'correct',
+      text: scope.correct === 'right' ? '● right' : '✕ wrong',
+      without: { correct: 'all' },
+    });
   }
   if (scope.confidence) {
     const [low, high] = scope.confidence;
@@ -131,7 +136,11 @@ export function scopeParts(scope: Scope, images: ImageTable): ScopePart[] {
   }
   if (scope.range) {
     const { metric, head, low, high } = scope.range;
-    parts.push({ key: 'range', text: `${shortOf(metric)} of ${headName(head)} ${number(low)} to ${number(high)}`, without: { range: null } });
+    parts.push({
+      key: 'range',
+      text: `${shortOf(metric)} of ${headName(head)} ${number(low)} to ${number(high)}`,
+      without: { range: null },
+    });
   }
   if (scope.lasso) parts.push({ key: 'lasso', text: 'inside the lasso', without: { lasso: null } });
   return parts;
@@ -172,11 +181,15 @@ export function intentWords(intent: Intent, run: RunInfo, images: ImageTable): s
       return intent.heads ? `${intent.heads.length} heads chosen` : 'Heads: the top three';
     case 'patterns':
       if (!intent.set) return 'Patterns: none chosen';
-      return intent.set.kind === 'lasso' ? 'Patterns inside an outline' : `${intent.set.clusters.length} patterns chosen`;
+      return intent.set.kind === 'lasso'
+        ? 'Patterns inside an outline'
+        : `${intent.set.clusters.length} patterns chosen`;
     case 'toggle-pattern':
       return 'A pattern in or out of the set';
     case 'prune':
-      return intent.heads.length ? `Prune ${intent.heads.length === 1 ? headName(intent.heads[0]!) : `${intent.heads.length} heads`} in the Lab` : 'Prune nothing';
+      return intent.heads.length
+        ? `Prune ${intent.heads.length === 1 ? headName(intent.heads[0]!) : `${intent.heads.length} heads`} in the Lab`
+        : 'Prune nothing';
     case 'toggle-pruned':
       return `${headName(intent.head)} pruned or not`;
     case 'query':
@@ -243,7 +256,8 @@ const QUIET_SECONDS = 90;
 export function progressWords(progress: ProgressInfo): string {
   if (progress.state === 'complete') return `complete · n = ${count(progress.nDone)}`;
   const images = `n = ${count(progress.nDone)} of ${count(progress.nImages)}`;
-  if (progress.idleSeconds > QUIET_SECONDS) return `${images} · waiting: no new results for ${duration(progress.idleSeconds)}`;
+  if (progress.idleSeconds > QUIET_SECONDS)
+    return `${images} · waiting: no new results for ${duration(progress.idleSeconds)}`;
   const current = progress.groups.find((group) => group.done < group.total);
   if (!current) return images;
   const left = current.secondsLeft ? ` · ${duration(current.secondsLeft)} left` : '';
@@ -256,7 +270,8 @@ export function progressShare(progress: ProgressInfo): number {
 }
 
 /** `Whole head` within a sentence; `CLS` and `Jensen-Shannon` keep their capitals. */
-export const lowerFirst = (text: string): string => (/^[A-Z][a-z]+\b(?!-[A-Z])/.test(text) ? text[0]!.toLowerCase() + text.slice(1) : text);
+export const lowerFirst = (text: string): string =>
+  /^[A-Z][a-z]+\b(?!-[A-Z])/.test(text) ? text[0]!.toLowerCase() + text.slice(1) : text;
 
 function superscript(digits: string): string {
   return [...digits].map((digit) => (digit === '-' ? '⁻' : '⁰¹²³⁴⁵⁶⁷⁸⁹'[Number(digit)])).join('');

@@ -68,14 +68,28 @@ export class LabSource {
       response = await fetch(this.#base + path, options);
     } catch (error) {
       if (options.signal?.aborted) throw error;
-      throw new Failure({ code: 'unreachable', message: 'The server does not answer.', hint: 'Is vitscope serve still running? Start it again.' });
+      throw new Failure({
+        code: 'unreachable',
+        message: 'The server does not answer.',
+        hint: 'Is vitscope serve still running? Start it again.',
+      });
     }
     if (response.ok) return response;
-    throw new Failure(await response.json().catch((): ErrorBody => ({ code: 'unreadable', message: `The server answered ${response.status}.`, hint: 'Its log says more.' })));
+    throw new Failure(
+      await response.json().catch((): ErrorBody => ({
+        code: 'unreadable',
+        message: `The server answered ${response.status}.`,
+        hint: 'Its log says more.',
+      })),
+    );
   }
 }
 
-const posted = (body: object): RequestInit => ({ method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) });
+const posted = (body: object): RequestInit => ({
+  method: 'POST',
+  headers: { 'content-type': 'application/json' },
+  body: JSON.stringify(body),
+});
 
 /** The server went away in the middle of an answer. */
 function broken(error: unknown): never {

@@ -4,9 +4,33 @@ import type { ClassMapKind } from '../core/class_maps';
 import type { Direction, HeadRef } from '../core/state';
 import { fromFloat16 } from './float16';
 import { fromLog8 } from './log8';
-import { Failure, type ClassMapChoice, type DataSource, type DepthCurves, type Layout, type MeanMatrices, type PatternPoints, type RolloutChoice, type SizeColumn } from './source';
+import {
+  Failure,
+  type ClassMapChoice,
+  type DataSource,
+  type DepthCurves,
+  type Layout,
+  type MeanMatrices,
+  type PatternPoints,
+  type RolloutChoice,
+  type SizeColumn,
+} from './source';
 import type { PatternColumn, StrengthName } from './quantities.gen';
-import type { DroppedImage, ErrorBody, Headline, HeadsInfo, HeadTree, ImageTable, NearMatrix, PatternsInfo, ProgressInfo, ResolutionInfo, RunInfo, SizedImage, TypicalImages } from './wire';
+import type {
+  DroppedImage,
+  ErrorBody,
+  Headline,
+  HeadsInfo,
+  HeadTree,
+  ImageTable,
+  NearMatrix,
+  PatternsInfo,
+  ProgressInfo,
+  ResolutionInfo,
+  RunInfo,
+  SizedImage,
+  TypicalImages,
+} from './wire';
 
 export class LiveSource implements DataSource {
   readonly #base: string;
@@ -34,7 +58,9 @@ export class LiveSource implements DataSource {
   async summary(metric: string, mode: string, signal: AbortSignal): Promise<Summary> {
     const values = new Float64Array(await this.#bytes(`summary/${metric}/${encodeURIComponent(mode)}`, signal));
     const size = values.length / 6;
-    const [n, mean, median, q1, q3, consistency] = [0, 1, 2, 3, 4, 5].map((at) => values.subarray(at * size, (at + 1) * size));
+    const [n, mean, median, q1, q3, consistency] = [0, 1, 2, 3, 4, 5].map((at) =>
+      values.subarray(at * size, (at + 1) * size),
+    );
     return { n: Int32Array.from(n!), mean: mean!, median: median!, q1: q1!, q3: q3!, consistency: consistency! };
   }
 
@@ -84,8 +110,16 @@ export class LiveSource implements DataSource {
     return new Float32Array(await this.#bytes(`rollout/${image}?${asked}`, signal));
   }
 
-  async classMap(image: number, kind: ClassMapKind, target: number, choice: ClassMapChoice, signal: AbortSignal): Promise<Float32Array> {
-    const asked = new URLSearchParams(Object.entries({ target, ...choice }).map(([key, value]) => [key, String(value)]));
+  async classMap(
+    image: number,
+    kind: ClassMapKind,
+    target: number,
+    choice: ClassMapChoice,
+    signal: AbortSignal,
+  ): Promise<Float32Array> {
+    const asked = new URLSearchParams(
+      Object.entries({ target, ...choice }).map(([key, value]) => [key, String(value)]),
+    );
     return new Float32Array(await this.#bytes(`class_map/${kind}/${image}?${asked}`, signal));
   }
 
@@ -96,7 +130,11 @@ export class LiveSource implements DataSource {
   async patternPoints(k: number, signal: AbortSignal): Promise<PatternPoints> {
     const bytes = await this.#bytes(inClusters('patterns/points', k), signal);
     const n = bytes.byteLength / 14;
-    const [x, y, distance] = [0, 1, 2].map((at) => new Float32Array(bytes, 4 * n * at, n)) as [Float32Array, Float32Array, Float32Array];
+    const [x, y, distance] = [0, 1, 2].map((at) => new Float32Array(bytes, 4 * n * at, n)) as [
+      Float32Array,
+      Float32Array,
+      Float32Array,
+    ];
     return { x, y, distance, cluster: new Uint8Array(bytes, 12 * n, n), pattern: new Uint8Array(bytes, 13 * n, n) };
   }
 
@@ -129,7 +167,9 @@ export class LiveSource implements DataSource {
   }
 
   async resolutionMap(size: number, image: number | null, signal: AbortSignal): Promise<Float32Array> {
-    return fromFloat16(await this.#bytes(image === null ? `resolution/mean/${size}` : `resolution/map/${size}/${image}`, signal));
+    return fromFloat16(
+      await this.#bytes(image === null ? `resolution/mean/${size}` : `resolution/map/${size}/${image}`, signal),
+    );
   }
 
   sizedImage(image: number, size: string, signal: AbortSignal): Promise<SizedImage> {

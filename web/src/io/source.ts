@@ -3,7 +3,20 @@ import type { Summary } from '../core/kernels';
 import type { ClassMapKind } from '../core/class_maps';
 import type { Direction, HeadRef } from '../core/state';
 import type { PatternColumn, StrengthName } from './quantities.gen';
-import type { DroppedImage, ErrorBody, HeadsInfo, HeadTree, ImageTable, NearMatrix, PatternsInfo, ProgressInfo, ResolutionInfo, RunInfo, SizedImage, TypicalImages } from './wire';
+import type {
+  DroppedImage,
+  ErrorBody,
+  HeadsInfo,
+  HeadTree,
+  ImageTable,
+  NearMatrix,
+  PatternsInfo,
+  ProgressInfo,
+  ResolutionInfo,
+  RunInfo,
+  SizedImage,
+  TypicalImages,
+} from './wire';
 
 export interface RolloutChoice {
   readonly query: number;
@@ -80,7 +93,13 @@ export interface DataSource {
   /** Float32 [layer, key]: rollout up to each layer; NaN before the first. */
   rollout(image: number, choice: RolloutChoice, signal: AbortSignal): Promise<Float32Array>;
   /** Float32 [layer, key]: a map of one class up to each layer; NaN before the first. Needs the model. */
-  classMap(image: number, kind: ClassMapKind, target: number, choice: ClassMapChoice, signal: AbortSignal): Promise<Float32Array>;
+  classMap(
+    image: number,
+    kind: ClassMapKind,
+    target: number,
+    choice: ClassMapChoice,
+    signal: AbortSignal,
+  ): Promise<Float32Array>;
   /** In `k` clusters; 0 = in those that the run chose. */
   patterns(k: number, signal: AbortSignal): Promise<PatternsInfo>;
   patternPoints(k: number, signal: AbortSignal): Promise<PatternPoints>;

@@ -32,6 +32,7 @@ export function absence(session: Session): Absence | null {
   return {
     text: `${part} has no values${running ? ' yet: the run is still going on' : ' in this run'}.`,
     action: whole ? 'Show the default measure' : 'Show the whole head',
-    act: () => session.send(whole ? { kind: 'metric', metric: session.run.defaultMetric } : { kind: 'mode', mode: 'head' }),
+    act: () =>
+      session.send(whole ? { kind: 'metric', metric: session.run.defaultMetric } : { kind: 'mode', mode: 'head' }),
   };
 }

@@ -29,7 +29,10 @@ export function fitted(canvas: HTMLCanvasElement, width: number, height: number)
   return context;
 }
 
-export function paintMarks(canvas: HTMLCanvasElement, { cells, width, size, scale, theme, consistency, image }: Marks): void {
+export function paintMarks(
+  canvas: HTMLCanvasElement,
+  { cells, width, size, scale, theme, consistency, image }: Marks,
+): void {
   const context = fitted(canvas, width * size.width, cells.length * size.height);
   cells.forEach((row, layer) =>
     row.forEach(({ head, colours }, column) => {

@@ -35,16 +35,33 @@ export function colouringOf(session: Session): Colouring | null {
   if (options.imageColour === 'correct') return null;
   if (options.imageColour === 'pattern') return byPattern(session);
   const confidence = options.imageColour === 'confidence';
-  const values = session.axisNumbers(confidence ? 'confidence' : `head.${metric.name}.${mode.name}.${head.layer}.${head.head}`);
+  const values = session.axisNumbers(
+    confidence ? 'confidence' : `head.${metric.name}.${mode.name}.${head.layer}.${head.head}`,
+  );
   if (!values) return null;
   if (confidence) {
     const scale: Scale = { low: 0, high: 1, signed: false, kind: 'linear' };
-    return { kind: 'number', values, scale, caption: 'Confidence', text: (value) => percent(value).replace('.0 %', ' %') };
+    return {
+      kind: 'number',
+      values,
+      scale,
+      caption: 'Confidence',
+      text: (value) => percent(value).replace('.0 %', ' %'),
+    };
   }
   const scale = scaleFor(values, metric.signed, options.scale);
   const unit = metric.unit ? ` (${metric.unit})` : '';
   const caption = `${headName(head)} · ${shortMetric(metric)}${unit}${options.scale === 'log' ? ' · log' : ''}`;
-  return { kind: 'number', values, scale, caption, text: (value) => number(value).replace(/(\.\d*?)0+$/, '$1').replace(/\.$/, '') };
+  return {
+    kind: 'number',
+    values,
+    scale,
+    caption,
+    text: (value) =>
+      number(value)
+        .replace(/(\.\d*?)0+$/, '$1')
+        .replace(/\.$/, ''),
+  };
 }
 
 function byPattern({ patterns: model, head, calm }: Session): Colouring | null {
@@ -67,7 +84,10 @@ export function shaded(colouring: Colouring, theme: Theme): NonNullable<Marks['c
   if (colouring.kind === 'pattern') {
     const most = Math.max(0, ...colouring.entries.map(({ cluster }) => cluster)) + 1;
     const list = Array.from({ length: most }, (_, cluster) => clusterColour(cluster, theme));
-    return { of: Uint8Array.from(values, (value) => Math.min(most, value === value ? -value : most)), list: [...list, INKS[theme].out] };
+    return {
+      of: Uint8Array.from(values, (value) => Math.min(most, value === value ? -value : most)),
+      list: [...list, INKS[theme].out],
+    };
   }
   const { scale } = colouring;
   const list = Array.from({ length: SHADES }, (_, i) => css(colourAt(i / (SHADES - 1), scale.signed, theme)));

@@ -43,7 +43,10 @@ export class Outline {
     this.cancel();
     if (!drawn.length) return 'click';
     const { frame, ...box } = this.#place();
-    const lasso = lassoOf(map, drawn.map(([x, y]) => unplaced(x, y, box, frame)));
+    const lasso = lassoOf(
+      map,
+      drawn.map(([x, y]) => unplaced(x, y, box, frame)),
+    );
     return lasso.points.length < CORNERS ? null : lasso;
   }
 

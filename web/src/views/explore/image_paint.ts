@@ -66,14 +66,20 @@ interface Group {
 }
 
 /** All marks, in parts; the canvas stays as it was until they are there, and what `over` paints on them. */
-export function paintMarks(canvas: HTMLCanvasElement, box: Box, marks: Marks, theme: Theme, over: (context: CanvasRenderingContext2D) => void): Paint {
+export function paintMarks(
+  canvas: HTMLCanvasElement,
+  box: Box,
+  marks: Marks,
+  theme: Theme,
+  over: (context: CanvasRenderingContext2D) => void,
+): Paint {
   const groups = groupsOf(marks, theme);
   const { x, y } = marks.placed;
   const ratio = devicePixelRatio;
   const sheet = new Sheet(pixels(box.width), pixels(box.height));
   let [group, at] = [0, 0];
   return function part(): Paint | void {
-    for (let left = MARKS_A_TASK; left > 0 && group < groups.length; ) {
+    for (let left = MARKS_A_TASK; left > 0 && group < groups.length;) {
       const { stamp, rows, ink } = groups[group]!;
       const end = Math.min(rows.length, at + left);
       left -= end - at;
@@ -100,7 +106,8 @@ function groupsOf({ correct, rows, out, colours }: Marks, theme: Theme): Group[]
   const stamps = stampsOf(rows.length > CROWD ? CROWD_RADIUS : RADIUS, ratio);
   const own = colours ? [stamps.full, stamps.boldCross, stamps.full] : [stamps.full, stamps.cross, stamps.ring];
   const layers: number[][] = Array.from({ length: 3 * LAYERS }, () => []);
-  for (const row of rows) layers[3 * (row % LAYERS) + (correct[row] === true ? 0 : correct[row] === false ? 1 : 2)]!.push(row);
+  for (const row of rows)
+    layers[3 * (row % LAYERS) + (correct[row] === true ? 0 : correct[row] === false ? 1 : 2)]!.push(row);
   const groups: Group[] = [{ stamp: stampsOf(OUT_RADIUS, ratio).full, rows: out, ink: () => dim }];
   layers.forEach((layer, at) => {
     const kind = at % 3;
@@ -139,7 +146,12 @@ function stampsOf(radius: number, ratio: number): Stamps {
   return stamps;
 }
 
-function stroke(context: CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D, path: Path2D, colour: string, width: number): void {
+function stroke(
+  context: CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D,
+  path: Path2D,
+  colour: string,
+  width: number,
+): void {
   context.strokeStyle = colour;
   context.lineWidth = width;
   context.stroke(path);
@@ -172,7 +184,13 @@ export function paintPicture(
 }
 
 /** A thin ring around each of some marks or pictures: what belongs to a chosen set. */
-export function paintRings(context: CanvasRenderingContext2D, placed: Placed, rows: Iterable<number>, sideOf: (row: number) => number, theme: Theme): void {
+export function paintRings(
+  context: CanvasRenderingContext2D,
+  placed: Placed,
+  rows: Iterable<number>,
+  sideOf: (row: number) => number,
+  theme: Theme,
+): void {
   const path = new Path2D();
   for (const row of rows) {
     const [x, y, side] = [placed.x[row]!, placed.y[row]!, sideOf(row)];
@@ -229,12 +247,17 @@ export interface Raised {
 
 /** Where the enlarged picture lies: around its place, moved into the map. */
 export function raisedBox(x: number, y: number, box: Box): Raised {
-  const inside = (middle: number, room: number): number => Math.max(1, Math.min(room - RAISED - 1, middle - RAISED / 2));
+  const inside = (middle: number, room: number): number =>
+    Math.max(1, Math.min(room - RAISED - 1, middle - RAISED / 2));
   return { left: inside(x, box.width), top: inside(y, box.height), side: RAISED };
 }
 
 /** An outline, closed once it is done. */
-export function paintLasso(context: CanvasRenderingContext2D, points: readonly (readonly [number, number])[], theme: Theme): void {
+export function paintLasso(
+  context: CanvasRenderingContext2D,
+  points: readonly (readonly [number, number])[],
+  theme: Theme,
+): void {
   if (points.length < 2) return;
   const path = new Path2D();
   points.forEach(([x, y], at) => (at ? path.lineTo(x, y) : path.moveTo(x, y)));

@@ -15,7 +15,13 @@ export interface Inks {
 export function inksOf(element: Element): Inks {
   const style = getComputedStyle(element);
   const read = (name: string): string => style.getPropertyValue(name).trim();
-  return { ink: read('--ink'), muted: read('--line-strong'), line: read('--line'), accent: read('--accent'), panel: read('--panel') };
+  return {
+    ink: read('--ink'),
+    muted: read('--line-strong'),
+    line: read('--line'),
+    accent: read('--accent'),
+    panel: read('--panel'),
+  };
 }
 
 export interface Axis {
@@ -24,10 +30,18 @@ export interface Axis {
   readonly bottom: number;
 }
 
-export const down = ({ scale, top, bottom }: Axis, value: number): number => bottom - (bottom - top) * place(scale, value);
+export const down = ({ scale, top, bottom }: Axis, value: number): number =>
+  bottom - (bottom - top) * place(scale, value);
 
 /** Grid lines at the ticks; the value 0 stronger. */
-export function paintGrid(context: CanvasRenderingContext2D, axis: Axis, ticks: readonly number[], left: number, right: number, inks: Inks): void {
+export function paintGrid(
+  context: CanvasRenderingContext2D,
+  axis: Axis,
+  ticks: readonly number[],
+  left: number,
+  right: number,
+  inks: Inks,
+): void {
   for (const tick of ticks) {
     context.fillStyle = tick === 0 ? inks.muted : inks.line;
     context.fillRect(left, Math.round(down(axis, tick)), right - left, 1);
@@ -61,7 +75,13 @@ export function paintStrips(
 }
 
 /** One image's values: a ring on each strip. */
-export function paintImage(context: CanvasRenderingContext2D, values: ArrayLike<number>, places: StripPlaces, axis: Axis, inks: Inks): void {
+export function paintImage(
+  context: CanvasRenderingContext2D,
+  values: ArrayLike<number>,
+  places: StripPlaces,
+  axis: Axis,
+  inks: Inks,
+): void {
   const radius = Math.max(1.4, Math.min(3.5, places.width * 0.32));
   for (let index = 0; index < places.left.length; index++) {
     const [left, value] = [places.left[index]!, values[index]!];
@@ -85,7 +105,12 @@ export interface Swarm {
   readonly y: Float64Array;
 }
 
-export function paintSwarm(context: CanvasRenderingContext2D, { x, y }: Swarm, inside: (at: number) => boolean, inks: Inks): void {
+export function paintSwarm(
+  context: CanvasRenderingContext2D,
+  { x, y }: Swarm,
+  inside: (at: number) => boolean,
+  inks: Inks,
+): void {
   const size = x.length > 2000 ? 1.5 : x.length > 400 ? 2 : 3;
   for (const within of [false, true]) {
     context.fillStyle = within ? inks.accent : inks.muted;

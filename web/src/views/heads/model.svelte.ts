@@ -25,15 +25,23 @@ export class HeadsModel {
 
   /** Every head that exists, layer by layer: flat heads are places in it. */
   readonly refs: readonly HeadRef[] = $derived.by(() =>
-    this.#session.run.model.nHeads.flatMap((heads, layer) => Array.from({ length: heads }, (_, head) => ({ layer, head }))),
+    this.#session.run.model.nHeads.flatMap((heads, layer) =>
+      Array.from({ length: heads }, (_, head) => ({ layer, head })),
+    ),
   );
-  readonly #flat = $derived.by(() => new Map(this.refs.map((head, flat) => [headIndex(this.#session.run, head), flat])));
+  readonly #flat = $derived.by(
+    () => new Map(this.refs.map((head, flat) => [headIndex(this.#session.run, head), flat])),
+  );
   /** Head place (layer x width + head) of a flat head; -1 where there is none. */
   indexOf = (flat: number): number => (this.refs[flat] ? headIndex(this.#session.run, this.refs[flat]) : -1);
   flatOf = (head: HeadRef): number => this.#flat.get(headIndex(this.#session.run, head)) ?? -1;
 
-  readonly diversity: HeadComparison | null = $derived.by(() => available(this.info?.diversity, this.#session.options.diversity));
-  readonly way: HeadComparison | null = $derived.by(() => available(this.info?.similarity, this.#session.options.similarity));
+  readonly diversity: HeadComparison | null = $derived.by(() =>
+    available(this.info?.diversity, this.#session.options.diversity),
+  );
+  readonly way: HeadComparison | null = $derived.by(() =>
+    available(this.info?.similarity, this.#session.options.similarity),
+  );
 
   readonly #askedSimilarity = $derived.by(() => (this.way ? this.#session.data.headSimilarity(this.way.name) : null));
   readonly #askedTree = $derived.by(() => (this.way ? this.#session.data.headTree(this.way.name) : null));
@@ -54,7 +62,9 @@ export class HeadsModel {
   readonly shown: number | null = $derived.by(() => {
     if (!this.groups.length) return null;
     const set = this.#session.state.heads?.map(this.flatOf) ?? [];
-    const same = this.groups.findIndex(({ heads }) => heads.length === set.length && heads.every((head) => set.includes(head)));
+    const same = this.groups.findIndex(
+      ({ heads }) => heads.length === set.length && heads.every((head) => set.includes(head)),
+    );
     if (same >= 0) return same;
     const own = this.groups.findIndex(({ heads }) => heads.includes(this.flatOf(this.#session.head)));
     return Math.max(0, own);

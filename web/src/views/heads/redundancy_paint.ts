@@ -16,7 +16,13 @@ function lookup(theme: Theme): Uint32Array {
 }
 
 /** Pairs whose similarity is not known stay transparent. */
-export function paintSimilarity(canvas: HTMLCanvasElement, similarity: Float32Array, order: readonly number[], scale: Scale, theme: Theme): void {
+export function paintSimilarity(
+  canvas: HTMLCanvasElement,
+  similarity: Float32Array,
+  order: readonly number[],
+  scale: Scale,
+  theme: Theme,
+): void {
   const n = order.length;
   canvas.width = canvas.height = n;
   const image = new ImageData(n, n);

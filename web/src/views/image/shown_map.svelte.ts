@@ -26,7 +26,18 @@ export class ShownMap {
     const legradLayers = Math.min(this.session.options.legradLayers, last + 1);
     const { target } = this;
     const className = target < 0 ? 'the predicted class' : shortName(this.session.images, target);
-    return { map, head: this.session.head, headFusion, layerFusion, residual, discard, startLayer: start, legradLayers, legradReading, className };
+    return {
+      map,
+      head: this.session.head,
+      headFusion,
+      layerFusion,
+      residual,
+      discard,
+      startLayer: start,
+      legradLayers,
+      legradReading,
+      className,
+    };
   });
   readonly name: string = $derived(mapName(this.choice));
   readonly caption: string = $derived(
@@ -55,7 +66,11 @@ export class ShownMap {
     const { map, headFusion, residual, discard, startLayer, legradLayers, legradReading } = this.choice;
     const rolled = { query, direction, fusion: headFusion, residual, discard, start: startLayer };
     if (!isClassMap(map)) return this.session.data.rollout(image, rolled);
-    return this.session.data.classMap(image, map, this.target, { ...rolled, layers: legradLayers, reading: legradReading });
+    return this.session.data.classMap(image, map, this.target, {
+      ...rolled,
+      layers: legradLayers,
+      reading: legradReading,
+    });
   });
   readonly failure = $derived(this.#stacked?.failure ?? null);
   readonly loading: boolean = $derived(this.#stacked !== null && !this.#stacked.value && !this.failure);

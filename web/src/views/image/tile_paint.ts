@@ -39,13 +39,21 @@ export function paintTiles(
   const ratio = window.devicePixelRatio || 1;
   const scaled = (length: number): number => Math.round(length * ratio);
   const maps = places.map(({ layer, head, left, top }) => ({
-    values: patchMap(rows, layer, head), top: tops[layer]!, x: scaled(left), y: scaled(top),
+    values: patchMap(rows, layer, head),
+    top: tops[layer]!,
+    x: scaled(left),
+    y: scaled(top),
   }));
   drawMaps(context, maps, rows.tokens, { width: scaled(plan.tile.width), height: scaled(plan.tile.height) }, theme);
 }
 
 /** A frame around one patch in every map, dark outside and light inside; null for none. */
-export function paintMarks(canvas: HTMLCanvasElement, plan: TilePlan, places: readonly TilePlace[], patch: { row: number; col: number } | null): void {
+export function paintMarks(
+  canvas: HTMLCanvasElement,
+  plan: TilePlan,
+  places: readonly TilePlace[],
+  patch: { row: number; col: number } | null,
+): void {
   if (!patch) {
     [canvas.width, canvas.height] = [1, 1];
     return;
@@ -54,7 +62,10 @@ export function paintMarks(canvas: HTMLCanvasElement, plan: TilePlan, places: re
   const ratio = window.devicePixelRatio || 1;
   context.scale(ratio, ratio);
   const [x, y] = [patch.col * plan.scale, patch.row * plan.scale];
-  for (const [colour, reach] of [['#000', 1.5], ['#fff', 0.5]] as const) {
+  for (const [colour, reach] of [
+    ['#000', 1.5],
+    ['#fff', 0.5],
+  ] as const) {
     context.strokeStyle = colour;
     const side = plan.scale + 2 * reach;
     for (const { left, top } of places) context.strokeRect(left + x - reach, top + y - reach, side, side);

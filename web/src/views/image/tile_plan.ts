@@ -45,6 +45,7 @@ export class TilePlan {
 
   left = (layer: number, col: number): number => this.leftIn(Math.floor(layer / this.#layersPerBlock), col);
   /** Of a column of a block. */
-  leftIn = (block: number, col: number): number => block * this.#blockWidth + TilePlan.NAME + col * (this.tile.width + TilePlan.GAP);
+  leftIn = (block: number, col: number): number =>
+    block * this.#blockWidth + TilePlan.NAME + col * (this.tile.width + TilePlan.GAP);
   top = (layer: number): number => ABOVE + (layer % this.#layersPerBlock) * (this.tile.height + TilePlan.GAP);
 }

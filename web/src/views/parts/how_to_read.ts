@@ -16,12 +16,14 @@ export const HOW_TO_READ = {
   strength: [
     'How strongly patches attend to the patches exactly k steps away (Chebyshev rings), averaged over query patches.',
     'Mass is the sum over a ring, density the mass of one patch of it: rings grow with k, so mass alone misleads.',
-    'The strip on the right shows how far each head attends, layer by layer; without sinks, as one distant key that draws all patches is no long reach.',
+    'The strip on the right shows how far each head attends, layer by layer; without sinks, as one distant key ' +
+      'that draws all patches is no long reach.',
     'Caveat: where a head attends does not say what information flows.',
   ],
   patterns: [
     'Every dot is the attention matrix of one head on one image; near dots are matrices that look alike.',
-    'A pattern is a cluster of them: its picture is the member in its middle, its name comes from a written rule, and may be changed; so may their number, for a finer or coarser look.',
+    'A pattern is a cluster of them: its picture is the member in its middle, its name comes from a written rule, ' +
+      'and may be changed; so may their number, for a finer or coarser look.',
     'Content dependence says whether the image decides: 0 = the same matrix whatever the image, 1 = the image alone.',
     'Caveat: matrices are compared at 8 × 8 cells, on a sample of the images; n is printed below the map.',
   ],
@@ -56,7 +58,8 @@ export const HOW_TO_READ = {
     'Caveat: levels compare with this run’s images only.',
   ],
   diversity: [
-    'How differently the heads of a layer attend: 0 = all alike. The line is the mean over the images in scope, the band their interquartile range.',
+    'How differently the heads of a layer attend: 0 = all alike. The line is the mean over the images in scope, ' +
+      'the band their interquartile range.',
     'By cosine of what CLS attends to, by its Jensen-Shannon distance, or by cosine of whole matrices.',
     'Click a layer to make its heads the head set.',
     'Caveat: attention weights are never negative, so cosines are high even between unrelated heads: read one variant beside another.',
@@ -74,7 +77,8 @@ export const HOW_TO_READ = {
     'Caveat: both are of the CLS row, rescaled to its patches; what patches attend to is not in it.',
   ],
   depth: [
-    'The pruned head changes its own layer first; the curve follows the change through the later layers, to the last one where it is known.',
+    'The pruned head changes its own layer first; the curve follows the change through the later layers, to the ' +
+      'last one where it is known.',
     'Falling: later layers repair what is missing. Rising: they amplify it.',
     'After the last block only tokens that the classifier reads are known.',
     'Caveat: a distance also falls where later layers merely add to the stream; it need not be an active repair.',

@@ -69,7 +69,13 @@ export class Levels {
 }
 
 /** What of the matrix lies in the window, exact where a cell has a pixel of its own. */
-export function paintMatrix(canvas: HTMLCanvasElement, levels: Levels, window: Window, scale: Scale, theme: Theme): void {
+export function paintMatrix(
+  canvas: HTMLCanvasElement,
+  levels: Levels,
+  window: Window,
+  scale: Scale,
+  theme: Theme,
+): void {
   const context = canvas.getContext('2d')!;
   context.clearRect(0, 0, canvas.width, canvas.height);
   const { width, height } = levels.arrangement;
@@ -93,7 +99,11 @@ export function paintMatrix(canvas: HTMLCanvasElement, levels: Levels, window: W
 }
 
 /** Frames around cells: dark below, light above, so that they show on every colour. */
-export function paintFrames(canvas: HTMLCanvasElement, window: Window, frames: readonly { box: Box; colour: string }[]): void {
+export function paintFrames(
+  canvas: HTMLCanvasElement,
+  window: Window,
+  frames: readonly { box: Box; colour: string }[],
+): void {
   const context = canvas.getContext('2d')!;
   context.clearRect(0, 0, canvas.width, canvas.height);
   for (const { box, colour } of frames) {

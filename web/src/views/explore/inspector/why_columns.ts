@@ -6,7 +6,15 @@ import { lossOf, meanOf, medianOver, regionEffect, standing, type Leader } from 
 import { headAt } from '../../../core/focus';
 import { isEverything, type Scope } from '../../../core/scope';
 import { tokenCount } from '../../../core/tokens';
-import { clsClause, directionClause, distanceClause, keysClause, patchesClause, shapeClause, sinkKeys } from '../../../core/looks';
+import {
+  clsClause,
+  directionClause,
+  distanceClause,
+  keysClause,
+  patchesClause,
+  shapeClause,
+  sinkKeys,
+} from '../../../core/looks';
 import type { Gaze, Key } from '../../../core/looks';
 import { patternClause, pruningClause, REGION_MODES, throughClause } from '../../../core/why';
 import type { Standing } from '../../../core/why';
@@ -19,8 +27,22 @@ export interface Columns {
 }
 
 const MEASURES = [
-  'distance', 'distance_rescaled', 'distance_no_sinks', 'to_cls', 'to_other', 'cls_self', 'cls_to_patches', 'entropy', 'nmi', 'focus',
-  'few_keys', 'corners', 'border', 'neighbour', 'step_down', 'step_right',
+  'distance',
+  'distance_rescaled',
+  'distance_no_sinks',
+  'to_cls',
+  'to_other',
+  'cls_self',
+  'cls_to_patches',
+  'entropy',
+  'nmi',
+  'focus',
+  'few_keys',
+  'corners',
+  'border',
+  'neighbour',
+  'step_down',
+  'step_right',
 ];
 
 /** What is here so far; reading starts the fetch of the first that is missing. To be read in a derived. */

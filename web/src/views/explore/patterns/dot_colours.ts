@@ -3,7 +3,14 @@ import type { PatternModel } from '../../../app/patterns.svelte';
 import type { Session } from '../../../app/session.svelte';
 import { colourAt, css, place, scaleFor, type Scale, type Theme } from '../../../core/colour';
 import { headIndex, shortName } from '../../../core/focus';
-import { classColour, clusterColour, MOST_CLASSES, othersColour, valueColour, type DotColours } from '../../../core/pattern_colours';
+import {
+  classColour,
+  clusterColour,
+  MOST_CLASSES,
+  othersColour,
+  valueColour,
+  type DotColours,
+} from '../../../core/pattern_colours';
 import { NO_CLUSTER } from '../../../core/pattern_sample';
 
 const SHADES = 32;
@@ -16,12 +23,16 @@ function spreadOver(n: number, code: (matrix: number) => number): Uint8Array {
 }
 
 /** Classes with a colour: those of the scope, else the most frequent of the sample. */
-export function colouredClasses(session: Session, model: PatternModel): readonly { readonly target: number; readonly name: string }[] {
+export function colouredClasses(
+  session: Session,
+  model: PatternModel,
+): readonly { readonly target: number; readonly name: string }[] {
   const { images, calm } = session;
   let chosen = calm.patterns.scope.classes.slice(0, MOST_CLASSES);
   if (!chosen.length && model.sample) {
     const counts = new Map<number, number>();
-    for (const image of model.sample.images) counts.set(images.target[image]!, (counts.get(images.target[image]!) ?? 0) + 1);
+    for (const image of model.sample.images)
+      counts.set(images.target[image]!, (counts.get(images.target[image]!) ?? 0) + 1);
     const known = [...counts].filter(([target]) => target >= 0).sort((a, b) => b[1] - a[1] || a[0] - b[0]);
     chosen = known.slice(0, MOST_CLASSES).map(([target]) => target);
   }
@@ -32,7 +43,8 @@ export function colouredClasses(session: Session, model: PatternModel): readonly
 export const scaleColour = ({ signed }: Scale, at: number, theme: Theme): string =>
   signed ? css(colourAt(at, true, theme)) : valueColour(at, theme);
 
-export const importanceScale = (session: Session): Scale => scaleFor(session.fill ?? [], session.metric.signed, session.options.scale);
+export const importanceScale = (session: Session): Scale =>
+  scaleFor(session.fill ?? [], session.metric.signed, session.options.scale);
 
 export function dotColours(session: Session, model: PatternModel, theme: Theme): DotColours | null {
   const { sample, points } = model;

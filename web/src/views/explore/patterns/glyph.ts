@@ -18,7 +18,10 @@ function present(tokens: TokenInfo): number[] {
 }
 
 /** The cells that are there, row by row, and how many a side. */
-export function cropped(matrix: Float32Array, tokens: TokenInfo): { readonly cells: Float32Array; readonly side: number } {
+export function cropped(
+  matrix: Float32Array,
+  tokens: TokenInfo,
+): { readonly cells: Float32Array; readonly side: number } {
   const kept = present(tokens);
   const cells = new Float32Array(kept.length ** 2);
   kept.forEach((row, y) => kept.forEach((col, x) => (cells[y * kept.length + x] = matrix[row * SIDE + col]!)));
@@ -38,7 +41,13 @@ export function drawGlyph(
   const factor = Math.max(1, Math.floor(side / box.side));
   const pooled = factor > 1 ? maxPooled(cells, side, side, factor) : cells;
   const cols = Math.ceil(side / factor);
-  const image = cellImage(pooled, cols, { x: 0, y: 0, width: cols, height: cols }, scaleFor(pooled, false, scale), theme);
+  const image = cellImage(
+    pooled,
+    cols,
+    { x: 0, y: 0, width: cols, height: cols },
+    scaleFor(pooled, false, scale),
+    theme,
+  );
   const small = new OffscreenCanvas(cols, cols);
   small.getContext('2d')!.putImageData(image, 0, 0);
   context.imageSmoothingEnabled = box.side % cols !== 0 && box.side < 3 * cols; // cells of unequal width would look like structure

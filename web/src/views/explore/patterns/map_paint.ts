@@ -27,7 +27,8 @@ export function pixelsOf(positions: Float32Array, box: Box, ratio: number): Floa
 }
 
 /** Of more dots each is smaller, px. */
-export const radiusOf = (dots: number, box: Box): number => Math.max(0.75, Math.min(2.2, 0.42 * Math.sqrt((box.width * box.height) / (dots || 1))));
+export const radiusOf = (dots: number, box: Box): number =>
+  Math.max(0.75, Math.min(2.2, 0.42 * Math.sqrt((box.width * box.height) / (dots || 1))));
 
 export interface Dots {
   readonly places: Float32Array;
@@ -125,7 +126,15 @@ function veilWord(theme: Theme): number {
   return ((Math.round(255 * VEIL) << 24) | (blue << 16) | (green << 8) | red) >>> 0;
 }
 
-function ring(context: CanvasRenderingContext2D, places: Float32Array, matrix: number, ratio: number, radius: number, colour: string, width: number): void {
+function ring(
+  context: CanvasRenderingContext2D,
+  places: Float32Array,
+  matrix: number,
+  ratio: number,
+  radius: number,
+  colour: string,
+  width: number,
+): void {
   context.beginPath();
   context.arc(places[2 * matrix]! / ratio, places[2 * matrix + 1]! / ratio, radius, 0, 2 * Math.PI);
   context.strokeStyle = colour;

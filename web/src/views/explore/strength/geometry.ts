@@ -24,7 +24,8 @@ export class Plot {
   get step(): number {
     return (this.frame.right - this.frame.left) / Math.max(this.steps - 1, 1);
   }
-  x = (at: number): number => (this.steps > 1 ? this.frame.left + at * this.step : (this.frame.left + this.frame.right) / 2);
+  x = (at: number): number =>
+    this.steps > 1 ? this.frame.left + at * this.step : (this.frame.left + this.frame.right) / 2;
   y = (value: number): number => this.frame.bottom - placeOn(this.axis, value) * (this.frame.bottom - this.frame.top);
   /** The step nearest to a place. */
   stepAt = (x: number): number => Math.max(0, Math.min(this.steps - 1, Math.round((x - this.frame.left) / this.step)));
@@ -51,7 +52,9 @@ export class Plot {
 
   /** The area between two lines, over the steps that have both. */
   area(low: (at: number) => number, high: (at: number) => number): string {
-    const known = Array.from({ length: this.steps }, (_, at) => at).filter((at) => Number.isFinite(low(at)) && Number.isFinite(high(at)));
+    const known = Array.from({ length: this.steps }, (_, at) => at).filter(
+      (at) => Number.isFinite(low(at)) && Number.isFinite(high(at)),
+    );
     if (!known.length) return '';
     const point = (at: number, value: number): string => `${this.x(at).toFixed(1)} ${this.y(value).toFixed(1)}`;
     const there = known.map((at) => point(at, high(at)));
@@ -60,7 +63,14 @@ export class Plot {
   }
 
   /** The curve nearest to a point, within `reach` pixels; `favour` wins over the others by three. */
-  nearest(x: number, y: number, heads: readonly number[], value: (index: number, at: number) => number, favour: ReadonlySet<number>, reach = 12): number | null {
+  nearest(
+    x: number,
+    y: number,
+    heads: readonly number[],
+    value: (index: number, at: number) => number,
+    favour: ReadonlySet<number>,
+    reach = 12,
+  ): number | null {
     const exact = Math.max(0, Math.min(this.steps - 1, (x - this.frame.left) / this.step));
     const at = Math.min(Math.floor(exact), Math.max(this.steps - 2, 0));
     const part = exact - at;

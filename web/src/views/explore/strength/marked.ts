@@ -29,7 +29,10 @@ export function markedHeads(session: Session, theme: Theme): Marked[] {
   }));
   if (marked.some((head) => head.focus)) return marked;
   const inSet = session.heads.some((head) => sameHead(head, focus));
-  return [...marked, { index: session.headIndex, name: headName(focus), colour: 'var(--ink)', dash: '', focus: true, inSet }];
+  return [
+    ...marked,
+    { index: session.headIndex, name: headName(focus), colour: 'var(--ink)', dash: '', focus: true, inSet },
+  ];
 }
 
 /** The heads of the set beyond those that have a colour: drawn stronger than the rest, without a name. */
@@ -53,7 +56,8 @@ export function chooseByKey(session: Session, index: number, event: KeyboardEven
   const head = headAt(session.run, index);
   if (event.key === 'Enter') choose(session, index, event);
   else if (event.key === ' ') session.send({ kind: 'toggle-head', head, shown: session.heads });
-  else if (event.key.toLowerCase() === 'o' && !event.ctrlKey && !event.metaKey) session.send({ kind: 'head', head, open: true });
+  else if (event.key.toLowerCase() === 'o' && !event.ctrlKey && !event.metaKey)
+    session.send({ kind: 'head', head, open: true });
   else return false;
   event.preventDefault();
   return true;

@@ -30,7 +30,10 @@ function measured(session: Session, index: number): number {
   const values = session.data.strength('mass').value;
   if (!values) return 0;
   const { hops } = session.run;
-  return session.aggregated.reduce((n, row) => n + (Number.isFinite(values[(row * session.cells + index) * hops]) ? 1 : 0), 0);
+  return session.aggregated.reduce(
+    (n, row) => n + (Number.isFinite(values[(row * session.cells + index) * hops]) ? 1 : 0),
+    0,
+  );
 }
 
 /** The lines of the tooltip: the head at a hop, its distance, the focus image, n. */
@@ -41,8 +44,11 @@ export function strengthTooltip(session: Session, data: StrengthData, index: num
   if (!Number.isFinite(mass)) return [name, 'not computed for the images in scope'];
   const exact = data.density?.[index * hops + hop];
   const density = exact ?? mass / ringMembers(tokens, hops)[hop]!;
-  const lines = [`${name}: ${number(mass)} mass (${percent(mass)}), ${exact === undefined ? '≈ ' : ''}${percent(density)} / patch`];
-  if (data.distance) lines.push(`mean distance${data.noSinks ? ' without sinks' : ''} ${distanceWords(session, data.distance[index]!)}`);
+  const lines = [
+    `${name}: ${number(mass)} mass (${percent(mass)}), ${exact === undefined ? '≈ ' : ''}${percent(density)} / patch`,
+  ];
+  if (data.distance)
+    lines.push(`mean distance${data.noSinks ? ' without sinks' : ''} ${distanceWords(session, data.distance[index]!)}`);
   const rest: string[] = [];
   if (tokens.cls !== null && data.toCls) rest.push(`to CLS ${percent(data.toCls[index])}`);
   if (hop !== 0) rest.push(`to itself ${percent(data.mass[index * hops])}`);
