@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { Calm, type InForce } from '../src/app/calm.svelte';
+import { Calm, type InForce } from '../src/session/calm.svelte';
 import { EVERYTHING } from '../src/core/scope';
 import { nextFrame } from '../src/views/parts/next_frame';
 

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { Travel } from '../src/app/travel';
+import { Travel } from '../src/session/travel';
 
 const idle: (() => void)[] = [];
 let told: string[] = [];

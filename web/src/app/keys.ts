@@ -1,6 +1,6 @@
 // Keys that work wherever the focus is: undo and redo, perspectives, from pane to pane, palette, help, Escape.
 import { VIEWS } from '../core/words';
-import type { Session } from './session.svelte';
+import type { Session } from '../session/session.svelte';
 import { shell } from './shell.svelte';
 
 const SEQUENCE_MS = 1200;

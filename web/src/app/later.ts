@@ -1,6 +1,6 @@
 // Parts of the page that its first paint does not need: each a file of its own, loaded once nothing else is going on.
 import { drawings } from '../views/explore/drawings';
-import type { Session } from './session.svelte';
+import type { Session } from '../session/session.svelte';
 
 const IDLE_MS = 300;
 
@@ -29,7 +29,7 @@ export function loadLater(): () => void {
 /** The patterns of a run that has any, loaded when nothing waits for them. To be called in an effect. */
 export function openPatterns(session: Session): void {
   if (session.patterns || !session.run.capabilities.patterns || !session.data.opened) return;
-  import('./patterns.svelte').then(
+  import('../session/patterns.svelte').then(
     ({ PatternModel }) => (session.patterns ??= new PatternModel(session)),
     () => undefined,
   );

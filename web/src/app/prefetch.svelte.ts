@@ -4,8 +4,8 @@
 import { PATTERN_COLUMNS, STRENGTHS } from '../core/quantities';
 import { tokenCount } from '../core/tokens';
 import { atlasesOf } from '../views/parts/thumbs.svelte';
-import type { Loaded } from './cache.svelte';
-import type { Session } from './session.svelte';
+import type { Loaded } from '../session/cache.svelte';
+import type { Session } from '../session/session.svelte';
 
 const MOST_BYTES = 16 * 2 ** 20;
 /** Of small pictures: the server works on each for about a second. */

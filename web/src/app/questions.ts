@@ -1,6 +1,6 @@
 // The questions of the first minute: each is a real step on the page, and says what to look at there.
 import { EVERYTHING } from '../core/scope';
-import type { Session } from './session.svelte';
+import type { Session } from '../session/session.svelte';
 import type { Intent } from '../core/state';
 
 export interface Question {

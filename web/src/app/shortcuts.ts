@@ -6,8 +6,8 @@ import { EVERYTHING } from '../core/scope';
 import type { Intent, PaneName, State, View } from '../core/state';
 import { count, number, PANE_TITLES } from '../core/words';
 import type { RunInfo } from '../io/wire';
-import type { Session } from './session.svelte';
-import { theme } from './theme.svelte';
+import type { Session } from '../session/session.svelte';
+import { theme } from '../session/theme.svelte';
 
 export interface Command {
   readonly name: string;

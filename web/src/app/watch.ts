@@ -1,7 +1,7 @@
 // Follows the run behind the page: asks how far it is, again and again, and refills the session when shards have landed or
 // the server has come back.
 import { asFailure } from '../io/source';
-import type { Session } from './session.svelte';
+import type { Session } from '../session/session.svelte';
 
 const POLL_MS = 1000;
 /** Of a complete run too: the server may go away, or the run may get further modes. */

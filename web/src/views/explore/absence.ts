@@ -1,5 +1,5 @@
 // Why a measure and part have no value for the images in scope, and the one thing that helps.
-import type { Session } from '../../app/session.svelte';
+import type { Session } from '../../session/session.svelte';
 import { EVERYTHING, isEverything } from '../../core/scope';
 import { count } from '../../core/words';
 

@@ -1,6 +1,6 @@
 // What colours the images: a number each with its scale, or the pattern of the focus head; or nothing, and right and
 // wrong do.
-import type { Session } from '../../app/session.svelte';
+import type { Session } from '../../session/session.svelte';
 import { colourAt, css, place, scaleFor, type Scale, type Theme } from '../../core/colour';
 import { headName } from '../../core/focus';
 import { clusterColour } from '../../core/pattern_colours';

@@ -1,5 +1,5 @@
 // What the Heads perspective knows besides the session: which comparisons the run has, the tree of heads, its groups.
-import type { Session } from '../../app/session.svelte';
+import type { Session } from '../../session/session.svelte';
 import { headIndex, headName } from '../../core/focus';
 import { groupName, groupsAt, placesOf, type Group } from '../../core/head_groups';
 import type { HeadRef } from '../../core/state';

@@ -1,5 +1,5 @@
 // The map over the picture as it follows the session: its row, its patches, every layer's map, its scale and caption.
-import type { Session } from '../../app/session.svelte';
+import type { Session } from '../../session/session.svelte';
 import { layerTop } from '../../core/attention';
 import { asShares, classMapAnswer, classOf, isClassMap } from '../../core/class_maps';
 import { matrixAnswer, shortName, type Answer } from '../../core/focus';

@@ -1,7 +1,7 @@
 // A value as it was a frame ago: what is long to make follows what the user waits for. To be called as a component is made.
 // Of another thing, as `of` names it, it is made at once: the user waits for that.
 import { untrack } from 'svelte';
-import { afterFrame } from '../../app/after_frame';
+import { afterFrame } from '../../session/after_frame';
 
 export function deferred<T>(read: () => T, of?: () => unknown): { readonly current: T } {
   let current = $state.raw(untrack(read));

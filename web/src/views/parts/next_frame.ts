@@ -2,7 +2,7 @@
 // answer the gesture, and so that two changes before a frame are painted once. Each in a task of its own, and where there
 // is much to paint in parts, so that none holds the page up longer than it must; what is painted meanwhile shares a
 // frame, which costs more than most of them. What it depends on must be read before.
-import { afterFrame } from '../../app/after_frame';
+import { afterFrame } from '../../session/after_frame';
 
 /** Paints, and gives back what is left to be painted in a task of its own. */
 export type Paint = () => Paint | void;

@@ -1,5 +1,5 @@
 // Atlases of small pictures: each is fetched when a picture of it is first wanted, once for as long as the run stands still.
-import type { Session } from '../../app/session.svelte';
+import type { Session } from '../../session/session.svelte';
 
 type Entry = { atlas: ImageBitmap | null; generation: number; state: 'loading' | 'here' | 'failed' };
 

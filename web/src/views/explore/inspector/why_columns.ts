@@ -1,7 +1,7 @@
 // The arrays behind the sentence why a head matters, read one after the other, so that they never stand in the way of
 // what is on the screen. None belongs to one head: another focus head asks for nothing.
-import type { Loaded } from '../../../app/cache.svelte';
-import type { Session } from '../../../app/session.svelte';
+import type { Loaded } from '../../../session/cache.svelte';
+import type { Session } from '../../../session/session.svelte';
 import { lossOf, meanOf, medianOver, regionEffect, standing, type Leader } from '../../../core/evidence';
 import { headAt } from '../../../core/focus';
 import { isEverything, type Scope } from '../../../core/scope';

@@ -1,6 +1,6 @@
 // What colours a dot of the map: its pattern, its own name by rule, its layer, the importance of its head, the class of its image.
-import type { PatternModel } from '../../../app/patterns.svelte';
-import type { Session } from '../../../app/session.svelte';
+import type { PatternModel } from '../../../session/patterns.svelte';
+import type { Session } from '../../../session/session.svelte';
 import { colourAt, css, place, scaleFor, type Scale, type Theme } from '../../../core/colour';
 import { headIndex, shortName } from '../../../core/focus';
 import {

@@ -1,6 +1,6 @@
 // A matrix at the common size as a small picture: coarser by the largest value where a cell has no pixel of its own,
 // without the row and column of tokens that the model lacks.
-import { SIDE } from '../../../app/patterns.svelte';
+import { SIDE } from '../../../session/patterns.svelte';
 import { scaleFor, type Theme } from '../../../core/colour';
 import { maxPooled } from '../../../core/matrix';
 import type { TokenInfo } from '../../../io/wire';

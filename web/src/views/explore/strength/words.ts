@@ -1,5 +1,5 @@
 // What the strength views say of a head and of a choice by profile.
-import type { Session } from '../../../app/session.svelte';
+import type { Session } from '../../../session/session.svelte';
 import { headAt, headName } from '../../../core/focus';
 import { ringMembers, type Profile } from '../../../core/strength';
 import { fixed, reportedShare } from '../../../core/form';

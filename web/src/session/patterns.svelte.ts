@@ -26,7 +26,7 @@ import { isEverything } from '../core/scope';
 import type { HeadRef } from '../core/state';
 import { count, percent } from '../core/words';
 import type { PatternFacts } from '../core/why';
-import { tip } from '../views/parts/tip.svelte';
+import { tip } from './tip.svelte';
 import type { Failure, PatternPoints } from '../io/source';
 import type { PatternCluster, PatternsInfo } from '../io/wire';
 import type { Session } from './session.svelte';

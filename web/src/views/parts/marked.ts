@@ -1,8 +1,8 @@
 // How heads are drawn in the strength views: the set in its colours and dashes, the focus head always, the rest grey.
-import type { Session } from '../../../app/session.svelte';
-import { HEAD_COLOURS, HEAD_DASHES, type Theme } from '../../../core/colour';
-import { headAt, headIndex, headName } from '../../../core/focus';
-import { sameHead } from '../../../core/state';
+import type { Session } from '../../session/session.svelte';
+import { HEAD_COLOURS, HEAD_DASHES, type Theme } from '../../core/colour';
+import { headAt, headIndex, headName } from '../../core/focus';
+import { sameHead } from '../../core/state';
 
 export interface Marked {
   readonly index: number;

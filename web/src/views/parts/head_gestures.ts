@@ -1,5 +1,5 @@
 // What pointer and keys do with a head, the same in every drawing of the heads.
-import type { Session } from '../../app/session.svelte';
+import type { Session } from '../../session/session.svelte';
 import { headAt, headIndex, headName } from '../../core/focus';
 import type { HeadRef } from '../../core/state';
 import { headTooltip } from '../../core/words';
