@@ -74,6 +74,7 @@ types-check: setup # the web app's types must be what the server's schema gives
 fix: setup ## format, and mend what ruff can mend
 	ruff format .
 	ruff check --fix .
+	npm --prefix web run format
 
 ui: setup ## the web app with hot reload; needs `vitscope serve RUN` beside it
 	npm --prefix web run dev

@@ -1,14 +1,10 @@
 // Parts of the page that its first paint does not need: each a file of its own, loaded once nothing else is going on.
-import { drawings } from '../views/explore/drawings';
+import { later as explore } from '../views/explore/later';
 import type { Session } from '../session/session.svelte';
 
 const IDLE_MS = 300;
 
 export const later = {
-  mean: () => import('../views/explore/MeanPane.svelte'),
-  patterns: () => import('../views/explore/patterns/PatternsView.svelte'),
-  headPatterns: () => import('../views/explore/patterns/HeadPatterns.svelte'),
-  rings: () => import('../views/explore/patterns/HubRings.svelte'),
   image: () => import('../views/image/ImageView.svelte'),
   heads: () => import('../views/heads/HeadsView.svelte'),
   lab: () => import('../views/lab/LabView.svelte'),
@@ -21,7 +17,7 @@ export const later = {
 export function loadLater(): () => void {
   const timer = setTimeout(() => {
     // Whoever opens one that failed asks again, and is told.
-    for (const load of [...Object.values(later), ...Object.values(drawings)]) load().catch(() => undefined);
+    for (const load of [...Object.values(later), ...Object.values(explore)]) load().catch(() => undefined);
   }, IDLE_MS);
   return () => clearTimeout(timer);
 }

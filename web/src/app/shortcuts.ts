@@ -6,6 +6,7 @@ import { EVERYTHING } from '../core/scope';
 import type { Intent, PaneName, State, View } from '../core/state';
 import { count, number, PANE_TITLES } from '../core/words';
 import type { RunInfo } from '../io/wire';
+import { copyLink } from '../session/copy_link';
 import type { Session } from '../session/session.svelte';
 import { theme } from '../session/theme.svelte';
 
@@ -31,17 +32,6 @@ const onMac = typeof navigator !== 'undefined' && /mac/i.test(navigator.platform
 
 /** Keys as this system prints them: `Ctrl K` is ⌘K on a Mac. */
 export const printed = (keys: string): string => (onMac ? keys.replace('Ctrl ', '⌘').replace('Shift ', '⇧') : keys);
-
-/** Copy the address of this view; false where the browser does not allow it. */
-export async function copyLink(session: Session): Promise<boolean> {
-  try {
-    session.writeAddress();
-    await navigator.clipboard.writeText(location.href);
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 /** Everything the palette offers for a run and its state. */
 export function commands(session: Session, show: Windows): Command[] {

@@ -2,7 +2,8 @@
 import type { ImageTable, RunInfo } from '../io/wire';
 import { needsModel } from './reasons';
 import { EVERYTHING, rowsInScope } from './scope';
-import type { Direction, HeadRef, State } from './state';
+import type { HeadRef } from './head_ref';
+import type { Direction, State } from './state';
 import { defaultQuery, tokenName } from './tokens';
 
 export interface ClassCount {

@@ -1,6 +1,6 @@
 // Keyboard moves in a grid with a roving tab stop (WAI-ARIA grid pattern).
 
-import type { HeadRef } from './state';
+import type { HeadRef } from './head_ref';
 
 export interface Cell {
   readonly row: number;

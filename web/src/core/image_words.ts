@@ -2,7 +2,7 @@
 import type { ImageTable, MetricInfo, RunInfo } from '../io/wire';
 import { headAt, headName, shortName } from './focus';
 import type { Options } from './options';
-import type { HeadRef } from './state';
+import type { HeadRef } from './head_ref';
 import { count, number, percent, quantity } from './words';
 
 /** The head with the largest effect on an image (by size); null when none is computed. */

@@ -2,7 +2,7 @@
 import type { LabEntry, RunInfo } from '../io/wire';
 import { headIndex } from './focus';
 import type { PrunedHead } from './prune_set';
-import type { HeadRef } from './state';
+import type { HeadRef } from './head_ref';
 
 export type LabFill = 'zero' | 'renormalise' | 'mean' | 'resample';
 

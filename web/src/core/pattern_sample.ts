@@ -1,6 +1,6 @@
 // The sample of attention matrices behind the patterns: which image and which head a matrix is of, and what is counted
 // over the images in scope. Matrix = place of its image in the sample x all heads + flat head, layer by layer.
-import type { HeadRef } from './state';
+import type { HeadRef } from './head_ref';
 
 /** Cluster of a matrix that belongs to none. */
 export const NO_CLUSTER = 255;

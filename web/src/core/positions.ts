@@ -3,7 +3,7 @@
 import type { ImageTable } from '../io/wire';
 import type { Memo } from './memo';
 import type { Options } from './options';
-import type { HeadRef } from './state';
+import type { HeadRef } from './head_ref';
 
 type AxisOption = Options['xAxis'];
 

@@ -1,5 +1,5 @@
 // The prune set of the Lab: which heads are pruned together, each whole or by region.
-import type { HeadRef } from './state';
+import type { HeadRef } from './head_ref';
 
 export interface PrunedHead extends HeadRef {
   /** `head`, or regions such as `cp+pc`. */

@@ -1,6 +1,6 @@
 // A set of images as the conditions they meet. Every condition holds; none at all is every image.
 import type { ImageTable } from '../io/wire';
-import type { HeadRef } from './state';
+import type { HeadRef } from './head_ref';
 
 export type Correctness = 'all' | 'right' | 'wrong';
 export type Point = readonly [x: number, y: number];

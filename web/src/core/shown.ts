@@ -5,7 +5,8 @@ import { classMapName, isClassMap } from './class_maps';
 import { headName } from './focus';
 import { clipped, fuse, headRow, layerRow } from './maps';
 import type { Options } from './options';
-import type { Direction, HeadRef } from './state';
+import type { HeadRef } from './head_ref';
+import type { Direction } from './state';
 import { tokenCount, tokenName } from './tokens';
 import { number } from './words';
 

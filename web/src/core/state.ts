@@ -1,5 +1,6 @@
 // The one selection model: everything a user can choose, and how a choice changes it. Views only read it and send intents.
 import type { TokenInfo } from '../io/wire';
+import type { HeadRef } from './head_ref';
 import { initialOptions, type OptionKey, type Options } from './options';
 import { samePatterns, toggledCluster, type PatternSet } from './pattern_set';
 import { samePruned, toggledPruned, type PrunedHead } from './prune_set';
@@ -9,11 +10,6 @@ import { defaultQuery } from './tokens';
 export type Direction = 'from' | 'to';
 export type View = 'explore' | 'image' | 'heads' | 'lab';
 export type PaneName = 'images' | 'importance' | 'strength' | 'patterns';
-
-export interface HeadRef {
-  readonly layer: number;
-  readonly head: number;
-}
 
 /** `null` = not chosen by the user: the app's own choice holds (see focus.ts), and follows the data. */
 export interface State {

@@ -6,7 +6,8 @@ import type { Options } from './options';
 import { optionName, valueWords } from './option_words';
 import { quantityOf, shortOf } from './quantities';
 import { EVERYTHING, isEverything, toggledClass, type Scope } from './scope';
-import type { HeadRef, Intent, PaneName, View } from './state';
+import type { HeadRef } from './head_ref';
+import type { Intent, PaneName, View } from './state';
 import { tokenName } from './tokens';
 
 const MINUS = '\u2212';

@@ -1,7 +1,8 @@
 // The run behind a `vitscope serve`, over HTTP. Columns are revalidated: an unchanged one costs a 304.
 import type { Summary } from '../core/kernels';
 import type { ClassMapKind } from '../core/class_maps';
-import type { Direction, HeadRef } from '../core/state';
+import type { HeadRef } from '../core/head_ref';
+import type { Direction } from '../core/state';
 import { fromFloat16 } from './float16';
 import { fromLog8 } from './log8';
 import {

@@ -1,7 +1,8 @@
 // Where the page's data comes from. Views never see this: the session asks, and hands typed arrays down.
 import type { Summary } from '../core/kernels';
 import type { ClassMapKind } from '../core/class_maps';
-import type { Direction, HeadRef } from '../core/state';
+import type { HeadRef } from '../core/head_ref';
+import type { Direction } from '../core/state';
 import type { PatternColumn, StrengthName } from './quantities.gen';
 import type {
   DroppedImage,

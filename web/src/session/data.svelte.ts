@@ -1,7 +1,8 @@
 // The numbers of a run as the views read them: each array by its name, fetched when it is first read, never on hover.
 import type { Summary } from '../core/kernels';
 import type { ClassMapKind } from '../core/class_maps';
-import type { Direction, HeadRef } from '../core/state';
+import type { HeadRef } from '../core/head_ref';
+import type { Direction } from '../core/state';
 import type {
   ClassMapChoice,
   DataSource,

@@ -23,13 +23,18 @@ import { labelled } from '../core/pattern_tables';
 import { boxed } from '../core/positions';
 import { PATTERN_COLUMNS } from '../core/quantities';
 import { isEverything } from '../core/scope';
-import type { HeadRef } from '../core/state';
+import type { HeadRef } from '../core/head_ref';
+import type { Options } from '../core/options';
+import type { Intent, State } from '../core/state';
 import { count, percent } from '../core/words';
 import type { PatternFacts } from '../core/why';
 import { tip } from './tip.svelte';
 import type { Failure, PatternPoints } from '../io/source';
-import type { PatternCluster, PatternsInfo } from '../io/wire';
-import type { Session } from './session.svelte';
+import type { PatternCluster, PatternsInfo, RunInfo } from '../io/wire';
+import type { Calm } from './calm.svelte';
+import type { Data } from './data.svelte';
+import type { Hover } from './hover';
+import type { OverScope } from './over_scope.svelte';
 
 /** Rows and columns of a matrix at the common size. */
 export const SIDE = 66;
@@ -40,10 +45,24 @@ interface Shown {
   readonly points: PatternPoints | null;
 }
 
-export class PatternModel {
-  readonly #session: Session;
+/** What patterns need of their session. */
+export interface Around {
+  readonly run: RunInfo;
+  readonly data: Data;
+  readonly state: State;
+  readonly options: Options;
+  readonly calm: Calm;
+  readonly cells: number;
+  readonly width: number;
+  readonly overScope: OverScope;
+  hover: Hover | null;
+  readonly send: (intent: Intent) => void;
+}
 
-  constructor(session: Session) {
+export class PatternModel {
+  readonly #session: Around;
+
+  constructor(session: Around) {
     this.#session = session;
   }
 

@@ -9,7 +9,8 @@ import { descending, ranks, type Summary } from '../core/kernels';
 import { Memo } from '../core/memo';
 import { axesOf, axisValues, boxed, type AxisData } from '../core/positions';
 import { EVERYTHING, isEverything, rowsInScope, sameScope, type InScope, type ScopeData } from '../core/scope';
-import { initialState, reduce, sameHead, sameHeads, type HeadRef, type Intent, type State } from '../core/state';
+import type { HeadRef } from '../core/head_ref';
+import { initialState, reduce, sameHead, sameHeads, type Intent, type State } from '../core/state';
 import { defaultQuery } from '../core/tokens';
 import { intentWords } from '../core/words';
 import type { DataSource } from '../io/source';
@@ -21,27 +22,13 @@ import type { Data } from './data.svelte';
 import { Intervals } from './intervals.svelte';
 import { know, manyValues, type Known } from './known';
 import { OverScope, type Made } from './over_scope.svelte';
+import type { Hover } from './hover';
 import type { PatternModel } from './patterns.svelte';
 import { Travel } from './travel';
 
 /** Attention of the token before is shown no longer than this while the next one's is awaited. */
 const STALE_MS = 150;
 const TOP_HEADS = 3;
-
-/** What the pointer or the keyboard is on: shown everywhere, never stored, never fetched for. */
-export type Hover =
-  /** On the map of matrices it is one head on one image. */
-  | { readonly kind: 'head'; readonly head: HeadRef; readonly image?: number }
-  | { readonly kind: 'image'; readonly image: number }
-  /** A token; over a matrix it is the key, and the query it is looked at from is known as well. */
-  | { readonly kind: 'token'; readonly token: number; readonly query?: number }
-  | { readonly kind: 'hop'; readonly hop: number }
-  /** A cluster of matrices. */
-  | { readonly kind: 'cluster'; readonly cluster: number };
-
-/** The image that is pointed at, also where it is one head's matrix on it. */
-export const hoveredImage = (hover: Hover | null): number | null =>
-  hover && 'image' in hover ? (hover.image ?? null) : null;
 
 /** A run that is loaded: the parts that are there from the first paint on. */
 export class Session {

@@ -2,7 +2,7 @@
 import type { Session } from '../../session/session.svelte';
 import { headIndex, headName } from '../../core/focus';
 import { groupName, groupsAt, placesOf, type Group } from '../../core/head_groups';
-import type { HeadRef } from '../../core/state';
+import type { HeadRef } from '../../core/head_ref';
 import type { HeadComparison, HeadsInfo, HeadTree } from '../../io/wire';
 import type { Failure } from '../../io/source';
 

@@ -1,7 +1,7 @@
 // What pointer and keys do with a head, the same in every drawing of the heads.
 import type { Session } from '../../session/session.svelte';
 import { headAt, headIndex, headName } from '../../core/focus';
-import type { HeadRef } from '../../core/state';
+import type { HeadRef } from '../../core/head_ref';
 import { headTooltip } from '../../core/words';
 
 export interface HeadGestures {

@@ -1,10 +1,10 @@
 // A matrix at the common size as a small picture: coarser by the largest value where a cell has no pixel of its own,
 // without the row and column of tokens that the model lacks.
-import { SIDE } from '../../../session/patterns.svelte';
-import { scaleFor, type Theme } from '../../../core/colour';
-import { maxPooled } from '../../../core/matrix';
-import type { TokenInfo } from '../../../io/wire';
-import { cellImage } from '../../parts/matrix_paint';
+import { SIDE } from '../../session/patterns.svelte';
+import { scaleFor, type Theme } from '../../core/colour';
+import { maxPooled } from '../../core/matrix';
+import type { TokenInfo } from '../../io/wire';
+import { cellImage } from './matrix_paint';
 
 /** Prefix tokens are drawn as wide as so many cells: a line of one would be lost. */
 const PREFIX_CELLS = 3;
