@@ -77,6 +77,15 @@ def test_heads_with_one_name_are_candidates_only_where_they_are_alike():
     assert len(repeated(run_with(np.full((6, 6), 0.5)), patterns_of(names))) == 0
 
 
+def test_heads_whose_matrices_the_image_decides_are_not_compared_by_their_means():
+    """Two content blobs have alike means, whatever they look at on an image (content dependence 0.6 to 1)."""
+    names = [["row"] * N] * 3 + [["content blob"] * N] * 3
+    found = repeated(run_with(np.ones((6, 6))), patterns_of(names))
+    assert found["name"].tolist() == ["row"]
+    by_output = repeated(run_with(np.ones((6, 6)), ("output",)), patterns_of(names))
+    assert sorted(by_output["name"]) == ["content blob", "row"]
+
+
 def test_outputs_are_compared_where_a_run_keeps_no_mean_and_nothing_is_said_without():
     names, alike = [["corners"] * N] * 2, np.ones((2, 2))
     assert repeated(run_with(alike, ("output", "cls")), patterns_of(names))["by"].tolist() == ["output"]

@@ -22,6 +22,8 @@ HOLDS: Final = 0.8
 """A head holds a pattern from this share of its images."""
 ALIKE: Final = 0.9
 """Mean similarity from which heads that hold one pattern are candidates for redundancy."""
+OWN: Final = 0.5
+"""Content dependence above which a head's mean matrix says little of its matrices: it is compared with no other's."""
 MOST: Final = 0.5
 """What at least this share of matrices are called, all of them are."""
 MIXED: Final = "mixed"
@@ -77,7 +79,8 @@ def repeated(run: "Run", patterns: "Patterns") -> "pd.DataFrame":
     if by is not None and any(len(heads) > 1 for heads in holders.values()):
         alike, place = run.heads.similarity(by).values, {head: at for at, head in enumerate(run.heads.refs)}
         dependence = patterns.content_dependence.values
-        for name, heads in holders.items():
+        for name, holding in holders.items():
+            heads = [head for head in holding if by != "mean" or dependence[head] <= OWN]
             at = [place[head] for head in heads]
             among = alike[np.ix_(at, at)]
             for group in tree(among).cut(ALIKE) if len(heads) > 1 else ():

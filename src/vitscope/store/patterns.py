@@ -359,8 +359,9 @@ class Patterns:
 
         Heads whose matrices have the same name by rule in at least 80 % of the images, grouped as `Heads.groups` does:
         merged at a mean similarity of at least 0.9, by the cosine of mean matrices, or by outputs or CLS rows where the
-        run keeps no mean. A shared name alone says nothing: heads that look one patch left and right are as unlike as
-        can be. Columns: name, heads (a list of (layer, head)), similarity, by (`mean`, `output` or `cls`),
+        run keeps no mean. Means are compared of heads of content dependence up to 0.5: of others they say little.
+        A shared name alone says nothing: heads that look one patch left and right are as unlike as can be. Columns:
+        name, heads (a list of (layer, head)), similarity, by (`mean`, `output` or `cls`),
         content_dependence (mean of the heads').
         """
         return repeated(self._run, self)
