@@ -1,5 +1,5 @@
 // Keys that work wherever the focus is: undo and redo, perspectives, from pane to pane, palette, help, Escape.
-import { VIEWS } from '../core/words';
+import { PERSPECTIVES } from '../core/perspectives';
 import type { Session } from '../session/session.svelte';
 import { shell } from './shell.svelte';
 
@@ -47,12 +47,12 @@ function plain(event: KeyboardEvent, session: Session): boolean {
   return true;
 }
 
-/** The second key of `g e`, `g i`, `g h`, `g l`. */
+/** The second key of `g e` and the like. */
 function toView(key: string, session: Session): boolean {
-  const view = VIEWS.find((name) => name[0] === key);
-  if (!view) return false;
+  const asked = PERSPECTIVES.find((one) => one.key === key);
+  if (!asked) return false;
   went = -Infinity;
-  session.send({ kind: 'view', view });
+  session.send({ kind: 'view', view: asked.view });
   return true;
 }
 

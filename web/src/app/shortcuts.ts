@@ -2,8 +2,10 @@
 import { classCounts, headAt, headIndex, headName } from '../core/focus';
 import { optionName, valueWords } from '../core/option_words';
 import { OPTIONS } from '../core/options';
+import { PERSPECTIVES } from '../core/perspectives';
 import { EVERYTHING } from '../core/scope';
-import type { Intent, PaneName, State, View } from '../core/state';
+import type { View } from '../core/perspectives';
+import type { Intent, PaneName, State } from '../core/state';
 import { count, number, PANE_TITLES } from '../core/words';
 import type { RunInfo } from '../io/wire';
 import { copyLink } from '../session/copy_link';
@@ -38,10 +40,12 @@ export function commands(session: Session, show: Windows): Command[] {
   const { run, state } = session;
   const send = (intent: Intent) => () => session.send(intent);
   return [
-    { group: 'Go to', name: 'Explore: all images', keys: 'g e', run: send({ kind: 'view', view: 'explore' }) },
-    { group: 'Go to', name: 'Image: one in depth', keys: 'g i', run: send({ kind: 'view', view: 'image' }) },
-    { group: 'Go to', name: 'Heads: against each other', keys: 'g h', run: send({ kind: 'view', view: 'heads' }) },
-    { group: 'Go to', name: 'Lab: what if', keys: 'g l', run: send({ kind: 'view', view: 'lab' }) },
+    ...PERSPECTIVES.map(({ view, name, what, key }) => ({
+      group: 'Go to',
+      name: `${name}: ${what}`,
+      keys: `g ${key}`,
+      run: send({ kind: 'view', view }),
+    })),
     ...panes(state).map(({ pane, name }) => ({
       group: 'Go to',
       name,

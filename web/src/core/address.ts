@@ -9,7 +9,7 @@ import type { HeadRef } from './head_ref';
 import type { PaneName, State } from './state';
 import { initialState } from './state';
 import { defaultQuery, patchAt, tokenAt } from './tokens';
-import { VIEWS } from './words';
+import { VIEWS } from './perspectives';
 
 const PANES: readonly PaneName[] = ['images', 'importance', 'strength', 'patterns'];
 const OPTION_KEYS = Object.keys(OPTIONS) as OptionKey[];

@@ -2,13 +2,13 @@
 import type { TokenInfo } from '../io/wire';
 import type { HeadRef } from './head_ref';
 import { initialOptions, type OptionKey, type Options } from './options';
+import type { View } from './perspectives';
 import { samePatterns, toggledCluster, type PatternSet } from './pattern_set';
 import { samePruned, toggledPruned, type PrunedHead } from './prune_set';
 import { EVERYTHING, sameScope, type Scope } from './scope';
 import { defaultQuery } from './tokens';
 
 export type Direction = 'from' | 'to';
-export type View = 'explore' | 'image' | 'heads' | 'lab';
 export type PaneName = 'images' | 'importance' | 'strength' | 'patterns';
 
 /** `null` = not chosen by the user: the app's own choice holds (see focus.ts), and follows the data. */

@@ -7,7 +7,8 @@ import { optionName, valueWords } from './option_words';
 import { quantityOf, shortOf } from './quantities';
 import { EVERYTHING, isEverything, toggledClass, type Scope } from './scope';
 import type { HeadRef } from './head_ref';
-import type { Intent, PaneName, View } from './state';
+import { viewName } from './perspectives';
+import type { Intent, PaneName } from './state';
 import { tokenName } from './tokens';
 
 const MINUS = '\u2212';
@@ -147,9 +148,6 @@ export function scopeParts(scope: Scope, images: ImageTable): ScopePart[] {
   return parts;
 }
 
-export const VIEW_NAMES: Record<View, string> = { explore: 'Explore', image: 'Image', heads: 'Heads', lab: 'Lab' };
-export const VIEWS = Object.keys(VIEW_NAMES) as View[];
-
 export const PANE_TITLES: Record<PaneName, string> = {
   images: 'Images',
   importance: 'Head importance',
@@ -161,7 +159,7 @@ export const PANE_TITLES: Record<PaneName, string> = {
 export function intentWords(intent: Intent, run: RunInfo, images: ImageTable): string {
   switch (intent.kind) {
     case 'view':
-      return intent.view === 'image' ? 'Open the image' : `Go to ${VIEW_NAMES[intent.view]}`;
+      return intent.view === 'image' ? 'Open the image' : `Go to ${viewName(intent.view)}`;
     case 'maximise':
       return intent.pane ? `${PANE_TITLES[intent.pane]}: whole work area` : 'Show all panes';
     case 'metric':
