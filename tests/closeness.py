@@ -35,7 +35,7 @@ def _float64(values) -> np.ndarray:
 def assert_effects_agree(actual, expected, what: str, *, absolute: float) -> None:
     """Compare effects [image, mode, layer, head] mode by mode: 1e-3 of the mode's largest effect + an absolute floor.
 
-    Most single effects are tiny, so a fixed tolerance would pass zeros (SCIENCE, section 12).
+    Most single effects are tiny, so a fixed tolerance would pass zeros.
     """
     got, want = _float64(actual), _float64(expected)
     for mode in range(want.shape[1]):

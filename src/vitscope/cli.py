@@ -33,7 +33,7 @@ LegradReading = Literal["mean", "classifier"]
 Dtype = Annotated[str, typer.Option("--dtype", help="float32, float64, bfloat16, float16.")]
 MultiLabel = Annotated[
     bool,
-    typer.Option("--multi-label", help="The logits are labels, each yes or no (sigmoid). One logit always is."),
+    typer.Option("--multi-label", help="The logits are independent labels (sigmoid). A single logit always is one."),
 ]
 Labels = Annotated[
     Path | None,
@@ -44,7 +44,7 @@ Classes = Annotated[
     typer.Option(
         "--classes",
         metavar="FILE",
-        help="What folders and labels mean: class names in order, one a line, or JSON; or how training numbered the "
+        help="What folders and labels mean: class names in order, one per line, or JSON; or how training numbered the "
         "folders: imagefolder, timm, numbers.",
     ),
 ]
@@ -115,7 +115,7 @@ def analyze(
         str,
         typer.Argument(
             metavar="IMAGES",
-            help="A folder (one sub-folder a class gives labels), a table path,label\\[,class_name], or a .txt list.",
+            help="A folder (one sub-folder per class gives labels), a table path,label\\[,class_name], or a .txt list.",
         ),
     ],
     out: Annotated[Path, typer.Option("--out", metavar="RUN", help="Folder for the results; new or empty.")],
@@ -132,7 +132,7 @@ def analyze(
     ] = None,
     fill: Annotated[
         str | None,
-        typer.Option("--fill", help="What replaces what is pruned: zero (default), renormalise, mean, resample."),
+        typer.Option("--fill", help="What replaces the pruned part: zero (default), renormalise, mean, resample."),
     ] = None,
     limit: Limit = None,
     partial_images: Annotated[
@@ -150,21 +150,21 @@ def analyze(
             help="Learn patterns from at most N attention matrices; default 20000, 0: none.",
         ),
     ] = None,
-    seed: Annotated[int | None, typer.Option("--seed", min=0, help="Of every sample; default 0.")] = None,
+    seed: Annotated[int | None, typer.Option("--seed", min=0, help="Seed of every sample; default 0.")] = None,
     threads: Annotated[
         int | None, typer.Option("--threads", min=1, help="Processor threads; default: torch's.")
     ] = None,
     device: Device = "auto",
     dtype: Dtype = "float32",
     multi_label: MultiLabel = False,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out where it stopped.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Resume the unfinished run in --out.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Prune every head, one at a time, on every image, and keep what that changes.
+    """Prune every head, one at a time, on every image, and keep the effects.
 
     Effects on the output and on the layer, attention by distance, spread, CLS maps and predictions land in RUN, shard
-    by shard; then how far each image moves a head's attention, and the patterns that heads have learned. Stopped at any
-    moment, it continues with --resume and ends with the same bits.
+    by shard; then how far each image moves a head's attention, and the patterns that heads have learned. It may be
+    stopped at any moment: --resume continues it, with the same results to the bit.
     """
     from vitscope.commands import analysis
     from vitscope.pipeline.request import Request
@@ -206,13 +206,13 @@ def serve(
         typer.Option(
             "--token",
             metavar="TOKEN",
-            help="Answer only who shows it: others may use this computer too. `auto` makes one, as in Jupyter.",
+            help="Answer only requests with this token, where others use this computer too. `auto` makes one.",
         ),
     ] = None,
 ) -> None:
-    """Open a run in the browser; one that is still being computed fills as it grows.
+    """Open a run in the browser; one that is still being computed fills in as it grows.
 
-    With the model at hand (same weights), attention is shown for any token of any image.
+    With the model loaded (same weights), attention is shown for any token of any image.
     """
     from vitscope.commands import serving
 
@@ -235,7 +235,7 @@ def show(run: RunFolder, as_json: Json = False) -> None:
 
 @app.command(epilog="Example: [bold]vitscope check run[/]")
 def check(run: RunFolder, as_json: Json = False) -> None:
-    """Read all that a run keeps and say what is damaged, and how it is repaired; exit code 2 where something is."""
+    """Read everything that a run keeps, report damage and how to repair it; exit code 2 if there is any."""
     from vitscope.commands import checking
 
     raise typer.Exit(checking.check(run, as_json=as_json))
@@ -290,7 +290,7 @@ def prune(
     pairs: Annotated[
         bool,
         typer.Option(
-            "--pairs", help="Also find heads that stand in for each other: each pair is pruned on each image."
+            "--pairs", help="Also find redundant heads (backups of each other): each pair is pruned on each image."
         ),
     ] = False,
     labels: Labels = None,
@@ -302,7 +302,7 @@ def prune(
     multi_label: MultiLabel = False,
     as_json: Json = False,
 ) -> None:
-    """Take heads out of a model for good: fewer parameters, faster, the same outputs as with those heads masked.
+    """Remove heads from a model permanently: fewer parameters, faster, the same outputs as with those heads masked.
 
     Writes model.safetensors and a short load.py that needs torch and timm only, and prints accuracy, parameters and
     speed before and after. `vitscope show RUN` says which heads matter least.
@@ -346,10 +346,10 @@ def judge(
     ] = None,
     maps: Annotated[
         str | None,
-        typer.Option("--maps", help="Of raw, rollout, gradient_rollout, relevance, legrad; default: all."),
+        typer.Option("--maps", help="Which of raw, rollout, gradient_rollout, relevance, legrad; default: all."),
     ] = None,
     legrad_layers: Annotated[
-        int, typer.Option("--legrad-layers", min=1, help="LeGrad takes the last so many layers, as its authors do.")
+        int, typer.Option("--legrad-layers", min=1, help="Number of last layers that LeGrad uses; its authors use 2.")
     ] = 2,
     legrad_reading: Annotated[
         LegradReading,
@@ -359,10 +359,10 @@ def judge(
         ),
     ] = "mean",
     steps: Annotated[
-        int, typer.Option("--steps", min=1, help="Groups in which patches go, the map's largest first.")
+        int, typer.Option("--steps", min=1, help="Steps in which patches are removed, the map's largest first.")
     ] = 14,
     limit: Limit = None,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the sample and of the random map.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the sample and of the random map.")] = 0,
     labels: Labels = None,
     classes: Classes = None,
     picture_range: Range = None,
@@ -372,11 +372,11 @@ def judge(
     multi_label: MultiLabel = False,
     as_json: Json = False,
 ) -> None:
-    """Judge maps of where the class comes from: does it go when their patches go, do they lie on the object?
+    """Judge maps of a class: does its probability fall when their patches are removed, do they lie on the object?
 
-    Raw attention and rollout beside gradient-weighted maps, and two that know nothing: the centre and chance.
-    Deletion and insertion: how the class's probability falls and rises as patches go and come in the map's order.
-    With boxes: whether the map's largest patch lies on the object, and how much of the map does.
+    Raw attention and rollout beside gradient-weighted maps, and two baselines: the centre and chance.
+    Deletion and insertion: how the class's probability falls and rises as patches are removed and added in the map's
+    order. With boxes: whether the map's largest patch lies on the object, and how much of the map does.
     """
     from vitscope.commands import judging
 
@@ -423,10 +423,12 @@ def resolution(
     ] = None,
     run: Annotated[
         Path | None,
-        typer.Option("--run", metavar="RUN", help="Keep it in this run of the same model, for `vitscope serve`."),
+        typer.Option(
+            "--run", metavar="RUN", help="Keep the result in this run of the same model, for `vitscope serve`."
+        ),
     ] = None,
     limit: Limit = None,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the sample.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the sample.")] = 0,
     labels: Labels = None,
     classes: Classes = None,
     picture_range: Range = None,
@@ -436,7 +438,7 @@ def resolution(
     multi_label: MultiLabel = False,
     as_json: Json = False,
 ) -> None:
-    """Run the same images at several input sizes: does the model still know them, and how far do its heads look?
+    """Run the same images at several input sizes: how accurate is the model, and how far do its heads attend?
 
     Learned positions are interpolated by the model's own rule; preprocessing follows the size. Accuracy and probability
     with intervals, attention distance in pixels and as a share of the image, entropy, by size and layer.

@@ -60,7 +60,7 @@ class ParityError(VitscopeError):
 
 
 class ImageUnreadable(VitscopeError):
-    """One image cannot be read; the run goes on and its row says why."""
+    """One image cannot be read; the run continues and its row says why."""
 
     code = "image_unreadable"
     status = 422

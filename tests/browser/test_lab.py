@@ -1,7 +1,7 @@
 """The Lab on a tiny loaded model, by mouse and by keyboard alone; every number on the page is the Python API's.
 
-With it the last steps of the journeys: J1 (prune, see the change, the link), J2 (prune, receipt, check on the class),
-and J3 (the scope as it grows, the curve beside random orders, keep the run, take it away).
+With it the last steps of the journeys: J1 (prune, see the change, the link), J2 (prune, mask check, the class), and J3
+(the scope as it grows, the curve beside random orders, keep the run, take it away).
 """
 
 import json

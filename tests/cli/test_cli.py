@@ -178,7 +178,7 @@ def test_interrupting_leaves_a_run_to_resume_and_says_so(capsys, tmp_path, tiny,
     assert "--resume" in err
     code, _, err = call(capsys, "analyze", "tiny", photos, "--out", tmp_path / "run")
     assert code == 2
-    assert "Go on with it by --resume" in err
+    assert "Resume it with --resume" in err
     assert call(capsys, "analyze", "tiny", photos, "--out", tmp_path / "run", "--resume")[0] == 0
 
 

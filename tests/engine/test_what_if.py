@@ -1,4 +1,4 @@
-"""What if heads were pruned: answers against `vitscope.prune`, and a receipt that can say no."""
+"""What if heads were pruned: answers against `vitscope.prune`, and a mask check that can fail."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ import vitscope
 import zoo
 from closeness import assert_close
 from reference import hooked
-from vitscope.engine import Receipt, mask_receipt, prune, receipt
+from vitscope.engine import MaskCheck, check_mask, mask_check, prune
 from vitscope.errors import InvalidArgument
 from vitscope.models import Evaluation
 
@@ -62,11 +62,11 @@ def test_the_layers_before_run_once_and_give_the_same_bits():
     assert (found["probabilities"].values[:, 1] == after.double().softmax(-1).numpy()).all()
 
 
-class TestReceipt:
-    def of(self, kind="plain", heads=HEADS, fill="zero", dtype=torch.float32) -> Receipt:
+class TestMaskCheck:
+    def of(self, kind="plain", heads=HEADS, fill="zero", dtype=torch.float32) -> MaskCheck:
         model = vitscope.wrap(zoo.make(kind, dtype))
         with Evaluation(model.module):
-            return mask_receipt(model, zoo.pixels(2, dtype), heads, fill, None, slice(0, 2))
+            return check_mask(model, zoo.pixels(2, dtype), heads, fill, None, slice(0, 2))
 
     @pytest.mark.parametrize("kind", ["plain", "registers, LayerScale, q/k norm", "inner norm", "BEiT", "EVA-02"])
     def test_zero_leaves_nothing_where_it_prunes_and_all_of_the_rest(self, kind):
@@ -88,14 +88,14 @@ class TestReceipt:
         assert (found.first, found.unchanged) == (layers, layers)
 
     def test_a_mask_that_was_never_applied_shows(self, monkeypatch):
-        monkeypatch.setattr(receipt, "pruned_z", lambda tokens, z, *rest: z.clone())
+        monkeypatch.setattr(mask_check, "pruned_z", lambda tokens, z, *rest: z.clone())
         assert self.of().masked > 0.01
 
     def test_a_mask_of_the_wrong_region_shows(self, monkeypatch):
-        real = receipt.pruned_z
+        real = mask_check.pruned_z
         swapped = {"cp+pc": "cc+pp", "cc+pp": "cp+pc", "head": "pp"}
         monkeypatch.setattr(
-            receipt,
+            mask_check,
             "pruned_z",
             lambda tokens, z, parts, heads, *rest: real(
                 tokens, z, parts, {head: swapped[mode] for head, mode in heads.items()}, *rest
@@ -106,14 +106,14 @@ class TestReceipt:
         assert found.rest > 0.01
 
     def test_outputs_that_are_not_of_the_masked_matrix_show(self, monkeypatch):
-        real = receipt.attend_rows
-        monkeypatch.setattr(receipt, "attend_rows", lambda projections, rows: 1.1 * real(projections, rows))
+        real = mask_check.attend_rows
+        monkeypatch.setattr(mask_check, "attend_rows", lambda projections, rows: 1.1 * real(projections, rows))
         assert self.of().output > 0.01
 
     def test_masks_are_those_written_entry_by_entry(self):
         model = vitscope.wrap(zoo.make("registers, LayerScale, q/k norm"))
         for mode in ("head", "cc", "cp+pc", "pp", "cc+cp+pc", "pc"):
-            mine = receipt.masked_entries(mode, model.tokens)
+            mine = mask_check.masked_entries(mode, model.tokens)
             assert torch.equal(mine, hooked.region_mask(mode, model.tokens.prefix, model.tokens.n_tokens)), mode
 
 

@@ -29,7 +29,7 @@ def looking_at(tokens, key):
     return attention
 
 
-# SCIENCE.md, section 11 -----------------------------------------------------------------------------------------------
+# Hand-computed cases --------------------------------------------------------------------------------------------------
 
 
 def test_distance_of_uniform_attention():

@@ -209,7 +209,7 @@ def test_what_is_said_counts_before_numbers_and_the_model_s_names():
     ("given", "reason"),
     [
         (["a", "b"], "cannot use the 2 names of classes: the model has 12 classes"),
-        ([*GRADES[:11], "grade_1"], "'grade_1' is there twice"),
+        ([*GRADES[:11], "grade_1"], "'grade_1' appears twice"),
         ({"a": 12}, "expected a name and a number from 0 to 11"),
         ({"a": "b"}, "expected a name and a number"),
         ({"a": True}, "expected a name and a number"),

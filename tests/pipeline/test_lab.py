@@ -48,7 +48,7 @@ def test_one_image_is_that_of_prune(lab, analysed):
     assert_close(found.before, before[0], rtol=1e-5)
     assert_close(found.after, after[0], rtol=1e-5)
     assert found.jsd == pytest.approx(hooked.jensen_shannon(before[0], after[0]), rel=1e-3)
-    assert (found.receipt.masked, found.receipt.unchanged) == (0, 1)
+    assert (found.mask_check.masked, found.mask_check.unchanged) == (0, 1)
 
 
 def test_a_scope_is_that_of_prune_in_small_steps(lab, analysed, monkeypatch):

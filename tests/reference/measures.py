@@ -1,4 +1,4 @@
-"""Slow twins of vitscope.measures, one matrix at a time: loops over plain float64 numbers, from SCIENCE's formulae.
+"""Reference implementations of vitscope.measures, one matrix at a time: loops over plain float64 numbers.
 
 `prefix` is the tuple of prefix names, `rows` x `cols` the grid, `patch` = (height, width) in pixels.
 """

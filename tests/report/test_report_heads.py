@@ -28,7 +28,7 @@ def test_show_says_what_was_planted(run):
     assert "(1 - mean cosine of whole matrices, n = 9)" in text
     assert "one redundant group: 2 heads, L0·H0 and L2·H3, mean similarity 1.00; the most important is " in text
     assert "(by output, linear CKA of z, at least 0.9, n = 21 sampled tokens)" in text
-    assert "(by attention, cosine of CLS rows, at least 0.9, n = 9 images); the most alike are " in text
+    assert "(by attention, cosine of CLS rows, at least 0.9, n = 9 images); the most similar are " in text
     assert "OVER DEPTH: what later layers undo or amplify of the top heads by jsd, n = 9" in text
     assert "L0·H1: later layers undo 75 % of the effect on CLS (cosine distance 0.1" in text
     assert "right after layer 0, 0.0" in text
@@ -90,7 +90,7 @@ def test_without_cls_the_patches_speak(tmp_path):
     assert "of the effect on the patches (cosine distance" in text
     assert "after layer 1, ratio 0.500)" in text
     assert "by attention, cosine of mean matrices" in text
-    assert "CLS rows" not in text.split("HEADS AGAINST EACH OTHER")[1]
+    assert "CLS rows" not in text.split("HEADS COMPARED WITH EACH OTHER")[1]
 
 
 def test_old_runs_say_what_they_lack():
@@ -108,4 +108,4 @@ def test_a_layer_alone_has_nothing_after_it(tmp_path):
     assert found.redundancy[1].groups[0].similarity == pytest.approx(1, abs=1e-3)
     text = show(run)
     assert "nan" not in text
-    assert "no layer follows on these heads" in text
+    assert "no layer follows these heads" in text

@@ -95,7 +95,7 @@ def test_show_and_json_hold_the_census(run, found):
     for title in ("WHAT HEADS SHOW, matrix by matrix: 180 matrices of 15 images",
                   "CLUSTERS OF MATRICES: 5 clusters among 180 matrices of 15 images",
                   "HOW GOOD ARE THE CLUSTERS?", "DOES THE IMAGE DECIDE?",
-                  "WHICH PATTERNS IMPORTANT HEADS HOLD (by jsd)",
+                  "WHICH PATTERNS IMPORTANT HEADS HAVE (by jsd)",
                   "HEADS THAT REPEAT A PATTERN"):  # fmt: skip
         assert title in text
     assert "autoencoder (chosen)" in text

@@ -91,5 +91,5 @@ def test_a_number_that_cannot_be_is_refused_in_one_sentence(run, k):
 
 def test_the_space_that_was_not_chosen_has_no_codes(run):
     other = "features" if run.patterns.chosen == "autoencoder" else "autoencoder"
-    with pytest.raises(NotAvailable, match="cannot cluster anew"):
+    with pytest.raises(NotAvailable, match="cannot cluster again"):
         recluster(run.patterns.seen_by(other), K)

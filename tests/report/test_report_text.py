@@ -75,7 +75,7 @@ def test_one_image_makes_no_head_clearly_the_first():
 
 
 def test_few_images_are_told():
-    assert "few images: from 12 (fewer than 100), 95 % intervals" in plain(show(planted_run(n=12)))
+    assert "few images: with 12 (fewer than 100), 95 % intervals" in plain(show(planted_run(n=12)))
     assert summary(planted_run(n=12))["images"]["few"]
     assert "few images" not in plain(show(planted_run(n=100)))
 
@@ -193,7 +193,7 @@ def test_without_a_classifier_out_cos_ranks_and_the_reason_is_given():
 def test_without_cls_nothing_is_said_about_cls():
     run = planted_run(tokens=PATCHES_ONLY)
     text = plain(show(run))
-    assert "– for cls_cos and everything seen from CLS: the model has no CLS token" in text
+    assert "– for cls_cos and everything measured from CLS: the model has no CLS token" in text
     sentence = summary(run)["why"]["sentence"]
     assert "CLS" not in sentence
     assert "BY LAYER: cls_cos" not in text and "BY LAYER: patch_cos" in text
@@ -253,7 +253,10 @@ def test_a_run_that_did_not_measure_sinks_calls_no_head_global():
     run = planted_run(version=4)
     text = plain(show(run))
     assert "most local" in text
-    assert "– most global: a distant sink makes a distance long as a long reach does, and this run was made by" in text
+    assert (
+        "– most global: a distant sink makes a distance as long as global attention does, and this run was made by"
+        in text
+    )
     assert "whether sinks make it long is not known: this run was made by vitscope 0.1.0" in text
     assert "– for distance_rescaled, distance_no_sinks, few_keys, corners" in text
     assert summary(run)["reach"]["heads"][0]["distance_no_sinks"] is None

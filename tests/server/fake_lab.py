@@ -9,7 +9,7 @@ from vitscope.errors import InvalidArgument
 from vitscope.store import Run
 from vitscope.tokens import FILLS, canonical_mode
 
-RECEIPT = SimpleNamespace(masked=0.0, rest=1e-9, output=3e-7, first=1, unchanged=1)
+MASK_CHECK = SimpleNamespace(masked=0.0, rest=1e-9, output=3e-7, first=1, unchanged=1)
 
 
 class FakeLab:
@@ -50,7 +50,7 @@ class FakeLab:
         n_classes = self.run.manifest.model.n_classes
         random = np.random.default_rng([row, len(heads)])
         before, after = (random.dirichlet(np.ones(n_classes)) if n_classes else None for _ in range(2))
-        return SimpleNamespace(before=before, after=after, jsd=0.25, out_cos=0.125, receipt=RECEIPT)
+        return SimpleNamespace(before=before, after=after, jsd=0.25, out_cos=0.125, mask_check=MASK_CHECK)
 
     def predictions(self, rows):
         """Top classes with anything pruned: every second image changes its answer."""

@@ -1,4 +1,4 @@
-"""`vitscope analyze` and `vitscope doctor`: load a model, and put it to work."""
+"""`vitscope analyze` and `vitscope doctor`: load a model and run it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ INTERRUPTED = 130
 
 
 def load(spec: str, weights: Path | None, device: str, dtype: str, *, multi_label: bool = False) -> Model:
-    """Load a model, saying so."""
+    """Load a model, with a message meanwhile."""
     with terminal.busy(f"Loading {spec}"):
         from vitscope.models import load_model
 
@@ -53,7 +53,7 @@ def analyze(
         done = run.progress()
         terminal.errors().print(
             f"\nInterrupted: {done.done_units} of {done.total_units} units of work are kept in {escape(str(out))}. "
-            "Go on with the same command and --resume."
+            "Continue with the same command and --resume."
         )
         return INTERRUPTED
     if as_json:

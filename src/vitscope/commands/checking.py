@@ -1,4 +1,4 @@
-"""`vitscope check`: read everything that a run keeps and say what is damaged."""
+"""`vitscope check`: read everything that a run keeps and report damage."""
 
 from __future__ import annotations
 
@@ -48,11 +48,11 @@ def _print(path: Path, found: Checked) -> None:
         out.print(f"{each.where}: {each.what}; {each.remedy}", markup=False)
     if found.uncovered:
         names = ", ".join(found.uncovered)
-        out.print(f"Of this run's format no checksum covers: {names}. Damage there may go unseen.", markup=False)
+        out.print(f"In this run's format no checksum covers: {names}. Damage there may go unnoticed.", markup=False)
     if not found.damages:
         out.print(f"{path}: {found.units} units of work, all as they were written", markup=False)
         return
     units = sorted({each.unit.name for each in found.damages if each.unit is not None})
-    computed = f" {len(units)} units are computed anew: {', '.join(units)}." if units else ""
+    computed = f" {len(units)} units are computed again: {', '.join(units)}." if units else ""
     again = f"vitscope analyze MODEL IMAGES --out {shlex.quote(str(path))} --resume"
     out.print(f"{len(found.damages)} damages.{computed} Repair with the command of the run: {again}", markup=False)

@@ -1,4 +1,4 @@
-"""`vitscope judge`: a table of maps by what they are judged by."""
+"""`vitscope judge`: a table of maps by criterion."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def _print(found: Judgement) -> None:
     out.print(
         f"\n{escape(found.model)}, n = {n} images, {found.steps} steps; mean [95 % interval over images].\n"
         "Areas are of the target's probability: deletion paints patches in the mean colour, insertion unblurs them.\n"
-        "centre and random know nothing of the image: a map worth showing beats both."
+        "centre and random do not depend on the image: a useful map beats both."
     )
     if "legrad" in names:
         out.print(f"legrad: {legrad_words(found)}.")
@@ -101,7 +101,7 @@ def _print(found: Judgement) -> None:
 
 
 def legrad_words(found: Judgement) -> str:
-    """How that map was made."""
+    """LeGrad's settings, in words."""
     layers, reading = found.legrad
     which = "all layers" if layers is None else "the last layer" if layers == 1 else f"the last {layers} layers"
     read = {"mean": "the mean of all tokens", "classifier": "the tokens that the classifier reads"}[reading]

@@ -1,4 +1,4 @@
-"""`vitscope prune`: take heads out of a model for good, and say what that costs and gains."""
+"""`vitscope prune`: remove heads from a model permanently, and print the effect on accuracy, size and speed."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def _print(found: Removal) -> None:
         "parameters": f"{found.parameters_before:,} to {found.parameters_after:,} ({share:.1%} fewer)",
         "output": f"that of the masked model to {found.agreement:.1g} of its largest value",
         "speed": f"{speed.before:.1f} to {speed.after:.1f} images/s, {speed.ratio:.2f} times (95 % interval "
-        f"{speed.low:.2f} to {speed.high:.2f}, {speed.rounds} passes of each in turns; batch {speed.batch}, "
+        f"{speed.low:.2f} to {speed.high:.2f}, {speed.rounds} alternating passes of each; batch {speed.batch}, "
         f"{speed.device}, {speed.threads} threads)",
     }
     if accuracy is not None:

@@ -34,7 +34,7 @@ def serve(
     Parameters
     ----------
     live: True requires the model, False serves without it, None takes it where it can be loaded.
-    token: what a browser must show to be answered; "auto" makes one.
+    token: what a request must carry to be answered; "auto" makes one.
     """
     from vitscope.store import open_run
 
@@ -92,7 +92,7 @@ class Background:
         self._thread = threading.Thread(target=self._work, name="vitscope-analysis", daemon=True)
 
     def start(self) -> None:
-        """Begin, or go on where the run stopped."""
+        """Start, or resume where the run stopped."""
         self._thread.start()
 
     def stop(self) -> None:

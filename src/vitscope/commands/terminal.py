@@ -77,7 +77,7 @@ def print_json(value: Any) -> None:  # noqa: ANN401 - JSON is any of its types
 
 @contextmanager
 def busy(what: str) -> Iterator[None]:
-    """Say what is going on while it takes its time; nothing where it is not a terminal."""
+    """Say what is running while it takes time; nothing where it is not a terminal."""
     out = errors()
     if not out.is_terminal:
         yield

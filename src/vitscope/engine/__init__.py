@@ -17,8 +17,8 @@ from vitscope.engine.explaining import MAPS, LeGrad, explain
 from vitscope.engine.forward import Intact, attention, features_and_logits, intact, output_channels
 from vitscope.engine.gradients import attention_gradients
 from vitscope.engine.importance import head_importance, targets
+from vitscope.engine.mask_check import MaskCheck, check_mask
 from vitscope.engine.prune import check_fill, prune
-from vitscope.engine.receipt import Receipt, mask_receipt
 from vitscope.engine.reduce import Reduction, reduce_attention
 from vitscope.engine.references import MeanReferences, PairedReferences, References, derangement, mean_references
 from vitscope.engine.schedule import fixed_arithmetic, keep_freed_memory, plan_micro_batch
@@ -36,7 +36,7 @@ __all__ = [
     "MeanAttention",
     "MeanReferences",
     "PairedReferences",
-    "Receipt",
+    "MaskCheck",
     "Reduction",
     "References",
     "SetAnswers",
@@ -59,7 +59,7 @@ __all__ = [
     "intact",
     "interactions",
     "keep_freed_memory",
-    "mask_receipt",
+    "check_mask",
     "mean_common_attention",
     "mean_references",
     "places_of_sets",

@@ -74,7 +74,7 @@ def head_importance(
         model, pixels, target, modes=modes, fill=fill, references=made, micro_batch=micro_batch, depth=depth
     )
     dims, at = ("image", "mode", "layer", "head"), ("mode", "layer", "head", "observed")
-    attributes: dict[str, Any] = {"fill": fill, "method": method}
+    attributes: dict[str, Any] = {"fill": fill, "method": "exact"}
     if logits is None:
         attributes["undefined"] = "prob_drop, logit_drop, jsd and flip: the model has no classifier"
     return xarray.Dataset(

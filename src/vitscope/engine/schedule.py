@@ -32,7 +32,7 @@ def keep_freed_memory() -> None:
     """Have glibc reuse the memory of activations instead of giving it back after every layer; once a process.
 
     A block's activations are a few MB each. By default glibc returns such blocks to the system, and every layer pays
-    for page faults on fresh memory: a fifth of the sweep's time (docs/LOG.md). Elsewhere than on glibc this does
+    for page faults on fresh memory: a fifth of the sweep's time (docs/tried.md). Elsewhere than on glibc this does
     nothing.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None

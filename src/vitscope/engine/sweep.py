@@ -1,10 +1,9 @@
 """The exact sweep: the effect of pruning every head, one at a time, in every mode, without computing anything twice.
 
-What it uses (SCIENCE, head importance): blocks before the pruned one are intact, so the sweep walks down the intact
-model once and branches off at each layer; before the block's MLP the change is linear (where the adapter says so), so
-all heads share one projection; a mode changes the CLS row and the patch rows independently, so a few MLP passes serve
-all modes; the last block runs only for the tokens that the classifier reads; variants of several heads and images run
-as one batch, fused.
+What it uses: blocks before the pruned one are intact, so the sweep walks down the intact model once and branches off at
+each layer; before the block's MLP the change is linear (where the adapter says so), so all heads share one projection;
+a mode changes the CLS row and the patch rows independently, so a few MLP passes serve all modes; the last block runs
+only for the tokens that the classifier reads; variants of several heads and images run as one batch, fused.
 Knows nothing about: files, images, statistics over images.
 """
 

@@ -15,8 +15,8 @@ from torch import Tensor
 from vitscope.arguments import Natural, checked
 from vitscope.engine.forward import BATCH, require_finite
 from vitscope.engine.importance import targets
+from vitscope.engine.mask_check import check_mask
 from vitscope.engine.prune import Heads, check_fill, check_heads, features_from
-from vitscope.engine.receipt import mask_receipt
 from vitscope.engine.references import References, make_references
 from vitscope.errors import InvalidArgument
 from vitscope.measures import answers, effect
@@ -75,7 +75,7 @@ def what_if(
     references: Float[Tensor, "reference color row col"] | None = None,
     seed: Natural = 0,
 ) -> "xarray.Dataset":
-    """Prune a set of heads together: each image's answer before and after, how far it moved, and a receipt.
+    """Prune a set of heads together: each image's answer before and after, how far it moved, and a mask check.
 
     Parameters
     ----------
@@ -87,8 +87,8 @@ def what_if(
     -------
     Dataset over image: `prob_drop`, `jsd` (bits), `flip`, `out_cos`, NaN where undefined, and the coordinates `target`,
     `target_source`; with a classifier also `probabilities` (image, state, class) and `prediction` (image, state; -1
-    where half precision gives no finite answer), the states being `before` and `after`. The attributes hold the receipt
-    of the mask on the first image, see `vitscope.engine.Receipt`. How accuracy changed, with its interval:
+    where half precision gives no finite answer), the states being `before` and `after`. The attributes hold the mask
+    check on the first image, see `vitscope.engine.MaskCheck`. How accuracy changed, with its interval:
     `vitscope.report.paired.paired`.
 
     Raises
@@ -111,7 +111,7 @@ def what_if(
         made = make_references(model, pixels, references, fill=fill, seed=seed, batch=BATCH)
         batches = [slice(start, min(start + BATCH, len(pixels))) for start in range(0, len(pixels), BATCH)]
         both = [compare(model, pixels[images], chosen, fill, made, images) for images in batches]
-        receipt = mask_receipt(model, pixels[:1], chosen, fill, made, slice(0, 1))
+        mask = check_mask(model, pixels[:1], chosen, fill, made, slice(0, 1))
     intact, pruned = (joined([pair[state] for pair in both]) for state in (0, 1))
     require_finite(model, pixels, bool(intact.finite.all()))
     target, source = targets(model, intact.logits, labels, len(pixels))
@@ -126,7 +126,7 @@ def what_if(
     return xarray.Dataset(
         variables,
         coords={"state": ["before", "after"], "target": ("image", target), "target_source": ("image", source)},
-        attrs={"fill": fill, **asdict(receipt)},
+        attrs={"fill": fill, **asdict(mask)},
     )
 
 

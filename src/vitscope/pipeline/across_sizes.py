@@ -1,4 +1,4 @@
-"""The same images at several input sizes: answers, how far and how evenly heads look, where CLS looks.
+"""The same images at several input sizes: answers, how far and how evenly heads attend, where CLS attends.
 
 Knows nothing about: how the comparison is printed, drawn or stored.
 """
@@ -188,9 +188,7 @@ def _all_images(
         answers.append(_answers(sized, seen, batch, targets))
         looks.append(replace(seen, logits=None, cls_rows=None, problems={}))
     if first is None or not rows:
-        raise BadInput(
-            f"cannot compare sizes on these images: of none of the {len(listing)} the activations are finite", HINT
-        )
+        raise BadInput(f"cannot compare sizes on these images: none of the {len(listing)} has finite activations", HINT)
     result = _AtSize(
         top=np.concatenate([top for top, _ in answers]),
         probability=np.concatenate([probability for _, probability in answers]),

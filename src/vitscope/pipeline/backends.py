@@ -1,4 +1,4 @@
-"""Which fused attention kernels torch may choose from: read once, applied again whenever the run goes on.
+"""Which fused attention kernels torch may choose from: read once, applied again whenever the run is resumed.
 
 Knows nothing about: runs, models.
 """

@@ -1,4 +1,4 @@
-"""Labels from the names of folders, one folder a class. Where numbers would be a guess, there are none, and a reason.
+"""Labels from the names of folders, one folder per class. Where numbers would be a guess, there are none, and a reason.
 
 The rule, in this order (docs/decisions/0020): what the user says; the model's class names, loosely spelled, or WordNet
 ids; class numbers where no library would have given others; alphabetical order where common libraries agree on it.
@@ -110,12 +110,12 @@ def _assumed(names: Sequence[str], classes: ClassNames, *, deeper: bool) -> tupl
     if odd is None:
         return torchvision, (
             f"labels are assumed: the {_count(names)} numbered in alphabetical order ({names[0]} = 0); the model does "
-            "not name its classes, so give --classes FILE if it was trained otherwise"
+            "not name its classes, so give --classes FILE if it was trained in another order"
         )
     return {}, (
         f"no labels: libraries number these {_count(names)} differently ({odd} is class {torchvision[odd]} for "
         f"torchvision's ImageFolder, {timm[odd]} for timm); give --classes imagefolder, --classes timm, or --classes "
-        "FILE with one name a line in the model's order"
+        "FILE with one name per line in the model's order"
     )
 
 

@@ -1,4 +1,4 @@
-"""Run the units of a planned run on this machine, one after the other, and finish it. Killed at any moment, it goes on.
+"""Run the units of a planned run on this machine, one by one, and finish it. It can be killed and resumed any time.
 
 Order: the head units, shard by shard; whole attention of featured images; the partial modes; how far each image is from
 the mean matrices, with the patterns' sample; the fit of the patterns.

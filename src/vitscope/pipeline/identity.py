@@ -84,7 +84,7 @@ def versions() -> dict[str, str]:
 
 
 def require_same(run: str, kept: Manifest, now: Manifest, changed_files: str | None) -> None:
-    """Refuse to go on with a run under other conditions.
+    """Refuse to resume a run under other conditions.
 
     Raises
     ------
@@ -99,7 +99,7 @@ def require_same(run: str, kept: Manifest, now: Manifest, changed_files: str | N
     if differences:
         raise RunError(
             f"cannot resume {run}: different from when it was started: {'; '.join(differences)}",
-            "Its results would mix two analyses. Give what it was started with, or choose another --out.",
+            "Its results would mix two analyses. Use the inputs and options of the start, or choose another --out.",
         )
 
 

@@ -1,4 +1,4 @@
-"""Judge maps of images: does the class go when their patches go, and do they lie on the object?
+"""Judge maps of images: does the class's probability fall when their patches are removed, do they lie on the object?
 
 Knows nothing about: how the verdict is printed.
 """
@@ -163,9 +163,7 @@ def judge(
         found.append(_judged(model, batch, on, maps, legrad, steps, seed))
         paths += [listing.paths[item.row] for item in batch]
     if not found:
-        raise BadInput(
-            f"cannot judge maps on these images: of none of the {len(listing)} the activations are finite", HINT
-        )
+        raise BadInput(f"cannot judge maps on these images: none of the {len(listing)} has finite activations", HINT)
     if progress is not None and done < len(listing):
         progress(len(listing), len(listing))
     values = {name: np.concatenate([part[name] for part in found], axis=1) for name in found[0]}
@@ -185,7 +183,7 @@ def judge(
 def _check(model: Model, maps: Sequence[str], legrad: LeGrad, steps: int) -> None:
     if model.n_classes is None:
         raise InvalidArgument(
-            f"cannot judge maps of {model.id}: it has no classifier, so no class to lose",
+            f"cannot judge maps of {model.id}: it has no classifier, so there is no class",
             "Give one in Python: vitscope.wrap(module, classifier=...).",
         )
     unknown = [name for name in maps if name not in MAPS]

@@ -16,11 +16,12 @@ from torch import Tensor
 
 from vitscope.engine import (
     Answer,
+    MaskCheck,
     MeanReferences,
     PairedReferences,
-    Receipt,
     References,
     answers_of_sets,
+    check_mask,
     check_order,
     check_sizes,
     compare,
@@ -28,7 +29,6 @@ from vitscope.engine import (
     features_and_logits,
     greedy_steps,
     keep_freed_memory,
-    mask_receipt,
     places_of_sets,
     random_orders,
     require_heads,
@@ -69,7 +69,7 @@ class OneImage:
     after: Float64[np.ndarray, " class"] | None
     jsd: float
     out_cos: float
-    receipt: Receipt
+    mask_check: MaskCheck
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,7 @@ class Lab:
         return self._seconds
 
     def image(self, row: int, heads: Heads, fill: Fill) -> OneImage:
-        """One image, of the run or dropped, before and after, with the receipt of the mask.
+        """One image, of the run or dropped, before and after, with its mask check.
 
         Raises
         ------
@@ -169,14 +169,14 @@ class Lab:
             intact, pruned = compare(self._model, pixels, chosen, fill, references, slice(0, 1))
             require_finite(self._model, pixels, bool(intact.finite.all()))
             if not pruned.finite.all():
-                raise NotFinite(f"cannot prune on this image: {PRUNED_NOT_FINITE}", "Take float32, or other heads.")
-            receipt = mask_receipt(self._model, pixels, chosen, fill, references, slice(0, 1))
+                raise NotFinite(f"cannot prune on this image: {PRUNED_NOT_FINITE}", "Use float32, or other heads.")
+            checked = check_mask(self._model, pixels, chosen, fill, references, slice(0, 1))
         self._saw(time.perf_counter() - start, passes=4)
         found = effects(intact, pruned, torch.tensor([-1]))
         before, after = (
             None if state.probabilities is None else state.probabilities[0].numpy() for state in (intact, pruned)
         )
-        return OneImage(before, after, float(found["jsd"]), float(found["out_cos"]), receipt)
+        return OneImage(before, after, float(found["jsd"]), float(found["out_cos"]), checked)
 
     def scope(self, rows: Sequence[int], heads: Heads, fill: Fill) -> Iterator[SomeImages]:
         """Answers with heads pruned, in steps of a few images.
@@ -272,7 +272,7 @@ class Lab:
         """In steps; returns the rows that can be read and are finite, and their pixels."""
         if len(rows) > MOST_HELD:
             raise InvalidArgument(
-                f"cannot draw a curve over {len(rows)} images: expected at most {MOST_HELD}", "Take a sample of them."
+                f"cannot draw a curve over {len(rows)} images: expected at most {MOST_HELD}", "Use a sample of them."
             )
         there: list[int] = []
         pixels: list[Tensor] = []

@@ -60,7 +60,7 @@ def read_label_table(path: Path, classes: ClassNames) -> LabelTable:
         if not min(len(columns), 1 + max(map(columns.index, _NEEDED))) <= len(row) <= len(columns):
             raise BadInput(
                 f"cannot read the labels {path}: {where} has {_count(len(row), 'column')}, the header {len(columns)}",
-                "Put what holds a separator in quotation marks.",
+                "Put values with a separator in quotation marks.",
             )
     named = ((where, dict(zip(columns, row, strict=False))) for where, row in rows)
     return _table(path.resolve().parent, named, str(path), classes)
@@ -129,7 +129,7 @@ def _table(root: Path, rows: Iterable[tuple[str, Mapping[str, str]]], given: str
             also = "" if spelled == path else f" (also spelled {path})"
             raise BadInput(
                 f"cannot read the labels {given}: {spelled}{also} has two labels, {before} and {label}",
-                "Keep one row an image; -1 is no label.",
+                "Keep one row per image; -1 is no label.",
             )
         key = os.path.abspath(root / path)  # noqa: PTH100 - resolve() would follow links
         if key in listed:

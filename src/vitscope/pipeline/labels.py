@@ -202,7 +202,7 @@ def _numbered(names: Any, where: str, n_classes: int | None) -> dict[str, int]: 
     numbers: dict[str, int] = {}
     for name in names:
         if name in numbers:
-            raise BadInput(f"cannot use the names of {where}: {name!r} is there twice", "Give each class its own name.")
+            raise BadInput(f"cannot use the names of {where}: {name!r} appears twice", "Give each class its own name.")
         numbers[name] = len(numbers)
     return numbers
 

@@ -71,7 +71,7 @@ def list_images(
 
     Parameters
     ----------
-    images: a folder (one sub-folder a class where it has no images of its own), a `.csv` or `.tsv` table with the
+    images: a folder (one sub-folder per class where it has no images of its own), a `.csv` or `.tsv` table with the
         columns path, label and perhaps class_name, a `.txt` list of paths, a sequence of paths, or a data frame like
         the table. Paths in a file are relative to it.
     labels: a table of labels for a folder or a list.
@@ -86,7 +86,7 @@ def list_images(
     if classes.order is not None and (labels is not None or listing.kind != "folder"):
         raise BadInput(
             f"cannot number folders as {classes.order}: the labels of {listing.given} are not from folders",
-            "Leave --classes out, or give a folder with one folder a class.",
+            "Leave --classes out, or give a folder with one sub-folder per class.",
         )
     return listing
 
@@ -218,7 +218,7 @@ def _from_table(table: LabelTable, given: str, labels: str | Path | None) -> Lis
     if labels is not None:
         raise BadInput(f"cannot take labels from {labels}: {given} has its own", "Leave --labels out.")
     if not table.paths:
-        raise BadInput(f"cannot analyse {given}: it has no rows", "Add one row an image: path,label[,class_name].")
+        raise BadInput(f"cannot analyse {given}: it has no rows", "Add one row per image: path,label[,class_name].")
     _require_files([table.root / path for path in table.paths], given)
     return Listing("table", table.root, given, table.paths, table.labels, table.class_names, note=table.note)
 

@@ -1,4 +1,4 @@
-"""A run's model at hand: attention that the run does not keep, computed when it is asked for; images new to it.
+"""A run's model, loaded: attention that the run does not keep, computed when it is asked for; images new to it.
 
 Knows nothing about: HTTP. The server is given one of these; its routes never import torch.
 """
@@ -178,7 +178,7 @@ class LiveModel:
         if row in self._dropped:
             raise NotAvailable(
                 f"image {row} is not in the run: dropped pictures are not kept, only their pixels at the model's size",
-                "Look at an image of the run.",
+                "Choose an image of the run.",
             )
         with self._told(row):
             return self._source.picture(row).image
@@ -196,7 +196,7 @@ class LiveModel:
         except ImageUnreadable as error:
             raise NotAvailable(
                 f"cannot compute the attention of image {row} ({self._run.original(row)}): {error.message}",
-                "Put the file back where it was, or look at one of the featured images.",
+                "Put the file back where it was, or choose one of the featured images.",
             ) from error
 
 
@@ -225,13 +225,13 @@ def load_live(run: Run, weights: str | None = None, *, download: bool = False) -
     weights = weights if weights is not None else info.weights
     if info.id.startswith("timm:") and not _TIMM_NAME.fullmatch(info.id):
         raise NotAvailable(
-            f"cannot load {info.id[:80]!r} for this run: a run may not name where a model is downloaded from",
-            "Load it in Python and analyse anew.",
+            f"cannot load {info.id[:80]!r} for this run: a run may not choose where a model is downloaded from",
+            "Load it in Python and analyse again.",
         )
     if info.id.startswith("timm:") and weights is None and not download:
         raise NotAvailable(
             f"cannot load {info.id} unasked: its weights are not a file on this computer",
-            "Give --weights FILE, or --live to let timm fetch them.",
+            "Give --weights FILE, or --live to let timm download them.",
         )
     model = load_model(info.id, weights, dtype=info.dtype, multi_label=info.readout == "labels")
     return LiveModel(run, model)

@@ -96,7 +96,7 @@ class ImageSource:
                 raise BadInput(
                     f"cannot continue: {self._paths[row]} was there when the run was planned, and now it is "
                     f"{error.message}",
-                    "Bring the file back and run the same command with --resume, or analyse anew without it.",
+                    "Restore the file and run the same command with --resume, or analyse again without it.",
                 ) from error
             raise
         return decode_picture(content, channels=self._model.input_size[0], picture_range=self._range)

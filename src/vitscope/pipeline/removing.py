@@ -1,4 +1,4 @@
-"""Take heads out of a model for good, and measure what that costs and gains: accuracy, parameters, speed.
+"""Remove heads from a model permanently, and measure the effect: accuracy, parameters, speed.
 
 Knows nothing about: how the findings are printed.
 """
@@ -65,7 +65,7 @@ class Speed:
 
 @dataclass(frozen=True)
 class Pairs:
-    """Which of the heads stand in for each other, by which metric, on how many images; and that in a sentence."""
+    """Which of the heads are backups of each other, by which metric, on how many images; and that in a sentence."""
 
     metric: str
     n: int
@@ -75,7 +75,7 @@ class Pairs:
 
 @dataclass(frozen=True)
 class Removal:
-    """What taking heads out did. `agreement` = largest difference to the masked model, a share of the largest logit."""
+    """The effect of removing heads. `agreement`: largest difference to the masked model, of the largest logit."""
 
     model: str
     heads: tuple[HeadRef, ...]
@@ -136,7 +136,7 @@ def remove(
     ----------
     images: labelled ones give the accuracy of both models; None: the proof runs on a test pattern.
     labels, classes, picture_range: as for `analyze`.
-    pairs: also prune the heads alone and two by two, to find those that stand in for each other.
+    pairs: also prune the heads alone and two by two, to find backups of each other.
     progress: told after every few images how many are done, and of how many.
 
     Raises

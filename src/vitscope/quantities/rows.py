@@ -99,7 +99,7 @@ METRICS: Final = (
         family="layer",
     ),
 )
-"""Effects of pruning a head (docs/definitions.md, "Head importance")."""
+"""Effects of pruning a head (docs/definitions.md, "Effects of pruning")."""
 
 STRENGTH: Final = (
     Quantity(

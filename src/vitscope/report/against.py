@@ -1,4 +1,4 @@
-"""The heads of a run against each other, in a few findings: the most diverse layer, groups that do the same thing.
+"""The heads of a run against each other, in a few findings: the most diverse layer, redundant groups.
 
 Knows nothing about: models, torch, how the findings are printed.
 """
@@ -48,7 +48,7 @@ class LayerDiversity:
 
 @dataclass(frozen=True)
 class Redundancy:
-    """Groups of heads that do the same thing by one way of comparing, and the most alike pair whatever the threshold.
+    """Redundant groups of heads by one similarity, and the most similar pair whatever the threshold.
 
     `keep` has, for each group, the head that pruning all others would keep: the most important one.
     """

@@ -1,4 +1,4 @@
-"""Which heads stand in for each other: little is lost without either, much without both.
+"""Which heads are backups of each other: little is lost without either, much without both.
 
 Knows nothing about: models; how the effects were measured (`vitscope.interactions`).
 """

@@ -58,7 +58,7 @@ def quadrant_lines(found: Answer) -> list[str]:
 
 def class_lines(found: ClassReport) -> list[str]:
     """Classes that are an exception, and how many comparisons were made to find them."""
-    title = f"CLASSES THAT ARE AN EXCEPTION (class = {found.source})"
+    title = f"CLASSES THAT ARE EXCEPTIONS (class = {found.source})"
     if found.reason:
         return [title, f"  {DASH} not judged: {found.reason}"]
     rule = (

@@ -1,4 +1,4 @@
-"""Classes that are an exception: another head matters most for them, or a head matters far more or less for them.
+"""Classes that are exceptions: another head matters most for them, or a head matters far more or less for them.
 
 Many classes and heads are compared at once, so every p is that of the largest difference anywhere when the labels are
 shuffled (`permutation`); classes with few images are not judged. Knows nothing about: models, torch, how the answer is

@@ -15,7 +15,7 @@ NAMED: Final = 12
 
 def against_lines(found: Against) -> list[str]:
     """One line a finding: the most diverse layer by each variant, the largest redundant group by each way."""
-    lines = ["HEADS AGAINST EACH OTHER"]
+    lines = ["HEADS COMPARED WITH EACH OTHER"]
     for diversity in found.diversity:
         values, most, least = diversity.values, diversity.most, diversity.least
         lines += paragraph(
@@ -36,7 +36,7 @@ def _redundancy(found: Redundancy) -> str:
     if not found.groups:
         pair = found.closest
         named = name_list([str(head) for head in pair.heads])
-        return f"no redundant heads ({how}); the most alike are {named}, {number(pair.similarity)}"
+        return f"no redundant heads ({how}); the most similar are {named}, {number(pair.similarity)}"
     group, keep = found.groups[0], found.keep[0]
     names = [str(head) for head in group.heads]
     named = name_list(names) if len(names) <= NAMED else f"{', '.join(names[:NAMED])} and {len(names) - NAMED} more"
@@ -53,9 +53,9 @@ def repair_lines(found: Sequence[Repair] | None, metric: str) -> list[str]:
     if found is None:
         return [title, f"  {DASH} not kept by runs before format 4: analyse again into another folder"]
     if not found:
-        return [title, f"  {DASH} no layer follows on these heads"]
+        return [title, f"  {DASH} no layer follows these heads"]
     lines = [f"{title}, n = {found[0].n}"]
     for repair in found:
         lines += paragraph(f"{repair.head}: {repair.clause}")
-    told = "a distance also shrinks where later layers merely add to the stream: it need not be an active repair"
+    told = "a distance also shrinks where later layers only add to the stream: it need not be active repair"
     return [*lines, *paragraph(told)]

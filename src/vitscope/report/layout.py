@@ -1,4 +1,4 @@
-"""Images as points in the plane: near each other where their vectors are, by PCA or t-SNE, with the trust it deserves.
+"""Images as points in the plane: near each other where their vectors are, by PCA or t-SNE, with trustworthiness.
 
 NumPy and scikit-learn, which is imported when it is needed. Knows nothing about: models, torch, the server.
 """
@@ -31,7 +31,7 @@ _SAME: Final = 1e-6
 
 
 class Layout(NamedTuple):
-    """Positions, and how far they can be believed: shares in [0, 1], NaN below 4 points.
+    """Positions and their trustworthiness: shares in [0, 1], NaN below 4 points.
 
     `trustworthiness`: points that are near in the plane are near in truth. `continuity`: what is near in truth is near
     in the plane.

@@ -1,4 +1,4 @@
-"""The same labelled images answered twice: did accuracy change, or did answers only change places?
+"""The same labelled images answered twice: did accuracy change, or did only the answers?
 
 Knows nothing about: models, what was done in between.
 """

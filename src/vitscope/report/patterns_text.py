@@ -40,7 +40,7 @@ def _names_of_heads(found: Census) -> list[str]:
         for name in found.names
     ]
     title = f"WHAT HEADS SHOW, matrix by matrix: {found.n_matrices} matrices of {plural(found.n_images, 'image')}"
-    told = "layers: the fewest that hold half of them; heads: more than half of whose own matrices are called so"
+    told = "layers: the fewest with half of them; heads: those with this name in more than half of their own matrices"
     return [title, *table(("name", "matrices", "layers", "heads"), rows, left=(0, 2, 3)), *paragraph(told)]
 
 
@@ -68,8 +68,8 @@ def _counts(found: Census, ranking: Ranking) -> list[str]:
         f"{plural(found.n_images, 'image')}"
     )
     told = (
-        "layers: the fewest that hold half of it; by rule: what its matrices are called one by one; most in: heads "
-        "that are called so themselves; heads: whose commonest cluster it is; "
+        "layers: the fewest with half of it; by rule: names of its matrices one by one; most in: heads with that name "
+        "themselves; heads: those whose most frequent cluster it is; "
         f"{ranking.metric}: mean of pruning the head where its matrix is in the cluster "
         f"({ranking.unit}), and its share of the sum over all"
     )
@@ -95,7 +95,7 @@ def _quality(found: Census) -> list[str]:
     ]
     header = ("seen by", "patterns", *_QUALITY.values())
     told = (
-        "own silhouette: in the space's own codes; fair: where neither is at home; stability: adjusted Rand over "
+        "own silhouette: in the space's own codes; fair: each in the other's space too; stability: adjusted Rand over "
         "seeds, 1 = the same clusters; explained: share of the variance of matrices not learned from"
     )
     return ["HOW GOOD ARE THE CLUSTERS?", *paragraph(found.verdict), *table(header, rows), *paragraph(told)]
@@ -107,7 +107,7 @@ def _hundredths(value: float | None) -> str:
 
 def _content(found: Census) -> list[str]:
     heads = found.by_content()
-    title = "DOES THE IMAGE DECIDE? content dependence: 0 = the same matrix whatever the image, 1 = only the image"
+    title = "DOES THE IMAGE DECIDE? content dependence: 0 = the same matrix for all images, 1 = only the image"
     if not heads:
         return [title, f"  {DASH} needs two images"]
     at = "" if found.resolution == "full" else f", at {found.resolution} size, mean {found.mean}"
@@ -141,11 +141,11 @@ def _important(found: Census, ranking: Ranking) -> list[str]:
         for index in ranking.order[:TOP]
     ]
     header = ("head", ranking.metric, *_HEADER[1:])
-    return [f"WHICH PATTERNS IMPORTANT HEADS HOLD (by {ranking.metric})", *table(header, rows, left=(0, 3, 5))]
+    return [f"WHICH PATTERNS IMPORTANT HEADS HAVE (by {ranking.metric})", *table(header, rows, left=(0, 3, 5))]
 
 
 def _repeated(found: Census) -> list[str]:
-    title = "HEADS THAT REPEAT A PATTERN in 80 % of their images and are alike: candidates for redundancy"
+    title = "HEADS THAT REPEAT A PATTERN in 80 % of their images and are similar: candidates for redundancy"
     if not found.repeated:
         return [title, "  none"]
     lines = [title]

@@ -37,7 +37,7 @@ def recluster(patterns: Patterns, k: int, *, seed: int = 0) -> Patterns:
     NotAvailable: the patterns are seen by the space that was not chosen, whose codes the run does not keep.
     """
     if patterns.space != patterns.chosen:
-        raise NotAvailable(f"cannot cluster anew by {patterns.space}: the run keeps the codes of {patterns.chosen}")
+        raise NotAvailable(f"cannot cluster again by {patterns.space}: the run keeps the codes of {patterns.chosen}")
     codes = patterns.codes
     most = most_clusters(patterns)
     if not FEWEST <= k <= most:

@@ -28,13 +28,13 @@ SHADES: Final = (("█", 1 / 2), ("▓", 1 / 4), ("▒", 1 / 8), ("░", 1 / 16)
 FILLS: Final = {
     "zero": "weights become 0 after the softmax, rows not rescaled",
     "renormalise": "the rest of each row is rescaled to sum to 1, which hides part of the effect",
-    "mean": "its output becomes the mean over a reference set, token by token",
+    "mean": "its output becomes the mean over a reference set, for each token",
     "resample": "its output becomes that of another image of a reference set",
 }
 
 
 def show(run: Run) -> str:
-    """The whole answer as text; a half-done run says how far it is, an empty one why there is nothing yet."""
+    """The whole answer as text; an unfinished run says how much is done, an empty one why."""
     found = answer(run)
     lines = [*_title(run), *_facts(run)]
     if found.output is None:
@@ -75,7 +75,7 @@ def _facts(run: Run) -> list[str]:
     height, width = tokens.patch
     fill = run.manifest.options.fill
     facts = [
-        ("model", f"{model.id}, {model.n_layers} layers, {heads} heads a layer, {sum(model.n_heads)} heads in all"),
+        ("model", f"{model.id}, {model.n_layers} layers, {heads} heads per layer, {sum(model.n_heads)} heads in total"),
         ("tokens", f"{tokens.n_tokens} = {prefix}{tokens.rows} × {tokens.cols} patches of {height} × {width} px"),
         ("parity", f"{number(model.parity)} (largest relative difference to the model's own output), {model.dtype}"),
         *_answers(run),
@@ -133,7 +133,7 @@ def _copies(run: Run) -> Iterable[tuple[str, str]]:
     copies = len(ids) - len(set(ids))
     if copies:
         what = "1 is a copy" if copies == 1 else f"{copies} are copies"
-        yield "copies", f"{what} of another image (same bytes); intervals and p count each as an image of its own"
+        yield "copies", f"{what} of another image (same bytes); intervals and p count each as a separate image"
 
 
 def _progress(run: Run) -> Iterable[tuple[str, str]]:
@@ -147,7 +147,7 @@ def _absent(run: Run) -> Iterable[str]:
     if run.manifest.model.n_classes is None:
         yield f"{DASH} for prob_drop, logit_drop, jsd and flip: the model has no classifier; ranked by out_cos instead"
     if run.tokens.cls is None:
-        yield f"{DASH} for cls_cos and everything seen from CLS: the model has no CLS token"
+        yield f"{DASH} for cls_cos and everything measured from CLS: the model has no CLS token"
     lacking = [row.name for row in of_kind("spread") if run.manifest.lacks(row.name)]
     if lacking:
         yield f"{DASH} for {name_list(lacking)}: {run.manifest.lacks(lacking[0])}"
@@ -157,8 +157,8 @@ def _few(run: Run) -> Iterable[str]:
     n = int(measured(run.images).sum())
     if 2 <= n < FEW:
         yield (
-            f"few images: from {n} (fewer than {FEW}), 95 % intervals of skewed effects hold the mean less often than "
-            "they say, most of all below 30"
+            f"few images: with {n} (fewer than {FEW}), 95 % intervals of skewed effects contain the mean less often "
+            "than 95 %, most of all below 30"
         )
 
 
@@ -282,7 +282,9 @@ def _reach(seen: Reach) -> list[str]:
     )
     lines = [title, *paragraph(rule), "  most local", *_indented(header, [row(index) for index in seen.most_local(3)])]
     if seen.missing:
-        reason = f"{DASH} most global: a distant sink makes a distance long as a long reach does, and {seen.missing}"
+        reason = (
+            f"{DASH} most global: a distant sink makes a distance as long as global attention does, and {seen.missing}"
+        )
         return [*lines, *paragraph(reason)]
     return [*lines, "  most global", *_indented(header, [row(index) for index in seen.most_global(3)])]
 

@@ -53,7 +53,7 @@ def image_what_if(run: Run, image: int, found: OneImage, seconds: float, per_ima
             ClassChange(number=c, name=names[str(c)], before=float(before[c]), after=float(after[c]))
             for c in sorted(shown, key=lambda c: (-before[c], c))
         ]
-    receipt = found.receipt
+    checked = found.mask_check
     return ImageWhatIf(
         image=image,
         classes=classes,
@@ -63,11 +63,11 @@ def image_what_if(run: Run, image: int, found: OneImage, seconds: float, per_ima
         jsd=known(found.jsd),
         out_cos=known(found.out_cos),
         receipt=MaskReceipt(
-            masked=known(receipt.masked),
-            rest=known(receipt.rest),
-            output=receipt.output,
-            first=receipt.first,
-            unchanged=receipt.unchanged,
+            masked=known(checked.masked),
+            rest=known(checked.rest),
+            output=checked.output,
+            first=checked.first,
+            unchanged=checked.unchanged,
         ),
         seconds=seconds,
         seconds_per_image=per_image,

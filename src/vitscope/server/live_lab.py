@@ -16,8 +16,8 @@ Heads = Mapping[tuple[int, int], str]
 Order = Sequence[tuple[int, int]]
 
 
-class Receipt(Protocol):
-    """Proof that the mask took effect; NaN where there is no matrix to measure (see `vitscope.engine.Receipt`)."""
+class MaskCheck(Protocol):
+    """Proof that the mask took effect; NaN where there is no matrix to measure (see `vitscope.engine.MaskCheck`)."""
 
     @property
     def masked(self) -> float:
@@ -69,8 +69,8 @@ class OneImage(Protocol):
         ...
 
     @property
-    def receipt(self) -> Receipt:
-        """Of the mask on this image."""
+    def mask_check(self) -> MaskCheck:
+        """On this image."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""How alike heads are, from what a run keeps of them: the numpy twins of `vitscope.measures`' similarities.
+"""How alike heads are, from what a run keeps of them: numpy versions of `vitscope.measures`' similarities.
 
 Knows nothing about: runs, files, torch.
 """

@@ -418,7 +418,7 @@ def require_free(path: Path) -> None:
     if is_run:
         raise StorageError(
             f"cannot start a run in {path}: there is a run in it already",
-            "Go on with it by --resume, or choose another folder.",
+            "Resume it with --resume, or choose another folder.",
         )
     if path.exists() or path.is_symlink():
         what = "it is not empty and not a run" if path.is_dir() else "it is a file"

@@ -20,12 +20,12 @@ from vitscope.tokens import HEAD, Fill, TokenLayout
 
 
 @dataclass(frozen=True)
-class Receipt:
+class MaskCheck:
     """Measured on images: what was to be pruned was pruned, and nothing else.
 
     Parameters
     ----------
-    masked: the largest |weight| that the pruned attention matrices have left where they are pruned; 0 (`renormalise`:
+    masked: the largest |weight| left where the attention matrices are pruned; 0 (`renormalise`:
         to rounding) says that the mask is on. The matrices go through the very arithmetic that prunes the heads'
         outputs, with one-hot values, so that the weights themselves come out. NaN with the fills `mean` and
         `resample`: they replace a head's output, and its matrix plays no part any more.
@@ -44,14 +44,14 @@ class Receipt:
     unchanged: int
 
 
-def mask_receipt(
+def check_mask(
     model: Model,
     pixels: Float[Tensor, "image color row col"],
     heads: Mapping[tuple[int, int], str],
     fill: Fill,
     references: References | None,
     images: slice,
-) -> Receipt:
+) -> MaskCheck:
     """Two passes from the pixels on, intact and pruned, compared layer by layer. Use inside `Evaluation`."""
     replacements = None if references is None else references.by_layer(model, images)
     intact = x = model.embed(model.place(pixels))
@@ -69,7 +69,7 @@ def mask_receipt(
         same = same and torch.equal(intact, x)
         unchanged += same
     masked, rest, output = (max(values) for values in zip(*found, strict=True))
-    return Receipt(masked, rest, output, min(layer for layer, _ in heads), unchanged)
+    return MaskCheck(masked, rest, output, min(layer for layer, _ in heads), unchanged)
 
 
 def _pruned_block(
