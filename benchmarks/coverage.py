@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 from scipy.special import stdtrit
 
-from vitscope.report.findings import flatten, real_heads
-from vitscope.report.intervals import Interval, mean_interval, range_of
-from vitscope.report.resampling import resample
+from vitscope.analysis.findings import flatten, real_heads
+from vitscope.analysis.statistics.intervals import Interval, mean_interval, range_of
+from vitscope.analysis.statistics.resampling import resample
 from vitscope.store import Run
 
 METRICS = ("jsd", "out_cos", "cls_cos", "prob_drop", "logit_drop", "flip")

@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 from coverage import of_run, synthetic
 
-from vitscope.report.classes import THRESHOLD, compare_classes
-from vitscope.report.findings import rank, real_heads
-from vitscope.report.permutation import evidence
+from vitscope.analysis.classes import THRESHOLD, compare_classes
+from vitscope.analysis.findings import rank, real_heads
+from vitscope.analysis.statistics.permutation import evidence
 
 SIZES = ((240, 12), (240, 24), (480, 12), (800, 10), (800, 40), (800, 100))
 MOST, LEAST = 0.08, 0.8

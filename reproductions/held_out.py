@@ -10,8 +10,8 @@ import torch
 import vitscope
 from reproductions.page import Claim, Page, percent, three
 from reproductions.sources import Sources
+from vitscope.analysis.findings import real_heads
 from vitscope.pipeline.loading import ImageSource
-from vitscope.report.findings import real_heads
 from vitscope.tokens import HeadRef
 
 NAME: Final = "e-pruning-held-out"

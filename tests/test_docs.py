@@ -80,8 +80,10 @@ def test_every_feature_and_rule_of_a_pattern_is_defined_as_it_is():
 
 
 def test_the_rules_of_the_report_are_documented_as_they_are():
+    from vitscope.analysis import classes, findings, quadrant
+    from vitscope.analysis.statistics import intervals, permutation, resampling
     from vitscope.quantities import bounds
-    from vitscope.report import classes, findings, intervals, looks, permutation, quadrant, resampling
+    from vitscope.text import looks
 
     page = (ROOT / "docs" / "statistics.md").read_text(encoding="utf-8")
     rules = [

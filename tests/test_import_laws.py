@@ -23,7 +23,9 @@ def test_the_package_loads_nothing_heavy():
     assert not loaded_by("import vitscope") & (HEAVY | {"numpy", "pandas"})
 
 
-@pytest.mark.parametrize("module", ["vitscope.store", "vitscope.report", "vitscope.tokens", "vitscope.errors"])
+@pytest.mark.parametrize(
+    "module", ["vitscope.store", "vitscope.analysis", "vitscope.text", "vitscope.tokens", "vitscope.errors"]
+)
 def test_reading_and_reporting_load_no_torch_and_no_array_files(module):
     assert not loaded_by(f"import {module}") & HEAVY
 
@@ -41,5 +43,5 @@ def test_reading_a_run_and_showing_it_loads_no_torch(tmp_path):
     from synthetic_run import synthetic_run
 
     synthetic_run(tmp_path / "run")
-    imports = "from vitscope.store import open_run; from vitscope.report import show"
+    imports = "from vitscope.store import open_run; from vitscope.text import show"
     assert not loaded_by(f"{imports}; show(open_run({str(tmp_path / 'run')!r}))") & {"torch", "torchvision", "timm"}

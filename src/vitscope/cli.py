@@ -222,15 +222,15 @@ def serve(
 @app.command(epilog="Example: [bold]vitscope show run[/]")
 def show(run: RunFolder, as_json: Json = False) -> None:
     """Say which heads matter and why, as text."""
-    from vitscope import report
+    from vitscope import text
     from vitscope.commands import terminal
     from vitscope.store import open_run
 
     opened = open_run(run)
     if as_json:
-        terminal.print_json(report.summary(opened))
+        terminal.print_json(text.summary(opened))
     else:
-        sys.stdout.write(terminal.plain(report.show(opened)))
+        sys.stdout.write(terminal.plain(text.show(opened)))
 
 
 @app.command(epilog="Example: [bold]vitscope check run[/]")

@@ -15,7 +15,7 @@ from tests.browser.hands import (
 )
 from tests.synthetic_run import STRONG, head_unit, synthetic_run
 
-from vitscope.report.findings import output_ranking
+from vitscope.analysis.findings import output_ranking
 
 HEAD = "{}.{}".format(*STRONG)
 HUB = '[data-pane="importance"]'

@@ -9,8 +9,8 @@ from tests.browser.hands import address_of, outlined, painted, settled, wait_unt
 from tests.browser.journeys import Keyboard
 from tests.synthetic_run import synthetic_run
 
-from vitscope.report.against import against
-from vitscope.report.findings import output_ranking
+from vitscope.analysis.against import against
+from vitscope.analysis.findings import output_ranking
 from vitscope.store import open_run
 from vitscope.tokens import HeadRef
 
@@ -157,7 +157,7 @@ def test_classes_over_layers_are_means_over_their_images(open_page, address, run
 
 
 def test_hidden_heads_are_those_of_python(open_page, address, run):
-    from vitscope.report.findings import hidden_heads, rank_heads
+    from vitscope.analysis.findings import hidden_heads, rank_heads
 
     page, _ = open_page(f"{address}#/heads?v=1")
     shown = page.locator("[data-hidden-head]").evaluate_all("all => all.map(one => one.dataset.hiddenHead)")

@@ -10,7 +10,7 @@ from tests.browser.hands import PATIENCE, address_of, painted, settled, wait_unt
 from tests.server.clients import FakeLive
 from tests.synthetic_resolution import synthetic_resolution
 
-from vitscope.report.sizes import by_size
+from vitscope.analysis.sizes import by_size
 from vitscope.store import open_run
 
 pytestmark = pytest.mark.slow  # `make test-browser` runs them

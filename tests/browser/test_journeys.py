@@ -15,11 +15,11 @@ from tests.browser.hands import address_of, settled, shown, wait_until
 from tests.browser.journeys import HANDS, VIEW
 
 import vitscope
-from vitscope import measures, report
+from vitscope import measures, text
+from vitscope.analysis.statistics.descriptive import spearman
+from vitscope.analysis.statistics.paired import paired
 from vitscope.models.loading import DEMO
 from vitscope.pipeline.live import load_live
-from vitscope.report.paired import paired
-from vitscope.report.statistics import spearman
 
 pytestmark = pytest.mark.slow  # `make test-browser` runs them
 
@@ -150,7 +150,7 @@ def test_j1_which_heads_matter_and_why(open_page, journey_address, run, hands):
     hand.choose(VIEW, "matrix")
     hand.pick_head(layer, head)
     page.wait_for_selector('[data-testid="why"][aria-busy="false"]')
-    why = report.summary(run)["why"]["sentence"]
+    why = text.summary(run)["why"]["sentence"]
     clauses = page.locator('[data-testid="why"] li:not([data-clause="key"])').all_inner_texts()
     assert len(clauses) >= 4
     for clause in clauses:
@@ -307,7 +307,7 @@ def pixels_of(run, rows):
 
 def map_place(page, run, row):
     """Where an image is on the map by importance vectors: shares of the box, by the layout that the server gives."""
-    from vitscope.report.layout import importance_vectors, layout
+    from vitscope.analysis.layout import importance_vectors, layout
 
     positions = layout(importance_vectors(run.effect("jsd", "head")), "pca").positions
     box = page.locator("[data-map]").bounding_box()

@@ -346,7 +346,7 @@ def test_another_number_of_patterns_is_shown_everywhere_and_named_by_rule(open_p
     count.select_option("3")
     wait_until(page, "document.querySelectorAll('[data-cluster]').length === 3")
     settled(page)
-    found = vitscope.report.recluster(run.patterns, 3)
+    found = vitscope.analysis.recluster(run.patterns, 3)
     assert "pat=" not in address_of(page), "other clusters have other numbers"
     assert "pk=3" in address_of(page)
     shares, _, _ = mixes(page)

@@ -19,7 +19,7 @@ from vitscope.errors import BadInput, InvalidArgument, ModelLoadError, RunError,
 from vitscope.measures.answers import predictions, probabilities
 from vitscope.pipeline import LiveModel
 from vitscope.pipeline.doctor import examine
-from vitscope.report import show, summary
+from vitscope.text import show, summary
 
 BUILD = {
     (): lambda size: VisionTransformer(**size, class_token=False, global_pool="avg"),
@@ -214,7 +214,7 @@ def test_a_model_whose_heads_do_nothing_has_no_first_head(tmp_path, monkeypatch)
     run = vitscope.analyze(
         vitscope.wrap(module, transform=to_pixels), write_photos(tmp_path / "photos", 3), tmp_path / "run", patterns=0
     )
-    from vitscope.report import headline
+    from vitscope.text import headline
 
     assert headline(run).startswith("No head comes first: jsd is the same whichever of the ")
     assert "no head comes first" in " ".join(show(run).split())

@@ -8,7 +8,7 @@ from PIL import Image
 import vitscope
 from vitscope import measures
 from vitscope.quantities import bounds
-from vitscope.report import looks
+from vitscope.text import looks
 
 pytestmark = pytest.mark.model
 VIT = "weights/vit_tiny_patch16_224.augreg_in21k_ft_in1k/model.safetensors"

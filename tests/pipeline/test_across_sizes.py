@@ -13,11 +13,11 @@ import zoo
 from closeness import assert_close
 from reference import measures as twin
 from tiny_analysis import tiny_model, to_pixels, write_photos
+from vitscope.analysis import sizes as report
+from vitscope.analysis.statistics.proportion import wilson
 from vitscope.errors import BadInput, InvalidArgument, RunError, UnsupportedModel
 from vitscope.pipeline.resolution_run import as_stored, keep
 from vitscope.pipeline.sizing import check_sizes, parse_sizes
-from vitscope.report import sizes as report
-from vitscope.report.proportion import wilson
 from vitscope.store.durable import file_sha256
 from vitscope.store.resolution import ARRAYS, DOCUMENT, read_resolution
 

@@ -19,7 +19,7 @@ from vitscope.models import Model
 from vitscope.pipeline import LiveModel, analyze, planning
 from vitscope.pipeline.doctor import examine
 from vitscope.pipeline.removing import remove
-from vitscope.report import show, summary
+from vitscope.text import show, summary
 
 WHITE = "002.png"
 REASON = f"{NOT_FINITE}, first in its pixels after preprocessing"

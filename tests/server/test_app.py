@@ -15,7 +15,6 @@ from tests.server.clients import awaited, client_of
 from tests.synthetic_run import synthetic_run
 
 from vitscope.errors import InvalidArgument, RunError
-from vitscope.report import statistics
 from vitscope.server import DEFAULT_PORT, HOST, create_app, describe, listen, serve
 from vitscope.server.pace import Pace
 

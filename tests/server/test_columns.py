@@ -8,9 +8,9 @@ import pytest
 from tests.server.clients import array, client_of
 from tests.synthetic_run import SKIPPED, synthetic_manifest, synthetic_run
 
+from vitscope.analysis import layout as layouts
+from vitscope.analysis.levels import map_entropies
 from vitscope.quantities import names
-from vitscope.report import layout as layouts
-from vitscope.report.levels import map_entropies
 from vitscope.server import routes
 from vitscope.server.codes import decode_log8
 

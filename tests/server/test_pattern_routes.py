@@ -5,7 +5,7 @@ import pytest
 from tests.server.clients import array, client_of
 from tests.synthetic_run import synthetic_run
 
-from vitscope.report import recluster
+from vitscope.analysis import recluster
 from vitscope.server.codes import encode_log8
 from vitscope.store import open_run
 

@@ -6,7 +6,7 @@ import pytest
 from tests.server.clients import array, client_of
 from tests.synthetic_run import SKIPPED, synthetic_run
 
-from vitscope import report
+from vitscope import text
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -22,7 +22,7 @@ def test_golden_bodies(client):
 
 
 def test_headline_is_the_reports(client, run):
-    assert client.get("/api/headline").json() == {"text": report.headline(run)}
+    assert client.get("/api/headline").json() == {"text": text.headline(run)}
 
 
 def test_summary_over_all_images_is_numpys(client, run):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from synthetic_run import SKIPPED, STRONG, head_unit, synthetic_manifest, synthetic_run
-from vitscope import report
+from vitscope import text
 from vitscope.errors import NotAvailable
 from vitscope.quantities import names
 from vitscope.store import SCHEMA_VERSION, RunWriter, open_run
@@ -57,7 +57,7 @@ def test_a_run_that_lacks_a_quantity_of_the_table_says_so(tmp_path):
     assert "nmi" not in run.spread and "focus" in run.spread
     with pytest.raises(NotAvailable, match="no nmi here: this run was made by vitscope 0.1.0, which did"):
         run.measure("spread/nmi")
-    assert "– for nmi: this run was made by vitscope 0.1.0" in report.show(run)
+    assert "– for nmi: this run was made by vitscope 0.1.0" in text.show(run)
     with RunWriter.opened(run.path) as writer:  # a unit made by today's code is written without it
         writer.write_head(0, head_unit(synthetic_manifest(n_images=3), 0, [0, 0, 0], np.random.default_rng(0)))
         assert writer.pending() == []
@@ -70,7 +70,7 @@ def test_a_run_with_a_quantity_that_this_table_does_not_have_opens(tmp_path):
     run = synthetic_run(tmp_path / "run", manifest=replace(manifest, quantities=kept))
     assert np.isfinite(run.measure("spread/of_tomorrow")[0]).all()
     assert run.spread["of_tomorrow"].attrs["units"] == ""
-    assert "of_tomorrow" not in report.show(run)
+    assert "of_tomorrow" not in text.show(run)
 
 
 @pytest.mark.parametrize("archive", KEPT, ids=lambda path: path.stem)
@@ -84,7 +84,7 @@ def test_an_old_run_has_what_its_format_had(tmp_path, archive):
     assert {"distance", "to_other"} <= set(run.spread)
     assert bool(manifest.quantities["depth"]) == (manifest.schema_version >= 4)
     assert bool(manifest.quantities["pattern"]) == (manifest.schema_version >= 3)
-    assert report.show(run)
+    assert text.show(run)
 
 
 def test_a_run_of_format_1_goes_on_as_one(tmp_path):

@@ -103,7 +103,7 @@ describe('scales', () => {
 });
 
 describe('the hidden quadrant', () => {
-  // src/vitscope/report/findings.py hidden_heads: 8 heads, top ceil(8 / 4) by layer, output rank > 4
+  // src/vitscope/analysis/findings.py hidden_heads: 8 heads, top ceil(8 / 4) by layer, output rank > 4
   const output = Float64Array.from([8, 7, 6, 5, 4, 3, 2, 1]);
   it('is the bottom half by output and the top quarter by layer', () => {
     const found = hiddenQuadrant(output, Float64Array.from([0, 9, 0, 0, 1, 0, 2, 8]));

@@ -8,7 +8,7 @@ from rich.markup import escape
 
 from vitscope.commands import terminal
 from vitscope.commands.analysis import load
-from vitscope.report.form import estimate
+from vitscope.quantities.form import estimate
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -45,9 +45,9 @@ def resolution(
             ".json: the numbers by size; .npz: all arrays, by image and head.",
         )
     model = load(model_spec, weights, device, dtype, multi_label=multi_label)
+    from vitscope.analysis import sizes as report
     from vitscope.pipeline.across_sizes import resolution
     from vitscope.pipeline.resolution_run import as_stored, check_run, keep
-    from vitscope.report import sizes as report
 
     wanted = check_sizes(model, asked)
     if run is not None:
@@ -89,7 +89,7 @@ def write(found: Resolution, out: Path, left_out: dict[str, Any]) -> None:
     """The numbers by size and what was left out as JSON, or all arrays; by the ending of the name."""
     import numpy as np
 
-    from vitscope.report import sizes as report
+    from vitscope.analysis import sizes as report
     from vitscope.store.durable import storage_errors, write_atomically, write_json
 
     with storage_errors(out.parent):

@@ -148,7 +148,7 @@ def progress_bar(what: str, items: str) -> Iterator[Callable[[int, int], None]]:
 
 def print_outcome(run: Run) -> None:
     """What an analysis did: images read, skipped, odd ones; the headline; where to look next."""
-    from vitscope.report import headline
+    from vitscope.text import headline
 
     out, images, source = console(), run.images, run.manifest.source
     skipped, odd = images[images["problem"].notna()], images[images["note"].notna()]

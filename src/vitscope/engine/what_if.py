@@ -89,7 +89,7 @@ def what_if(
     `target_source`; with a classifier also `probabilities` (image, state, class) and `prediction` (image, state; -1
     where half precision gives no finite answer), the states being `before` and `after`. The attributes hold the mask
     check on the first image, see `vitscope.engine.MaskCheck`. How accuracy changed, with its interval:
-    `vitscope.report.paired.paired`.
+    `vitscope.analysis.statistics.paired.paired`.
 
     Raises
     ------

@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from vitscope import measures
+from vitscope.analysis.statistics.intervals import SHARE, UNIT, mean_interval
 from vitscope.arguments import checked
 from vitscope.engine import MAPS, LeGrad, explain, intact
 from vitscope.engine.explaining import AUTHORS, Reading, check_legrad
@@ -28,7 +29,6 @@ from vitscope.pipeline.boxes import OnPatches, boxed, on_patches, read_boxes
 from vitscope.pipeline.labels import Given, classes_of
 from vitscope.pipeline.listing import Images, list_images
 from vitscope.pipeline.pictures import Listed, in_batches, pictures
-from vitscope.report.intervals import SHARE, UNIT, mean_interval
 
 if TYPE_CHECKING:
     import xarray

@@ -16,6 +16,8 @@ from jaxtyping import Float
 from scipy import stats
 from torch import Tensor
 
+from vitscope.analysis.backups import Backup, backups, backups_text
+from vitscope.analysis.statistics.paired import Paired, paired
 from vitscope.engine import intact, interactions, prune
 from vitscope.errors import BadInput, ImageUnreadable, InvalidArgument, ParityError
 from vitscope.measures.answers import predictions
@@ -25,8 +27,6 @@ from vitscope.models.parity import probe_image, relative_difference
 from vitscope.models.smaller import save_without_heads, without_heads
 from vitscope.pipeline.labels import Given, classes_of
 from vitscope.pipeline.listing import Images, Listing, list_images
-from vitscope.report.backups import Backup, backups, backups_text
-from vitscope.report.paired import Paired, paired
 from vitscope.store.durable import storage_errors
 from vitscope.store.writer import require_free
 from vitscope.tokens import HEAD, HeadRef

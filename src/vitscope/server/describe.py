@@ -6,9 +6,9 @@ Knows nothing about: HTTP.
 import math
 from typing import Any
 
-from vitscope import report
+from vitscope import text
+from vitscope.analysis.layout import METHODS, TSNE_LIMIT
 from vitscope.quantities import Quantity, of_kind, ranking_metric
-from vitscope.report.layout import METHODS, TSNE_LIMIT
 from vitscope.server import thumbs
 from vitscope.server.catalogue import mode_label
 from vitscope.server.describe_patterns import patterns_reason
@@ -65,7 +65,7 @@ def run_info(served: Served) -> RunInfo:
 def headline(served: Served) -> Headline:
     """The first answer; not part of the run's description, because its intervals take a second for a large run."""
     run = served.run
-    return Headline(text=served.kept("headline", run.progress().generation, lambda: report.headline(run)))
+    return Headline(text=served.kept("headline", run.progress().generation, lambda: text.headline(run)))
 
 
 def _model(manifest: Manifest) -> ModelInfo:

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from pydantic import ValidationError
 
+from vitscope.analysis.lab import Counted, CurveCount
+from vitscope.analysis.statistics.paired import Paired
 from vitscope.errors import RunError, VitscopeError
 from vitscope.quantities import ranking_metric
-from vitscope.report.lab import Counted, CurveCount
-from vitscope.report.paired import Paired
 from vitscope.server.describe import class_names
 from vitscope.server.lab_wire import (
     AccuracyChange,

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32, UInt8
 
+from vitscope.analysis.recluster import most_clusters
 from vitscope.errors import NotAvailable
-from vitscope.report.recluster import most_clusters
 from vitscope.server.wire import (
     Deviation,
     NearMatrix,

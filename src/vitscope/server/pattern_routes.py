@@ -10,7 +10,7 @@ from typing import Annotated, Final
 import numpy as np
 from fastapi import APIRouter, Path, Query, Request, Response
 
-from vitscope.report.recluster import FEWEST, MOST, recluster
+from vitscope.analysis.recluster import FEWEST, MOST, recluster
 from vitscope.server import describe_patterns
 from vitscope.server.asking import FAILURES, UNCHANGED, TheRun, binary
 from vitscope.server.codes import LOG8, encode_log8

@@ -10,10 +10,10 @@ import numpy as np
 from fastapi import APIRouter, Path, Request, Response
 from numpy.typing import NDArray
 
+from vitscope.analysis.layout import Layout, Method, embedding_vectors, importance_vectors, layout
+from vitscope.analysis.levels import map_entropies
+from vitscope.analysis.statistics import descriptive
 from vitscope.errors import NotAvailable, VitscopeError
-from vitscope.report import statistics
-from vitscope.report.layout import Layout, Method, embedding_vectors, importance_vectors, layout
-from vitscope.report.levels import map_entropies
 from vitscope.server import describe
 from vitscope.server.asking import FAILURES, UNCHANGED, TheRun, binary, computed_mode, known_layer
 from vitscope.server.codes import LOG8, encode_log8
@@ -220,9 +220,9 @@ def _summary(served: Served, metric: str, mode: str) -> NDArray[np.float64]:
     def make() -> NDArray[np.float64]:
         effect = served.run.effect(metric, mode)
         values = effect.reshape(len(effect), -1)
-        found = statistics.summarise(values)
+        found = descriptive.summarise(values)
         columns = (found.n, found.mean, found.median, found.lower_quartile, found.upper_quartile)
-        return np.stack([*columns, statistics.consistency(found)]).astype(np.float64).reshape(-1, *effect.shape[1:])
+        return np.stack([*columns, descriptive.consistency(found)]).astype(np.float64).reshape(-1, *effect.shape[1:])
 
     return served.kept(f"summary/{metric}/{mode}", served.run.progress().generation, make)
 

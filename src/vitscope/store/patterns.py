@@ -78,7 +78,7 @@ class Patterns:
         return Patterns(self._run, space)
 
     def grouped(self, grouping: Grouping) -> "Patterns":
-        """The same matrices in other clusters, which nobody can rename; `vitscope.report.recluster` makes them."""
+        """The same matrices in other clusters, which nobody can rename; `vitscope.analysis.recluster` makes them."""
         other = Patterns(self._run, self.space, grouping)
         other.__dict__.update(codes=self.codes, _points=self._points)  # read once, whatever the clusters
         return other

@@ -1,4 +1,4 @@
-// Numbers as the report prints them (report/form.py): the same digits, the same rounding, ties to the even digit.
+// Numbers as the report prints them (quantities/form.py): the same digits, the same rounding, ties to the even digit.
 
 /** A number with so many digits after the point; an exact tie goes to the even digit, as in Python. */
 export function fixed(value: number, digits: number): string {

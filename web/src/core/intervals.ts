@@ -1,4 +1,4 @@
-// 95 % intervals of means and medians over images. Those of means are src/vitscope/report/intervals.py's, from the same
+// 95 % intervals of means and medians over images. Those of means are src/vitscope/analysis/statistics/intervals.py's, from the same
 // draws; tests/shared/statistics.json holds both to it.
 import type { MetricInfo } from '../io/wire';
 import { wilson } from './proportion';
@@ -182,7 +182,7 @@ function placesBeyondMedian(n: number): number {
 
 /**
  * Whether a head's mean is larger than every other's in at least 97.5 % of the draws of the images, as
- * `clearly_first` in src/vitscope/report/intervals.py. Only heads whose paired difference is within six standard errors
+ * `clearly_first` in src/vitscope/analysis/statistics/intervals.py. Only heads whose paired difference is within six standard errors
  * can be larger in so many draws, and only they are drawn.
  */
 export function clearlyFirst(values: Float32Array, width: number, rows: Int32Array, index: number): boolean {

@@ -123,7 +123,7 @@ export function pythonCode(
     'import vitscope',
     ...(labels ? ['from vitscope.measures.answers import predictions'] : []),
     'from vitscope.models.images import read_picture',
-    'from vitscope.report.paired import paired',
+    'from vitscope.analysis.statistics.paired import paired',
     '',
     `run = vitscope.open_run(${text(folder)})`,
     'info = run.manifest.model',

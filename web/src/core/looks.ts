@@ -1,4 +1,4 @@
-// Where one head attends, in words, as report/looks.py says it: what was found, never a denial. What is not known is left out.
+// Where one head attends, in words, as text/looks.py says it: what was found, never a denial. What is not known is left out.
 import {
   BORDER_SHARE,
   BORDER_TIMES,

@@ -10,7 +10,7 @@ export const UNKNOWN: Estimate = { value: NaN, low: NaN, high: NaN };
 
 const Z = 1.959963984540054;
 
-/** 95 % interval of a share of n (Wilson). As src/vitscope/report/proportion.py. */
+/** 95 % interval of a share of n (Wilson). As src/vitscope/analysis/statistics/proportion.py. */
 export function wilson(hits: number, n: number): Estimate {
   if (n === 0) return UNKNOWN;
   const share = hits / n;

@@ -1,5 +1,5 @@
 // Heads that stop before the output: low on an output metric, high on a layer metric. The rule of `quadrant` in
-// src/vitscope/report/quadrant.py, on the statistic that is shown and one measure of the layer.
+// src/vitscope/analysis/quadrant.py, on the statistic that is shown and one measure of the layer.
 import { descending } from './kernels';
 import { number } from './words';
 
@@ -36,7 +36,7 @@ export function hiddenQuadrant(output: Float64Array, layer: Float64Array): Quadr
 /** Whether there are more heads than unrelated rankings give. */
 export const beyondChance = ({ heads, expected, p }: Quadrant): boolean => heads.length > expected && p < 0.05;
 
-/** The count beside what chance gives, as `Quadrant.verdict` in src/vitscope/report/quadrant.py. */
+/** The count beside what chance gives, as `Quadrant.verdict` in src/vitscope/analysis/quadrant.py. */
 export function chanceWords(quadrant: Quadrant): string {
   const { heads, expected } = quadrant;
   const found = heads.length;

@@ -1,4 +1,4 @@
-// The images drawn again with replacement, seeded: draw for draw those of src/vitscope/report/resampling.py.
+// The images drawn again with replacement, seeded: draw for draw those of src/vitscope/analysis/statistics/resampling.py.
 
 export const DRAWS = 999;
 /** Draws at or beyond each end of a 95 % interval. */

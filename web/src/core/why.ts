@@ -1,4 +1,4 @@
-// Why a head matters, as report/why.py says it, over the images in scope: every clause is computed from the page's
+// Why a head matters, as text/why.py says it, over the images in scope: every clause is computed from the page's
 // arrays. Where all images are in scope the clauses are those of `vitscope show`, word for word. Where it attends: looks.ts.
 import { fixed, nameList, reported, reportedShare } from './form';
 import type { Called } from './pattern_names';

@@ -1,0 +1,133 @@
+"""Where one head attends, in numbers: means over the measured images, from what a run keeps.
+
+Knows nothing about: models, torch, how it is said.
+"""
+
+from dataclasses import dataclass
+from math import log
+from typing import Final
+
+import numpy as np
+from jaxtyping import Float64
+
+from vitscope.analysis.findings import kept, mean_over_images
+from vitscope.analysis.places import n_border_patches, n_corner_patches, token_name, uniform_reach
+from vitscope.quantities.bounds import SINK_SHARE, SINK_TIMES
+from vitscope.store import Run
+from vitscope.tokens import HeadRef
+
+_TOLD_APART: Final = "distance_no_sinks"
+"""The quantity without which a run does not tell whether sinks make a head's distance long."""
+
+
+@dataclass(frozen=True)
+class SinkKey:
+    """A key token that is a sink over the images: its token and its share of the patches' attention."""
+
+    token: int
+    name: str
+    share: float
+
+
+@dataclass(frozen=True)
+class Gaze:
+    """Where one head attends: means over `n` images, NaN where the layout or the run does not define them.
+
+    Shares are of the patches' attention. `few_keys` is the median over images. `sinks` are read from the mean attention
+    over all images, the largest first; empty until it is complete. `missing` says why the run does not tell what sinks
+    do to the distance; empty where it does.
+    """
+
+    n: int
+    to_self: float
+    to_neighbours: float
+    to_far: float
+    to_cls: float
+    to_others: float
+    near_uniform: float
+    """What uniform attention would give to within 1 hop, the patch itself included."""
+    cls_to_cls: float
+    cls_to_patches: float
+    corners: float
+    corners_uniform: float
+    border: float
+    border_uniform: float
+    few_keys: float
+    n_tokens: int
+    sinks: tuple[SinkKey, ...]
+    neighbour: float
+    step_down: float
+    """Patches; above 0 = to rows below."""
+    step_right: float
+    distance: float
+    """Pixels, as are the others, and what uniform attention would give."""
+    distance_uniform: float
+    distance_rescaled: float
+    distance_no_sinks: float
+    missing: str
+    diagonal: float
+    entropy: float
+    """Nats, mean over queries; `entropy_max` = ln T."""
+    entropy_max: float
+    nmi: float
+    focus: float
+
+
+def gaze(run: Run, head: HeadRef) -> Gaze:
+    """Collect where a head attends from the run's reductions and, once complete, its mean attention."""
+    tokens = run.tokens
+
+    def over_images(name: str) -> np.ndarray:
+        return kept(run, "spread", name)[:, head.layer, head.head]
+
+    def mean(name: str) -> float:
+        return float(mean_over_images(over_images(name)))
+
+    mass = mean_over_images(kept(run, "strength", "mass")[:, head.layer, head.head])
+    distances, few = over_images("distance"), over_images("few_keys")
+    few = few[np.isfinite(few)]
+    near, far = uniform_reach(tokens)
+    n_corners, n_border = n_corner_patches(tokens), n_border_patches(tokens)
+    return Gaze(
+        n=int(np.isfinite(distances).sum()),
+        to_self=float(mass[0]),
+        to_neighbours=float(mass[1]) if len(mass) > 1 else 0.0,
+        to_far=float(mass[2:].sum()),
+        to_cls=mean("to_cls") if tokens.cls is not None else np.nan,
+        to_others=mean("to_other") if tokens.others else np.nan,
+        near_uniform=near,
+        cls_to_cls=mean("cls_self"),
+        cls_to_patches=mean("cls_to_patches"),
+        corners=mean("corners"),
+        corners_uniform=n_corners / tokens.n_tokens,
+        border=mean("border"),
+        border_uniform=n_border / tokens.n_tokens,
+        few_keys=float(np.median(few)) if len(few) else np.nan,
+        n_tokens=tokens.n_tokens,
+        sinks=_sinks(run, head),
+        neighbour=mean("neighbour"),
+        step_down=mean("step_down"),
+        step_right=mean("step_right"),
+        distance=float(mean_over_images(distances)),
+        distance_uniform=far,
+        distance_rescaled=mean("distance_rescaled"),
+        distance_no_sinks=mean(_TOLD_APART),
+        missing=run.manifest.lacks(_TOLD_APART),
+        diagonal=float(np.hypot(tokens.rows * tokens.patch[0], tokens.cols * tokens.patch[1])),
+        entropy=mean("entropy"),
+        entropy_max=log(tokens.n_tokens),
+        nmi=mean("nmi"),
+        focus=mean("focus"),
+    )
+
+
+def _sinks(run: Run, head: HeadRef) -> tuple[SinkKey, ...]:
+    """Sinks of the mean attention, the largest first: it is linear, so its key shares are the means over images."""
+    matrix = run.layer_mean_attention(head.layer)[head.head] if run.has_mean_attention else np.array(np.nan)
+    if not np.isfinite(matrix).all():
+        return ()
+    tokens = run.tokens
+    shares: Float64[np.ndarray, " key"] = matrix[tokens.patches].astype(np.float64).mean(axis=0)
+    least = max(SINK_SHARE, SINK_TIMES / tokens.n_tokens)
+    found = [int(token) for token in np.argsort(-shares, kind="stable") if shares[token] >= least]
+    return tuple(SinkKey(token, token_name(tokens, token), float(shares[token])) for token in found)
