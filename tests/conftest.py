@@ -1,6 +1,7 @@
 """What every test shares: run-time checks of annotations, where the real data lies, and an honest count of skips."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 # Before torch is loaded: two workers on two cores, and matrices so small that more threads only wait for each other.
@@ -29,6 +30,14 @@ jaxtyping.install_import_hook([f"vitscope.{name}" for name in CHECKED], "beartyp
 # An example may take as long as a slow machine makes it take.
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_waiting_for_the_disk() -> Iterator[None]:
+    """A power cut is not what is tested in this process, and a run is hundreds of files: half of the time of a test."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("os.fsync", lambda descriptor: None)
+        yield
 
 
 @pytest.fixture(scope="session")

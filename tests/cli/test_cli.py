@@ -30,7 +30,6 @@ PLAIN = {"NO_COLOR": "1", "TERM": "dumb", "COLUMNS": "200"}
 def plain_terminal(monkeypatch):
     for name, value in PLAIN.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr("os.fsync", lambda descriptor: None)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

@@ -130,8 +130,7 @@ def photos(tmp_path):
 
 
 @pytest.mark.parametrize("logits", [1, 4])
-def test_a_run_keeps_its_readout_and_everything_reads_it(photos, logits, monkeypatch):
-    monkeypatch.setattr("os.fsync", lambda descriptor: None)
+def test_a_run_keeps_its_readout_and_everything_reads_it(photos, logits):
     model, table = make(logits=logits), photos / "labels.csv"
     run = vitscope.analyze(model, table, photos / "run", patterns=0)
     info = run.manifest.model
@@ -206,8 +205,7 @@ def test_weights_that_are_not_finite_and_models_without_layers_are_named():
         vitscope.wrap(VisionTransformer(**zoo.SIZE | {"depth": 0}).double())
 
 
-def test_a_model_whose_heads_do_nothing_has_no_first_head(tmp_path, monkeypatch):
-    monkeypatch.setattr("os.fsync", lambda descriptor: None)
+def test_a_model_whose_heads_do_nothing_has_no_first_head(tmp_path):
     module = zoo.make("plain", torch.float32)
     for block in module.blocks:
         block.attn.proj.weight.data.zero_()

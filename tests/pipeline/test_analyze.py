@@ -24,10 +24,9 @@ from vitscope.store.durable import write_sealed
 
 @pytest.fixture(autouse=True)
 def small_and_quick(monkeypatch):
-    """Many units of few images; a power cut is not what is tested here, so nothing waits for the disk."""
+    """Many units of few images."""
     monkeypatch.setattr(planning, "SHARD_SIZE", 4)
     monkeypatch.setattr(planning, "PATTERNS", 0)  # they have tests of their own
-    monkeypatch.setattr("os.fsync", lambda descriptor: None)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

@@ -23,7 +23,6 @@ from vitscope.store.manifest import write_manifest
 def small_and_quick(monkeypatch):
     monkeypatch.setattr(planning, "SHARD_SIZE", 3)
     monkeypatch.setattr("vitscope.pipeline.head_outputs.OUTPUT_TOKENS", 20)
-    monkeypatch.setattr("os.fsync", lambda descriptor: None)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

@@ -30,7 +30,6 @@ def small_and_quick(monkeypatch):
     monkeypatch.setattr(planning, "SHARD_SIZE", 4)
     monkeypatch.setattr(planning, "FEWEST_MATRICES", 20)
     monkeypatch.setattr("vitscope.pipeline.patterns.learn", stand_in.learn)
-    monkeypatch.setattr("os.fsync", lambda descriptor: None)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

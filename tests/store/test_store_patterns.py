@@ -26,14 +26,6 @@ from vitscope.store.patterns import content_dependence, main_patterns
 SHAPE = {"pattern_images": 6}
 
 
-@pytest.fixture(scope="module", autouse=True)
-def no_waiting_for_the_disk():
-    """A power cut is not what is tested here."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("os.fsync", lambda descriptor: None)
-        yield
-
-
 @pytest.fixture(scope="module")
 def run(tmp_path_factory) -> Run:
     return synthetic_run(tmp_path_factory.mktemp("patterns") / "run", **SHAPE)

@@ -16,11 +16,7 @@ from vitscope.tokens import HeadRef
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("os.fsync", lambda descriptor: None)
-        return synthetic_run(
-            tmp_path_factory.mktemp("census") / "run", n_images=24, layers=3, heads=4, pattern_images=15
-        )
+    return synthetic_run(tmp_path_factory.mktemp("census") / "run", n_images=24, layers=3, heads=4, pattern_images=15)
 
 
 @pytest.fixture(scope="module")
@@ -106,8 +102,7 @@ def test_show_and_json_hold_the_census(run, found):
     assert told["quality"]["features"]["stability"] == 0.88
 
 
-def test_names_of_the_user_are_told_and_names_that_repeat_are_numbered(tmp_path, monkeypatch):
-    monkeypatch.setattr("os.fsync", lambda descriptor: None)
+def test_names_of_the_user_are_told_and_names_that_repeat_are_numbered(tmp_path):
     run = synthetic_run(tmp_path / "run", n_images=8, pattern_images=6)
     run.patterns.rename(0, "row")
     names = [count.pattern for count in answer(run).patterns.patterns]
@@ -116,8 +111,7 @@ def test_names_of_the_user_are_told_and_names_that_repeat_are_numbered(tmp_path,
     assert "one-key stripe" in names
 
 
-def test_a_run_without_patterns_tells_nothing_of_them(tmp_path, monkeypatch):
-    monkeypatch.setattr("os.fsync", lambda descriptor: None)
+def test_a_run_without_patterns_tells_nothing_of_them(tmp_path):
     run = synthetic_run(tmp_path / "run", n_images=6)
     assert answer(run).patterns is None
     assert answer(run).why.pattern is None
