@@ -147,10 +147,65 @@ def test_a_pipe_of_any_encoding_takes_the_answer(capsys, tmp_path, tiny):
     _, out, _ = call(capsys, "analyze", "tiny", photos, "--out", tmp_path / "run", "--json")
     assert out.isascii()
     assert json.loads(out)["skipped"][0]["path"] == "é.png"
-    words = [sys.executable, "-m", "vitscope", "show", str(tmp_path / "run")]
-    shown = subprocess.run(words, capture_output=True, text=True, env=os.environ | {"PYTHONIOENCODING": "ascii"})
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONIOENCODING"}
+    environment |= {"LC_ALL": "C", "PYTHONUTF8": "0"}  # names of files and all text in ASCII
+    words = [sys.executable, "-m", "vitscope", "show"]
+    shown = subprocess.run([*words, str(tmp_path / "run")], capture_output=True, text=True, env=environment)
     assert (shown.returncode, shown.stderr) == (0, "")
     assert "L0?H" in shown.stdout
+    refused = subprocess.run([*words, "é"], capture_output=True, text=True, env=environment)
+    assert refused.returncode == 2
+    assert refused.stderr.startswith("Error: cannot use ?: its name is not ASCII, and Python takes names of files")
+    assert "PYTHONUTF8=1" in refused.stderr
+
+
+ODD = "caf\udce9"  # how Python reads a name with a byte that is not UTF-8
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("analyze", "demo", ODD, "--out", "run"),
+        ("analyze", "demo", "photos", "--out", ODD, "--resume"),
+        ("analyze", "demo", "photos", "--out", "run", "--labels", ODD),
+        ("doctor", ODD),
+        ("show", ODD),
+        ("check", ODD),
+        ("serve", ODD),
+        ("prune", "demo", "--heads", "L0.H0", "--save", ODD),
+    ],
+)
+def test_arguments_that_are_not_text_are_refused(capsys, words):
+    code, out, err = call(capsys, *words)
+    assert (code, out) == (2, "")
+    assert err == "Error: cannot use caf\\xe9: its name is not text in UTF-8.\nHint:  Rename it.\n"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("analyze", "demo", "LONG", "--out", "run"),
+        ("analyze", "demo", "photos", "--out", "LONG"),
+        ("analyze", "demo", "photos", "--out", "run", "--labels", "LONG"),
+        ("analyze", "demo", "photos", "--out", "run", "--classes", "LONG"),
+        ("analyze", "demo", "photos", "--out", "run", "--weights", "LONG"),
+        ("analyze", "LONG", "photos", "--out", "run"),
+        ("judge", "demo", "photos", "--boxes", "LONG"),
+        ("doctor", "demo", "LONG"),
+        ("show", "LONG"),
+        ("check", "LONG"),
+        ("serve", "LONG"),
+        ("prune", "demo", "--heads", "L0.H0", "--save", "LONG"),
+    ],
+)
+def test_names_that_no_file_can_have_are_told(capsys, tmp_path, monkeypatch, words):
+    monkeypatch.chdir(tmp_path)
+    write_photos(tmp_path / "photos", 1)
+    code, _, err = call(capsys, *("x" * 300 if word == "LONG" else word for word in words))
+    assert code == 2
+    assert err.startswith("Error: ")
+    assert [path.name for path in tmp_path.iterdir()] == ["photos"]
 
 
 def test_interrupting_leaves_a_run_to_resume_and_says_so(capsys, tmp_path, tiny, monkeypatch):

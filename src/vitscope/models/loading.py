@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from vitscope.arguments import checked
 from vitscope.errors import InvalidArgument, ModelLoadError, NotAvailable, UnsupportedModel
+from vitscope.file_names import is_file
 from vitscope.models import parity, preprocessing
 from vitscope.models.adapting import adapt
 from vitscope.models.block import Architecture, Evaluation
@@ -73,8 +74,8 @@ def load_model(
         raise InvalidArgument(
             f"cannot load {spec} as {dtype!r}: expected one of {', '.join(DTYPES)}", "float32 is the plain choice."
         )
-    if (Path(spec.removeprefix(f"{PRUNED}:")) / standalone.CONFIG).is_file():
-        folder = Path(spec.removeprefix(f"{PRUNED}:"))
+    folder = Path(spec.removeprefix(f"{PRUNED}:"))
+    if is_file(folder / standalone.CONFIG):
         return _saved(folder, weights, pick_device(device), DTYPES[dtype], multi_label=multi_label)
     family, _, name = spec.rpartition(":")
     if family in LATER:

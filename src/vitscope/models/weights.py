@@ -18,6 +18,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from vitscope.errors import ModelLoadError
+from vitscope.file_names import is_file
 
 _DAMAGE: Final = (  # what torch and safetensors raise for files that are not weights, or no longer
     SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, ValueError, OSError, LookupError, TypeError,
@@ -56,7 +57,7 @@ def read_weights(path: Path) -> Weights:
 
 
 def _read(path: Path) -> object:
-    if not path.is_file():
+    if not is_file(path):
         raise ModelLoadError(f"cannot load weights: no file {path}", "Give a .safetensors, .pth, .pt or .bin file.")
     try:
         if path.suffix == ".safetensors":
