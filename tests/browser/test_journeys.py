@@ -16,7 +16,7 @@ from tests.browser.journeys import HANDS, VIEW
 
 import vitscope
 from vitscope import measures, report
-from vitscope.models.loading import DEMO
+from vitscope.models.bundled import DEMO
 from vitscope.pipeline.live import load_live
 from vitscope.report.paired import paired
 from vitscope.report.statistics import spearman
