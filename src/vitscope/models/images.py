@@ -278,7 +278,7 @@ class _Quiet:
         with self._lock:
             self._decoders -= 1
             if not self._decoders:
-                self._filters.__exit__()
+                self._filters.__exit__(None, None, None)
 
 
 _QUIET: Final = _Quiet()
