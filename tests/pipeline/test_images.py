@@ -148,6 +148,15 @@ def test_formats_whose_decoders_need_more_may_have_fewer_pixels(monkeypatch, kin
         decode_picture(encoded(RGB.resize((80, 24)), kind))
 
 
+def test_ppm_that_is_decoded_in_python_may_have_fewer_still(monkeypatch):
+    monkeypatch.setattr(images, "MAX_PIXELS", 4 * 6)
+    assert decode_picture(b"P3 3 2 255\n" + b"7 " * 18).image.size == (3, 2)
+    assert decode_picture(b"P5 4 3 255\n" + bytes(12)).image.size == (4, 3)
+    for content in (b"P2 4 3 255\n" + b"7 " * 12, b"P5 4 3 100\n" + bytes(12)):
+        with pytest.raises(ImageUnreadable, match="too large: 4 x 3 .* the limit of such PPM is"):
+            decode_picture(content)
+
+
 def test_an_icon_is_no_way_around_the_limit(monkeypatch):
     content = bytearray(encoded(RGB.resize((64, 64)), "ICO", sizes=[(64, 64)]))
     content[6:8] = 16, 16  # what it says of itself

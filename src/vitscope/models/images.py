@@ -34,6 +34,8 @@ MAX_PIXELS: Final = 89_478_485
 """Width x height of the largest picture that is decoded (Pillow's own bound), at no more than 12 bytes a pixel."""
 WHOLE: Final = frozenset({"JPEG2000", "WEBP", "AVIF"})
 """Formats whose decoders hold a whole picture several times, 25 bytes a pixel: half as many pixels are decoded."""
+_IN_PYTHON: Final = frozenset({"ppm", "ppm_plain"})
+"""Decoders of PPM as text or of odd ranges, which Pillow has in Python, 42 bytes a pixel: a quarter is decoded."""
 MAX_SECONDS: Final = 120.0
 """Computing time (of the thread) after which a decoder that asks for more of the file gets none."""
 MAX_ASPECT: Final = 200
@@ -156,9 +158,10 @@ def _check_size(opened: Image.Image) -> None:
         raise ImageUnreadable(
             f"too narrow: {width} x {height} pixels, one side is more than {MAX_ASPECT} times the other"
         )
-    limit = MAX_PIXELS // 2 if opened.format in WHOLE else MAX_PIXELS
+    in_python = any(tile[0] in _IN_PYTHON for tile in getattr(opened, "tile", ()))
+    limit = MAX_PIXELS // (4 if in_python else 2 if opened.format in WHOLE else 1)
     if width * height > limit:
-        of = f" of {opened.format}" if opened.format in WHOLE else ""
+        of = f" of such {opened.format}" if in_python else f" of {opened.format}" if opened.format in WHOLE else ""
         raise ImageUnreadable(
             f"too large: {width} x {height} = {width * height / 1e6:.0f} million pixels, "
             f"the limit{of} is {limit / 1e6:.0f} million"
