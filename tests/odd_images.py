@@ -67,10 +67,22 @@ def tiff(values: np.ndarray) -> bytes:
     return b"II*\0" + struct.pack("<I", after + len(lists)) + content + lists + directory
 
 
-def rotated() -> bytes:
+def turned(orientation: int = 6) -> Image.Exif:
+    """EXIF that says how a camera was held."""
     exif = Image.Exif()
-    exif[0x0112] = 6
-    return encoded(Image.fromarray(pixels()), "JPEG", exif=exif)
+    exif[0x0112] = orientation
+    return exif
+
+
+def rotated() -> bytes:
+    return encoded(Image.fromarray(pixels()), "JPEG", exif=turned())
+
+
+def tile_bomb() -> bytes:
+    """A TIFF of 16 x 16 pixels in one tile of 40000 x 30000."""
+    tags = {256: 16, 257: 16, 258: 8, 259: 8, 262: 1, 277: 1, 322: 40_000, 323: 30_000, 324: 8, 325: 8}
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
+    return b"II*\0" + struct.pack("<I", 16) + bytes(8) + struct.pack("<H", len(tags)) + entries + struct.pack("<I", 0)
 
 
 def animation(kind: str) -> bytes:
@@ -115,9 +127,9 @@ READABLE: dict[str, tuple[bytes, str | None]] = {
     "opaque alpha.png": (encoded(RGB.convert("RGBA"), "PNG"), None),
     "grey alpha.png": (encoded(half_clear().convert("LA"), "PNG"), "grey converted to RGB, transparency put on white"),
     "rotated.jpg": (rotated(), "turned upright by its EXIF orientation"),
-    "animated.gif": (animation("GIF"), "first of 3 frames"),
-    "animated.webp": (animation("WEBP"), "first of 3 frames"),
-    "animated.png": (animation("PNG"), "first of 3 frames"),
+    "animated.gif": (animation("GIF"), "first of several frames"),
+    "animated.webp": (animation("WEBP"), "first of several frames"),
+    "animated.png": (animation("PNG"), "first of several frames"),
 }
 """Bytes and note; a GIF's note may go on about its palette."""
 
@@ -130,6 +142,7 @@ UNREADABLE: dict[str, tuple[bytes, str]] = {
     "only magic.png": (b"\x89PNG\r\n\x1a\n", "not an image: "),
     "bomb.png": (png_header(60_000, 60_000), "too large: "),
     "enormous.png": (png_header(10_000, 10_000), "too large: 10000 x 10000 = 100 million pixels"),
+    "tile.tif": (tile_bomb(), "damaged: a tile of 40000 x 30000 pixels in a picture of 16 x 16"),
     "thread.png": (png_header(20_000, 1), "too narrow: 20000 x 1 pixels"),
     "bands.tif": (tiff(pixels(0, 13)), "a TIFF of 13 bands: vitscope reads 1, 3 or 4"),
     "two bands.tif": (tiff(pixels(0, 2)), "a TIFF of 2 bands: vitscope reads 1, 3 or 4"),

@@ -12,6 +12,7 @@ import typer
 
 from vitscope._version import __version__
 from vitscope.errors import InvalidArgument, VitscopeError
+from vitscope.file_names import require_text
 
 app = typer.Typer(
     name="vitscope",
@@ -473,6 +474,9 @@ def main(arguments: list[str] | None = None) -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a stream that cannot write × or ▒ shows ?
     try:
+        for argument in arguments:
+            if not argument.isascii():
+                require_text(argument, "use")
         app([argument for argument in arguments if argument != "--debug"], prog_name="vitscope")
     except Exception as error:
         if debug:

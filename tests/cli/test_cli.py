@@ -147,10 +147,16 @@ def test_a_pipe_of_any_encoding_takes_the_answer(capsys, tmp_path, tiny):
     _, out, _ = call(capsys, "analyze", "tiny", photos, "--out", tmp_path / "run", "--json")
     assert out.isascii()
     assert json.loads(out)["skipped"][0]["path"] == "é.png"
-    words = [sys.executable, "-m", "vitscope", "show", str(tmp_path / "run")]
-    shown = subprocess.run(words, capture_output=True, text=True, env=os.environ | {"PYTHONIOENCODING": "ascii"})
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONIOENCODING"}
+    environment |= {"LC_ALL": "C", "PYTHONUTF8": "0"}  # names of files and all text in ASCII
+    words = [sys.executable, "-m", "vitscope", "show"]
+    shown = subprocess.run([*words, str(tmp_path / "run")], capture_output=True, text=True, env=environment)
     assert (shown.returncode, shown.stderr) == (0, "")
     assert "L0?H" in shown.stdout
+    refused = subprocess.run([*words, "é"], capture_output=True, text=True, env=environment)
+    assert refused.returncode == 2
+    assert refused.stderr.startswith("Error: cannot use ?: its name is not ASCII, and Python takes names of files")
+    assert "PYTHONUTF8=1" in refused.stderr
 
 
 def test_interrupting_leaves_a_run_to_resume_and_says_so(capsys, tmp_path, tiny, monkeypatch):

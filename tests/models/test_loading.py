@@ -1,9 +1,11 @@
 """Loading by name with local weights, and every way in which that fails."""
 
+import os
 import pickle
 from argparse import Namespace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import safetensors.torch
 import torch
@@ -144,7 +146,70 @@ def test_weights_that_leave_a_choice_or_are_none_are_refused(tmp_path, small_sta
         vitscope.load_model("test_vit", weights=tmp_path / "own.pth")
 
 
-@pytest.mark.parametrize("content", [b"", b"not weights at all" * 10, b"\x80\x02.", b"\x80\x02h\x07."])
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (lambda bias: bias.to_sparse(), "sparse"),
+        (lambda bias: bias.to("meta"), "without values"),
+        (lambda bias: bias.to(torch.complex64), "complex"),
+        (lambda bias: torch.zeros(1).expand(10**12), r"\[1000000000000\] in size, more than the file holds of it"),
+    ],
+    ids=["sparse", "meta", "complex", "expanded"],
+)
+def test_tensors_that_are_not_their_own_numbers_are_refused(tmp_path, small_state, spoil, words):
+    torch.save(small_state | {"norm.bias": spoil(small_state["norm.bias"])}, tmp_path / "odd.pth")
+    with pytest.raises(ModelLoadError, match=f"its norm.bias is {words}"):
+        read_weights(tmp_path / "odd.pth")
+
+
+def test_names_and_numbers_that_are_none(tmp_path, small_state):
+    torch.save({1: torch.ones(2)}, tmp_path / "numbered.pth")
+    with pytest.raises(ModelLoadError, match="a dict of 1"):
+        read_weights(tmp_path / "numbered.pth")
+    torch.save(small_state | {"head.weight": torch.tensor(1.0)}, tmp_path / "point.pth")
+    with pytest.raises(ModelLoadError, match=r"unknown \(first head"):
+        vitscope.load_model("test_vit", weights=tmp_path / "point.pth")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+@pytest.mark.parametrize("suffix", ["safetensors", "pth"])
+def test_what_is_no_file_is_not_waited_for(tmp_path, suffix):
+    os.mkfifo(tmp_path / f"pipe.{suffix}")
+    (tmp_path / f"folder.{suffix}").mkdir()
+    for name in ("pipe", "folder"):
+        with pytest.raises(ModelLoadError, match=rf"{name}.{suffix} is not a file"):
+            read_weights(tmp_path / f"{name}.{suffix}")
+    (tmp_path / f"dangling.{suffix}").symlink_to("nowhere")
+    with pytest.raises(ModelLoadError, match="no file"):
+        read_weights(tmp_path / f"dangling.{suffix}")
+
+
+@pytest.mark.parametrize("suffix", ["safetensors", "pth", "bin"])
+def test_files_that_are_cut_or_changed_end_in_one_sentence(tmp_path, suffix):
+    """In the older of torch's formats too, which is a pickle without an archive around it."""
+    path = tmp_path / f"weights.{suffix}"
+    state = {"weight": torch.ones(2, 3), "bias": torch.zeros(2)}
+    if suffix == "safetensors":
+        safetensors.torch.save_file(state, path)
+    else:
+        torch.save(state, path, _use_new_zipfile_serialization=suffix == "pth")
+    content = path.read_bytes()
+    random = np.random.default_rng(7)
+    damaged = [content[:end] for end in random.integers(1, len(content), 60)]
+    for place, value in zip(random.integers(0, len(content), 100), random.integers(0, 256, 100), strict=True):
+        damaged.append(content[:place] + bytes([value]) + content[place + 1 :])
+    refused = 0
+    for each in damaged:
+        path.write_bytes(each)
+        try:
+            read_weights(path)  # a changed number is still one
+        except ModelLoadError as error:
+            refused += 1
+            assert "\n" not in error.message
+    assert refused >= 60
+
+
+@pytest.mark.parametrize("content", [b"", b"x", b"not weights at all" * 10, b"\x80\x02.", b"\x80\x02h\x07."])
 @pytest.mark.parametrize("suffix", ["safetensors", "pth"])
 def test_damaged_files(tmp_path, content, suffix):
     path = tmp_path / f"damaged.{suffix}"

@@ -83,7 +83,7 @@ def test_preprocessing_follows_the_size_where_it_can():
 
 
 def demo_images():
-    from vitscope.models.loading import DEMO
+    from vitscope.models.bundled import DEMO
 
     return sorted((DEMO / "images").glob("*.png"))[:2]
 

@@ -1,5 +1,6 @@
 """Folders, lists and tables of images, and every sentence for those that do not fit."""
 
+import csv
 import os
 import sys
 
@@ -7,14 +8,17 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from tests.server.clients import client_of
 
+import vitscope
 from synthetic_run import synthetic_run
-from tiny_analysis import write_photos
+from tiny_analysis import tiny_model, write_photos
 from vitscope.errors import BadInput, InvalidArgument
 from vitscope.pipeline.identity import file_ids
 from vitscope.pipeline.labels import ClassNames
 from vitscope.pipeline.listing import list_images, require_text_names
 from vitscope.pipeline.request import resolve_modes
+from vitscope.store.checking import check
 from vitscope.tokens import TokenLayout
 
 FIVE = ClassNames(5, tuple("abcde"))
@@ -82,10 +86,56 @@ def test_names_that_are_not_text_are_told(photos):
     odd = os.fsencode(photos) + b"/caf\xe9.png"
     (photos / "000.png").rename(os.fsdecode(odd))
     listing = list_images(photos, None, FIVE)
-    assert listing.ignored == ("caf\\xe9.png",)
-    assert len(listing) == 3
+    assert listing.note == "left out caf\\xe9.png: its name is not text in UTF-8. Rename it"
+    assert (len(listing), listing.ignored) == (3, ())
+    labels = write(photos.parent / "labels.csv", "path,label\nphotos/001.png,3\n")
+    assert list_images(photos, labels, FIVE).note == (
+        "left out caf\\xe9.png: its name is not text in UTF-8. Rename it; 2 of 3 images have no label"
+    )
     with pytest.raises(BadInput, match=r"caf\\xe9.png: its name is not text in UTF-8"):
         require_text_names(list_images([os.fsdecode(odd)], None, FIVE))
+    for photo in photos.glob("00*"):
+        photo.unlink()
+    with pytest.raises(BadInput, match=r"no images in it or below it; left out caf\\xe9.png: its name"):
+        list_images(photos, None, FIVE)
+
+
+NAMES = {
+    "250 bytes": "n" * 246,
+    "chained addresses": "a::b",
+    "a newline": "a\nb",
+    "a dash": "-a",
+    "a format": "%s%d%",
+    "an emoji": "\N{GRINNING FACE}\u0301",
+    "markup": "[red]x",
+    "quotes": "a'b\"c`$(d)",
+    "a terminal code": "\x1b[31m",
+    "spaces": "a  b",
+    "a pattern": "a[1]*?",
+    "right to left": "\u202ea",
+    "a scheme": "memory:a",
+}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows refuses most of these names")
+def test_odd_names_of_images_folders_and_runs_are_kept(tmp_path):
+    odd = "a::b %s\n\N{GRINNING FACE}['"
+    photos = write_photos(tmp_path / odd / "photos", len(NAMES))
+    listed = [
+        photo.rename(photos / f"{name}.png") for photo, name in zip(photos.iterdir(), NAMES.values(), strict=True)
+    ]
+    table = tmp_path / odd / "-labels.csv"
+    with table.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([("path", "label"), *((path.relative_to(table.parent), 1) for path in listed)])
+    model, out = tiny_model(), tmp_path / odd / "-run"
+    run = vitscope.analyze(model, photos, out, labels=table, patterns=0)
+    assert sorted(run.images["path"]) == sorted(f"{name}.png" for name in NAMES.values())
+    assert run.images["problem"].isna().all()
+    assert set(run.images["label"]) == {1}
+    resumed = vitscope.analyze(model, photos, out, labels=table, patterns=0, resume=True)
+    assert resumed.images["path"].tolist() == run.images["path"].tolist()
+    assert check(resumed).damages == ()
+    assert sorted(client_of(run).get("/api/images").json()["name"]) == sorted(path.name for path in listed)
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")

@@ -1,5 +1,8 @@
 """What a live model answers about one image beyond attention: maps of a class, and the image at other sizes."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +12,7 @@ from closeness import assert_close
 from reference import gradients as twin
 from tiny_analysis import tiny_model, write_photos
 from vitscope.errors import InvalidArgument, NotAvailable
+from vitscope.models.images import decode_picture
 from vitscope.pipeline import LiveModel
 from vitscope.pipeline.live_sizes import same_place
 from vitscope.tokens import TokenLayout
@@ -119,3 +123,22 @@ def test_the_same_place_on_another_grid():
     assert same_place(2 + 7, small, large) == 2 + 3 * 7 + 3
     for token in range(17):
         assert same_place(token, small, small) == token
+
+
+def test_a_dropped_picture_that_takes_long_to_decode_keeps_no_question_out(opened, monkeypatch):
+    _, run, live = opened
+    decoding, answered, waited, turn = threading.Event(), threading.Event(), [], threading.Lock()
+
+    def decode_for_long(*arguments, **options):
+        decoding.set()
+        waited.append(not turn.locked() and answered.wait(30))
+        return decode_picture(*arguments, **options)
+
+    monkeypatch.setattr("vitscope.pipeline.live.decode_picture", decode_for_long)
+    with ThreadPoolExecutor(1) as thread:
+        dropped = thread.submit(live.drop, run.original(1).read_bytes(), "a.png", turn)
+        assert decoding.wait(30)
+        live.matrices(0)
+        answered.set()
+        assert dropped.result().name == "a.png"
+    assert waited == [True]

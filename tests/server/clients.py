@@ -77,10 +77,11 @@ class FakeLive:
         self.asked.append((image_row, size, token))
         return np.full((*self.shape[:2], size[0] * size[1] // 16), token, np.float16)
 
-    def drop(self, data, name, /):
+    def drop(self, data, name, /, turn):
         if not data:
             raise ImageUnreadable(f"cannot look at {name}: empty: the file has 0 bytes")
-        image, self.next = self.next, self.next + 1
+        with turn:
+            image, self.next = self.next, self.next + 1
         digest = hashlib.sha256(data).hexdigest()
         return FakeDropped(image, name, digest, ((3, 0.5), (0, 0.25)), None, ("png", b"\x89PNG" + data[:8]))
 

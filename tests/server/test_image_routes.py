@@ -1,5 +1,8 @@
 """Routes over one image in depth: whole matrices, rollout, and images that are dropped on the page."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import torch
@@ -100,6 +103,24 @@ class TestDropped:
         assert preview.content.endswith(PHOTO[:8])
         tag = preview.headers["etag"]
         assert live_client.get("/api/preview/10", headers={"if-none-match": tag}).status_code == 304
+
+    def test_while_it_is_decoded_questions_are_answered(self, live_client, live, other, monkeypatch):
+        decoding, answered, waited = threading.Event(), threading.Event(), []
+        drop_at_once = live.drop
+
+        def decode_for_long(data, name, /, turn):
+            decoding.set()
+            waited.append(answered.wait(30))
+            return drop_at_once(data, name, turn)
+
+        monkeypatch.setattr(live, "drop", decode_for_long)
+        with ThreadPoolExecutor(1) as thread:
+            dropped = thread.submit(drop, live_client)
+            assert decoding.wait(30)
+            assert live_client.get(f"/api/matrix/{other}/0/0").status_code == 200
+            answered.set()
+            assert dropped.result().status_code == 200
+        assert waited == [True]
 
     def test_the_last_eight_are_held(self, live_client):
         assert [drop(live_client, bytes([k])).json()["image"] for k in range(9)] == list(range(10, 19))

@@ -103,3 +103,11 @@ def test_a_preview_that_is_a_link_out_of_the_run_is_a_missing_one(run, tmp_path)
     (run.path / "previews" / "3.png").rename(tmp_path / "outside.png")
     (run.path / "previews" / "3.png").symlink_to(tmp_path / "outside.png")
     assert (tile(atlas(Thumbs(run).page(0, 0)), 3, thumbs.COLUMNS)[..., 3] == 0).all()
+
+
+def test_a_preview_of_any_size_is_not_decoded(run, monkeypatch):
+    replace_preview(run, 3, Image.new("RGB", (200, 100)))
+    monkeypatch.setattr(thumbs, "_LARGEST", 200 * 100)
+    assert thumbs._thumbnail(run.path / "previews" / "3.png") is not None
+    monkeypatch.setattr(thumbs, "_LARGEST", 200 * 100 - 1)
+    assert thumbs._thumbnail(run.path / "previews" / "3.png") is None

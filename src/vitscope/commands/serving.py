@@ -47,7 +47,7 @@ def serve(
 def demo(out: Path, *, port: int | None, browser: bool) -> int:
     """Analyse the bundled images in the background and serve the run meanwhile; returns the exit code."""
     model = load("demo", None, "auto", "float32")
-    from vitscope.models.loading import DEMO
+    from vitscope.models.bundled import DEMO
     from vitscope.pipeline import LiveModel, Request, plan
     from vitscope.store import open_run
     from vitscope.store.manifest import FILE

@@ -5,21 +5,22 @@ warning of the decoder gets out.
 """
 
 import io
+import logging
 import re
 import threading
+import time
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Final
 
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from vitscope.errors import ImageUnreadable
 from vitscope.models.levels import PictureRange, colour_levels, grey_levels
+from vitscope.models.strips import in_strips
 
 SUFFIXES: Final = frozenset(
     f".{ending}"
@@ -30,7 +31,13 @@ SUFFIXES: Final = frozenset(
 )  # fmt: skip
 """Names by which a file in a folder is taken for an image."""
 MAX_PIXELS: Final = 89_478_485
-"""Width x height of the largest picture that is decoded (Pillow's own bound): 268 MB as RGB."""
+"""Width x height of the largest picture that is decoded (Pillow's own bound), at no more than 12 bytes a pixel."""
+WHOLE: Final = frozenset({"JPEG2000", "WEBP", "AVIF"})
+"""Formats whose decoders hold a whole picture several times, 25 bytes a pixel: half as many pixels are decoded."""
+_IN_PYTHON: Final = frozenset({"ppm", "ppm_plain"})
+"""Decoders of PPM as text or of odd ranges, which Pillow has in Python, 42 bytes a pixel: a quarter is decoded."""
+MAX_SECONDS: Final = 120.0
+"""Computing time (of the thread) after which a decoder that asks for more of the file gets none."""
 MAX_ASPECT: Final = 200
 """Longer over shorter side; a thin strip would grow beyond all bounds when its short side is resized to the model's."""
 MAX_BYTES: Final = 512 * 2**20
@@ -40,9 +47,19 @@ _FORMATS: Final = (
     "JPEG", "PNG", "GIF", "BMP", "DIB", "TIFF", "WEBP", "PPM", "JPEG2000", "AVIF", "TGA", "ICO",
 )  # fmt: skip
 """Tried where this Pillow has them; no format whose decoder runs another program (EPS)."""
+_TURNS: Final = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What undoes an orientation of EXIF."""
+logging.getLogger("PIL").addHandler(logging.NullHandler())  # else what it logs of odd files is printed
 _UNSIGNED: Final = re.compile(r"'I;32[BLN]?'")
 _GREY: Final = "grey converted to RGB"
-_LOUD = threading.Lock()  # `warnings.catch_warnings` changes the whole process: one decoder at a time
 
 
 @dataclass(frozen=True)
@@ -97,10 +114,10 @@ def decode_picture(content: bytes, *, channels: int = 3, picture_range: PictureR
     """
     if not content:
         raise ImageUnreadable("empty: the file has 0 bytes")
-    with _quiet():
+    with _QUIET:
         try:
-            with Image.open(io.BytesIO(content), formats=_formats()) as opened:
-                _check_size(opened.size)
+            with Image.open(_Bounded(content), formats=_formats()) as opened:
+                _check_size(opened)
                 return _upright(opened, channels, picture_range)
         except ImageUnreadable:
             raise
@@ -120,19 +137,38 @@ def _formats() -> tuple[str, ...]:
     return tuple(name for name in _FORMATS if name in Image.OPEN)
 
 
-def _check_size(size: tuple[int, int]) -> None:
-    width, height = size
+class _Bounded(io.BytesIO):
+    """The bytes of a file, in which a decoder cannot read for ever: nothing else ends one."""
+
+    def __init__(self, content: bytes) -> None:
+        super().__init__(content)
+        self._end = time.thread_time() + MAX_SECONDS
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if time.thread_time() > self._end:
+            raise ImageUnreadable(f"too slow: not decoded after {MAX_SECONDS:.0f} s of computing")
+        return super().read(size)
+
+
+def _check_size(opened: Image.Image) -> None:
+    width, height = opened.size
     if width < 1 or height < 1:
         raise ImageUnreadable(f"damaged: its size is {width} x {height} pixels")
     if max(width, height) > MAX_ASPECT * min(width, height):
         raise ImageUnreadable(
             f"too narrow: {width} x {height} pixels, one side is more than {MAX_ASPECT} times the other"
         )
-    if width * height > MAX_PIXELS:
+    in_python = any(tile[0] in _IN_PYTHON for tile in getattr(opened, "tile", ()))
+    limit = MAX_PIXELS // (4 if in_python else 2 if opened.format in WHOLE else 1)
+    if width * height > limit:
+        of = f" of such {opened.format}" if in_python else f" of {opened.format}" if opened.format in WHOLE else ""
         raise ImageUnreadable(
             f"too large: {width} x {height} = {width * height / 1e6:.0f} million pixels, "
-            f"the limit is {MAX_PIXELS / 1e6:.0f} million"
+            f"the limit{of} is {limit / 1e6:.0f} million"
         )
+    tile = [getattr(opened, "tag_v2", {}).get(tag, 1) for tag in (322, 323)]  # of a TIFF: its size is its own affair
+    if tile[0] * tile[1] > MAX_PIXELS:
+        raise ImageUnreadable(f"damaged: a tile of {tile[0]} x {tile[1]} pixels in a picture of {width} x {height}")
 
 
 def _odd_tiff(content: bytes) -> str | None:
@@ -156,11 +192,11 @@ def _odd_tiff(content: bytes) -> str | None:
 
 def _upright(opened: Image.Image, channels: int, picture_range: PictureRange | None) -> Picture:
     notes: list[str] = []
-    frames = getattr(opened, "n_frames", 1)
-    if frames > 1:
-        notes.append(f"first of {frames} frames")
+    if getattr(opened, "is_animated", False):  # `n_frames` would read all of them
+        notes.append("first of several frames")
     stored = " ".join(str(tile) for tile in getattr(opened, "tile", ()))  # how the file keeps a pixel, as in RGB;16B
     opened.load()
+    _check_size(opened)  # an icon may hold a larger picture than it says
     image = _turned(opened, notes)
     if image.mode.startswith("I") or image.mode == "F":
         image = grey_levels(image, picture_range, notes, signed=_UNSIGNED.search(stored) is None)
@@ -174,14 +210,14 @@ def _upright(opened: Image.Image, channels: int, picture_range: PictureRange | N
 
 def _turned(image: Image.Image, notes: list[str]) -> Image.Image:
     try:
-        orientation = image.getexif().get(0x0112, 1)
-        turned = ImageOps.exif_transpose(image)
+        turn = _TURNS.get(image.getexif().get(0x0112, 1))
     except Exception:  # damaged EXIF is common and says nothing about the pixels
         notes.append("EXIF not readable")
         return image
-    if orientation in range(2, 9):
-        notes.append("turned upright by its EXIF orientation")
-    return turned
+    if turn is None:
+        return image
+    notes.append("turned upright by its EXIF orientation")
+    return image.transpose(turn)
 
 
 def _rgb(image: Image.Image, notes: list[str]) -> Image.Image:
@@ -200,11 +236,18 @@ def _on_white(image: Image.Image, notes: list[str]) -> Image.Image:
         notes.append("palette converted to RGB")
     elif image.mode in ("L", "LA", "La", "1"):
         notes.append(_GREY)
-    rgba = image.convert("RGBA")
-    if rgba.getchannel("A").getextrema() != (255, 255):
+    opaque = True
+
+    def on_white(strip: Image.Image) -> Image.Image:
+        nonlocal opaque
+        rgba = strip.convert("RGBA")
+        opaque = opaque and rgba.getchannel("A").getextrema() == (255, 255)
+        return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
+
+    shown = in_strips(image, "RGB", on_white)
+    if not opaque:
         notes.append("transparency put on white")
-    white = Image.new("RGBA", rgba.size, "white")
-    return Image.alpha_composite(white, rgba).convert("RGB")
+    return shown
 
 
 def _kind_of_damage(error: Exception) -> str:
@@ -218,8 +261,27 @@ def _sentence(error: Exception) -> str:
     return (lines[0] if lines else type(error).__name__)[:200]
 
 
-@contextmanager
-def _quiet() -> Iterator[None]:
-    with _LOUD, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
+class _Quiet:
+    """No warning of a decoder gets out. The filters are the process's: the first sets them, the last restores them."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._decoders = 0
+        self._filters = warnings.catch_warnings()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._decoders:
+                self._filters = warnings.catch_warnings()
+                self._filters.__enter__()
+                warnings.simplefilter("ignore")
+            self._decoders += 1
+
+    def __exit__(self, *error: object) -> None:
+        with self._lock:
+            self._decoders -= 1
+            if not self._decoders:
+                self._filters.__exit__(None, None, None)
+
+
+_QUIET: Final = _Quiet()

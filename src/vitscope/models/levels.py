@@ -4,13 +4,14 @@ Knows nothing about: files, models.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, TypeAlias
 
 import numpy as np
 from PIL import Image
 
 from vitscope.errors import ImageUnreadable, InvalidArgument
+from vitscope.models.strips import in_strips, strips
 
 PictureRange: TypeAlias = tuple[float, float]
 """The values of a picture with more than 8 bits a channel that are black and white; what lies outside is cut."""
@@ -46,7 +47,9 @@ def parse_range(value: str | Sequence[float] | None) -> PictureRange | None:
 
 def in_eight_bits(image: Image.Image) -> Image.Image:
     """A picture of floats in 0..255 as grey of 8 bits, rounded."""
-    return Image.fromarray(np.round(np.asarray(image)).clip(0, 255).astype(np.uint8))
+    return in_strips(
+        image, "L", lambda strip: Image.fromarray(np.round(np.asarray(strip)).clip(0, 255).astype(np.uint8))
+    )
 
 
 def grey_levels(
@@ -61,38 +64,47 @@ def grey_levels(
     ------
     ImageUnreadable: not finite, or values that have no plain meaning without a range.
     """
-    values = np.asarray(image)
-    if image.mode == "I" and not signed:
-        values = values.view(np.uint32)  # Pillow keeps both kinds as signed
-    values = values.astype(np.float64)
-    low, high = float(values.min()), float(values.max())
+
+    def values(strip: Image.Image) -> np.ndarray:
+        stored = np.asarray(strip)
+        if strip.mode == "I" and not signed:
+            stored = stored.view(np.uint32)  # Pillow keeps both kinds as signed
+        return stored.astype(np.float64)
+
+    def scaled(scale: Callable[[np.ndarray], np.ndarray]) -> Image.Image:
+        return in_strips(image, "F", lambda strip: Image.fromarray(scale(values(strip)).astype(np.float32)))
+
+    ends = np.array([(part.min(), part.max()) for part in (values(strip) for _, strip in strips(image))])
+    low, high = float(ends[:, 0].min()), float(ends[:, 1].max())
     if not np.isfinite(low + high):
         raise ImageUnreadable("damaged: some of its pixels are not finite numbers")
     bits = 0 if image.mode == "F" else 16 if high <= _TOP[16] else 32
     what = f"{bits}-bit grey" if bits else "grey in floats"
     if picture_range is not None:
-        scaled = within(values, picture_range)
-        notes.append(f"{what}, {_range_words(values, picture_range)}")
-    else:
-        top = _TOP[bits] if bits else 1.0 if high <= 1 else 255.0
-        if low < 0 or high > top * 1.002 or (bits == 32 and high < _FAINT):
-            raise ImageUnreadable(
-                f"unclear: its pixels run from {low:.6g} to {high:.6g}; say which are black and white with --range"
-            )
-        scaled = values * (255 / top)
-        notes.append(what + (f" in 0 to {top:g}" if not bits else _use(high, bits)))
-    return Image.fromarray(scaled.astype(np.float32))
+        outside = sum(int(_outside(values(strip), picture_range).sum()) for _, strip in strips(image))
+        notes.append(f"{what}, {_range_words(outside / (image.width * image.height), picture_range)}")
+        return scaled(lambda part: within(part, picture_range))
+    top = _TOP[bits] if bits else 1.0 if high <= 1 else 255.0
+    if low < 0 or high > top * 1.002 or (bits == 32 and high < _FAINT):
+        raise ImageUnreadable(
+            f"unclear: its pixels run from {low:.6g} to {high:.6g}; say which are black and white with --range"
+        )
+    notes.append(what + (f" in 0 to {top:g}" if not bits else _use(high, bits)))
+    return scaled(lambda part: part * (255 / top))
 
 
 def colour_levels(image: Image.Image, picture_range: PictureRange | None, notes: list[str]) -> Image.Image:
     """An RGB picture of which the decoder kept the upper 8 of 16 bits, brought to a range; coarse, and said so."""
-    values = np.asarray(image).astype(np.float64) * 257
+    values = np.arange(256, dtype=np.float64) * 257  # of what the 8 bits say
+    used = np.array(image.histogram()).reshape(-1, len(values)).sum(0)
     what = "16 bits a channel, the upper 8 read"
     if picture_range is None:
-        notes.append(what + _use(float(values.max()), 16))
+        notes.append(what + _use(float(values[used > 0].max()), 16))
         return image
-    notes.append(f"{what}, {_range_words(values, picture_range)}")
-    return Image.fromarray(np.round(within(values, picture_range)).astype(np.uint8))
+    outside = float(used[_outside(values, picture_range)].sum() / used.sum())
+    notes.append(f"{what}, {_range_words(outside, picture_range)}")
+    table = np.round(within(values, picture_range)).astype(np.uint8)
+    return image.point(table.tolist() * len(image.getbands()))
 
 
 def within(values: np.ndarray, picture_range: PictureRange) -> np.ndarray:
@@ -101,9 +113,13 @@ def within(values: np.ndarray, picture_range: PictureRange) -> np.ndarray:
     return ((values - low) * (255 / (high - low))).clip(0, 255)
 
 
-def _range_words(values: np.ndarray, picture_range: PictureRange) -> str:
+def _outside(values: np.ndarray, picture_range: PictureRange) -> np.ndarray:
     low, high = picture_range
-    outside = float(((values < low) | (values > high)).mean())
+    return (values < low) | (values > high)
+
+
+def _range_words(outside: float, picture_range: PictureRange) -> str:
+    low, high = picture_range
     cut = f", {_percent(outside)} of its pixels outside" if outside else ""
     return f"range {low:g} to {high:g}{cut}"
 

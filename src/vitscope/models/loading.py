@@ -1,7 +1,6 @@
 """Where models come from: `load_model` by name, local weights or the bundled demo; `wrap` for a module at hand."""
 
 import hashlib
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,12 +15,13 @@ from vitscope.errors import InvalidArgument, ModelLoadError, NotAvailable, Unsup
 from vitscope.models import parity, preprocessing
 from vitscope.models.adapting import adapt
 from vitscope.models.block import Architecture, Evaluation
+from vitscope.models.bundled import WEIGHTS, demo_config
 from vitscope.models.model import Model, as_classifier
+from vitscope.models.pruned import PRUNED, is_saved, read_saved
 from vitscope.models.weights import file_sha256, first_line, load_state, parameters_sha256, read_weights
 from vitscope.quantities.readouts import n_answers, readout_of
 
 import timm  # isort: skip - after the adapters, which make torchvision importable
-from vitscope.models import standalone  # isort: skip
 from timm.data import ImageNetInfo, infer_imagenet_subset  # isort: skip
 from timm.models.vision_transformer import VisionTransformer  # isort: skip
 
@@ -32,10 +32,6 @@ DTYPES: Final = {
     "float16": torch.float16,
 }
 LATER: Final = {"hf": "transformers models", "torchvision": "torchvision models"}
-DEMO: Final = Path(__file__).parent / "demo"
-DEMO_CONFIG: Final = "config.json"
-PRUNED: Final = "pruned"
-"""Family of models that `vitscope prune --save` wrote: `pruned:<folder>`."""
 
 
 @checked
@@ -73,8 +69,8 @@ def load_model(
         raise InvalidArgument(
             f"cannot load {spec} as {dtype!r}: expected one of {', '.join(DTYPES)}", "float32 is the plain choice."
         )
-    if (Path(spec.removeprefix(f"{PRUNED}:")) / standalone.CONFIG).is_file():
-        folder = Path(spec.removeprefix(f"{PRUNED}:"))
+    folder = Path(spec.removeprefix(f"{PRUNED}:"))
+    if is_saved(folder):
         return _saved(folder, weights, pick_device(device), DTYPES[dtype], multi_label=multi_label)
     family, _, name = spec.rpartition(":")
     if family in LATER:
@@ -179,7 +175,7 @@ def _timm(name: str, weights: Path | None) -> tuple[nn.Module, str | None, str |
             ) from error
     state, part = read_weights(weights)
     head = state.get("head.weight")
-    module = timm.create_model(name, pretrained=False, num_classes=0 if head is None else len(head))
+    module = timm.create_model(name, pretrained=False, num_classes=len(head) if head is not None and head.ndim else 0)
     load_state(module, state, weights)
     return module, file_sha256(weights), part
 
@@ -191,24 +187,21 @@ def _saved(
         raise InvalidArgument(
             f"cannot load {folder} with other weights: a pruned model has its own", "Leave --weights out."
         )
-    try:
-        config = json.loads((folder / standalone.CONFIG).read_text(encoding="utf-8"))
-        classes, multi_label = config["classes"], multi_label or config.get("multi_label", False)
-        module, sha256 = standalone.load(folder), file_sha256(folder / standalone.WEIGHTS)
-    except Exception as error:  # timm, torch, safetensors and json raise many kinds for damaged files
-        raise ModelLoadError(
-            f"cannot load the pruned model in {folder}: {type(error).__name__}: {first_line(error)}",
-            f"It needs {standalone.WEIGHTS} and {standalone.CONFIG} as `vitscope prune --save` wrote them.",
-        ) from error
-    module = module.to(place, dtype)
-    return _model(f"{PRUNED}:{folder.resolve()}", module, classes=classes, sha256=sha256, multi_label=multi_label)
+    saved = read_saved(folder)
+    return _model(
+        f"{PRUNED}:{folder.resolve()}",
+        saved.module.to(place, dtype),
+        classes=saved.classes,
+        sha256=saved.sha256,
+        multi_label=multi_label or saved.multi_label,
+    )
 
 
 def _demo(weights: str | Path | None) -> tuple[nn.Module, tuple[str, ...], str, str | None]:
-    config = json.loads((DEMO / DEMO_CONFIG).read_text(encoding="utf-8"))
-    path = DEMO / "model.safetensors" if weights is None else Path(weights)
+    config = demo_config()
+    path = WEIGHTS if weights is None else Path(weights)
     module = VisionTransformer(**config["architecture"])
-    module.pretrained_cfg = {"architecture": "vitscope_demo"} | config["preprocessing"]  # type: ignore[assignment]
+    module.pretrained_cfg = config["preprocessing"]
     state, part = read_weights(path)
     load_state(module, {name: value.float() for name, value in state.items()}, path)
     return module, tuple(config["classes"]), file_sha256(path), part

@@ -23,8 +23,9 @@ from vitscope.arguments import checked, whole_heads
 from vitscope.errors import InvalidArgument, UnsupportedModel
 from vitscope.models import parity, standalone, timm_vit
 from vitscope.models.adapting import adapt
-from vitscope.models.loading import DEMO, DEMO_CONFIG, PRUNED
+from vitscope.models.bundled import demo_config
 from vitscope.models.model import Model
+from vitscope.models.pruned import PRUNED, read_config
 from vitscope.models.weights import parameters_sha256
 
 LOADER: Final = "load.py"
@@ -150,16 +151,19 @@ def _config(model: Model) -> dict[str, Any]:
     """How load.py builds the whole model."""
     family, _, name = model.id.partition(":")
     if family == PRUNED:
-        config = json.loads((Path(name) / standalone.CONFIG).read_text(encoding="utf-8"))
-        return config | {"multi_label": model.readout == "labels"}
+        return read_config(Path(name)) | {"multi_label": model.readout == "labels"}
     common: dict[str, Any] = {"classes": model.classes, "of": model.id, "of_sha256": model.weights_sha256}
     common["multi_label"] = model.readout == "labels"
     if family == "timm":
         return {"timm": name, "num_classes": model.n_logits or 0, **common}
     if model.id == "demo":
-        config = json.loads((DEMO / DEMO_CONFIG).read_text(encoding="utf-8"))
-        preprocessing = {"architecture": "vitscope_demo"} | config["preprocessing"]
-        return {"timm": None, "architecture": config["architecture"], "preprocessing": preprocessing, **common}
+        config = demo_config()
+        return {
+            "timm": None,
+            "architecture": config["architecture"],
+            "preprocessing": config["preprocessing"],
+            **common,
+        }
     raise InvalidArgument(
         f"cannot save {model.id} without heads: it was wrapped, so its loader would not know how to build it",
         "Save the module of vitscope.without_heads(model, heads) yourself.",

@@ -6,23 +6,18 @@ Knows nothing about: which models there are, how they are analysed.
 import argparse
 import hashlib
 import pathlib
-import pickle
 import re
 import warnings
 from pathlib import Path
 from typing import Final, NamedTuple
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from vitscope.errors import ModelLoadError
+from vitscope.file_names import exists, is_file
 
-_DAMAGE: Final = (  # what torch and safetensors raise for files that are not weights, or no longer
-    SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, ValueError, OSError, LookupError, TypeError,
-    AttributeError,
-)  # fmt: skip
 HARMLESS: Final = (argparse.Namespace, pathlib.PosixPath)
 """Classes that training programs put beside the weights (their options); to make one runs no code of the file."""
 PARTS: Final = ("state_dict_ema", "model_ema", "ema_state_dict", "state_dict", "model", "teacher")
@@ -52,18 +47,20 @@ def read_weights(path: Path) -> Weights:
     ModelLoadError: no such file, a file that only running its code could open, or one without weights.
     """
     part, state = _part_of(_read(path), path)
+    _require_plain(state, path)
     return Weights(_bare_names(state, path), part)
 
 
 def _read(path: Path) -> object:
-    if not path.is_file():
-        raise ModelLoadError(f"cannot load weights: no file {path}", "Give a .safetensors, .pth, .pt or .bin file.")
+    if not is_file(path):
+        what = f"{path} is not a file" if exists(path) else f"no file {path}"
+        raise ModelLoadError(f"cannot load weights: {what}", "Give a .safetensors, .pth, .pt or .bin file.")
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
         with warnings.catch_warnings(action="ignore"), torch.serialization.safe_globals(list(HARMLESS)):
             return torch.load(path, map_location="cpu", weights_only=True)  # torch warns of odd pickles, then refuses
-    except _DAMAGE as error:
+    except Exception as error:  # torch and safetensors raise nearly anything for files that are not weights
         unsafe = _unsafe(path)
         if unsafe:
             raise ModelLoadError(
@@ -93,13 +90,35 @@ def _part_of(state: object, path: Path) -> tuple[str | None, dict[str, Tensor]]:
         if isinstance(state, dict) and isinstance(state.get(key), dict) and state[key]:
             found, state = key, state[key]
             break
-    if not isinstance(state, dict) or not state or not all(isinstance(value, Tensor) for value in state.values()):
+    if not isinstance(state, dict) or not state or not all(map(_is_named, state.items())):
         what = f"a dict of {', '.join(map(str, list(state)[:4]))}" if isinstance(state, dict) else type(state).__name__
         raise ModelLoadError(
             f"cannot load weights from {path.name}: expected a state dict of tensors, got {what or 'nothing'}",
             "Save it with torch.save(model.state_dict(), ...).",
         )
     return found, state
+
+
+def _is_named(item: tuple[object, object]) -> bool:
+    return isinstance(item[0], str) and isinstance(item[1], Tensor)
+
+
+def _require_plain(state: dict[str, Tensor], path: Path) -> None:
+    """Refuse tensors that are not their own numbers: a few bytes of a file may stand for any amount of memory."""
+    for name, value in state.items():
+        kinds = {
+            "sparse": value.layout != torch.strided,
+            "quantised": value.is_quantized,
+            "without values (on the meta device)": value.is_meta,
+            "complex": value.is_complex(),
+        }
+        kind = next((kind for kind, true in kinds.items() if true), None)
+        if kind is None and value.untyped_storage().nbytes() < value.nbytes:
+            kind = f"{list(value.shape)} in size, more than the file holds of it"
+        if kind is not None:
+            raise ModelLoadError(
+                f"cannot load weights from {path.name}: its {name} is {kind}", "Save plain tensors, each of its size."
+            )
 
 
 def _bare_names(state: dict[str, Tensor], path: Path) -> dict[str, Tensor]:

@@ -5,6 +5,8 @@ Knows nothing about: how the comparison is printed, drawn or stored.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     import xarray
 
     from vitscope.pipeline.listing import Listing
-    from vitscope.pipeline.pictures import Listed
+    from vitscope.pipeline.pictures import Listed, Preprocessed
 
 SHOWN: Final = 24
 """Images whose own CLS maps are kept; of all there is the mean."""
@@ -164,14 +166,13 @@ def _all_images(
     looks: list[Look] = []
     answers: list[tuple[np.ndarray, np.ndarray]] = []
     rows: list[int] = []
-    first = None
     total: np.ndarray | None = None
     shown: list[np.ndarray] = []
     there = (item for item in pictures(listing, sized.input_size[0]) if item.row not in skipped)
-    for read in in_batches(there, images_at_once(sized)):
-        first = first or read[0]
-        pixels = torch.stack([pixels_at(sized, item.image) for item in read])
-        seen = look(sized, pixels)
+    first = next(there, None)
+    all_of_them = chain(() if first is None else (first,), there)
+    for read in in_batches(all_of_them, images_at_once(sized), partial(pixels_at, sized)):
+        seen = look(sized, torch.stack([item.pixels for item in read]))
         skipped.update({read[place].row: reason for place, reason in seen.problems.items()})
         batch = [item for place, item in enumerate(read) if place not in seen.problems]
         told(read[-1].row + 1)
@@ -202,7 +203,7 @@ def _all_images(
 
 
 def _answers(
-    model: Model, seen: Look, batch: "Sequence[Listed]", targets: dict[int, int]
+    model: Model, seen: Look, batch: "Sequence[Preprocessed]", targets: dict[int, int]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Predicted classes, and probability of the target: the label, else what the model said first."""
     if seen.logits is None:

@@ -28,7 +28,7 @@ from vitscope.models import Model
 from vitscope.pipeline.boxes import OnPatches, boxed, on_patches, read_boxes
 from vitscope.pipeline.labels import Given, classes_of
 from vitscope.pipeline.listing import Images, list_images
-from vitscope.pipeline.pictures import Listed, in_batches, pictures
+from vitscope.pipeline.pictures import Preprocessed, in_batches, pictures
 
 if TYPE_CHECKING:
     import xarray
@@ -151,7 +151,7 @@ def judge(
     paths: list[str] = []
     done = 0
     skipped: dict[str, str] = {}
-    for read in in_batches(pictures(listing, model.input_size[0]), BATCH):
+    for read in in_batches(pictures(listing, model.input_size[0]), BATCH, model.preprocess):
         batch, problems = _finite(model, read)
         skipped |= {listing.paths[row]: reason for row, reason in problems.items()}
         done = read[-1].row + 1
@@ -159,7 +159,7 @@ def judge(
             progress(done, len(listing))
         if not batch:
             continue
-        on = None if places is None else [on_patches(model, item.image.size, places[item.row]) for item in batch]
+        on = None if places is None else [on_patches(model, item.size, places[item.row]) for item in batch]
         found.append(_judged(model, batch, on, maps, legrad, steps, seed))
         paths += [listing.paths[item.row] for item in batch]
     if not found:
@@ -196,16 +196,16 @@ def _check(model: Model, maps: Sequence[str], legrad: LeGrad, steps: int) -> Non
     measures.step_sizes(model.tokens.n_patches, steps)
 
 
-def _finite(model: Model, read: Sequence[Listed]) -> tuple[list[Listed], dict[int, str]]:
+def _finite(model: Model, read: Sequence[Preprocessed]) -> tuple[list[Preprocessed], dict[int, str]]:
     """The pictures whose activations are finite; the rows of the others with the reason."""
-    problems = intact(model, torch.stack([model.preprocess(item.image) for item in read])).problems
+    problems = intact(model, torch.stack([item.pixels for item in read])).problems
     kept = [item for place, item in enumerate(read) if place not in problems]
     return kept, {read[place].row: reason for place, reason in problems.items()}
 
 
 def _judged(
     model: Model,
-    batch: Sequence[Listed],
+    batch: Sequence[Preprocessed],
     on: list[OnPatches] | None,
     maps: Sequence[str],
     legrad: LeGrad,
@@ -213,7 +213,7 @@ def _judged(
     seed: int,
 ) -> dict[str, np.ndarray]:
     """Values [map, image] of each measure, and curves [map, image, step], of one batch."""
-    pixels = torch.stack([model.preprocess(item.image) for item in batch])
+    pixels = torch.stack([item.pixels for item in batch])
     targets = target_classes(model, pixels, [item.label for item in batch])
     tokens = model.tokens
     shown = explain(model, pixels, targets, maps, legrad)

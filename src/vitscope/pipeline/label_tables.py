@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final
 
 from vitscope.errors import BadInput
+from vitscope.file_names import exists, require_text
 from vitscope.pipeline.labels import ClassNames
 
 if TYPE_CHECKING:
@@ -121,6 +122,7 @@ def _table(root: Path, rows: Iterable[tuple[str, Mapping[str, str]]], given: str
         path = row["path"].strip()
         if not path or "\0" in path:
             raise BadInput(f"cannot read the labels {given}: {where} has no path{' but a NUL' if path else ''}")
+        require_text(path, f"find what {where} names,")
         path = on_this_system(path, root)
         label = classes.label(row["label"], where)
         file = os.path.realpath(root / path)
@@ -141,11 +143,6 @@ def _table(root: Path, rows: Iterable[tuple[str, Mapping[str, str]]], given: str
         names.append(row.get("class_name", "").strip() or classes.name(label))
     notes = (_twice(repeated), _contradiction(labels, names, classes))
     return LabelTable(root, tuple(paths), tuple(labels), tuple(names), "; ".join(filter(None, notes)) or None)
-
-
-def exists(path: Path) -> bool:
-    """Whether a file is there; a name that no file can have is not (`Path.exists` raises for one that is too long)."""
-    return os.path.exists(path)  # noqa: PTH110
 
 
 def on_this_system(path: str, root: Path) -> str:

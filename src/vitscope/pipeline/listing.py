@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias, cast
 import numpy as np
 
 from vitscope.errors import BadInput
+from vitscope.file_names import as_text, exists, fault, is_folder, require_text
 from vitscope.models.images import SUFFIXES
 from vitscope.models.levels import PictureRange, parse_range
 from vitscope.pipeline.class_folders import labels_from_folders
-from vitscope.pipeline.label_tables import LabelTable, exists, on_this_system, read_label_table, table_from_frame
+from vitscope.pipeline.label_tables import LabelTable, on_this_system, read_label_table, table_from_frame
 from vitscope.pipeline.labels import ClassNames
 from vitscope.store.manifest import FILE as RUN_FILE
 from vitscope.store.run import PLAN_TABLE
@@ -98,10 +99,10 @@ def _listed(images: Images, labels: str | Path | None, classes: ClassNames) -> L
         given = _as_paths(images)
         return _labelled(_from_paths(given, f"a list of {_count(len(given), 'path')}"), labels, classes)
     path = Path(images)
-    if path.is_dir():
+    if is_folder(path):
         listing = _from_folder(path, classes, guess_labels=labels is None)
         return _labelled(listing, labels, classes)
-    if not path.exists():
+    if not exists(path):
         raise BadInput(f"cannot analyse {path}: there is no such folder or file", "Check the path.")
     if path.suffix.lower() in _TABLES:
         return _from_table(read_label_table(path, classes), str(path), labels)
@@ -119,9 +120,11 @@ def _listed(images: Images, labels: str | Path | None, classes: ClassNames) -> L
 
 
 def _from_folder(folder: Path, classes: ClassNames, *, guess_labels: bool) -> Listing:
-    found, ignored = _walk(folder)
+    found, ignored, unnamed = _walk(folder)
+    odd = _unnamed(unnamed)
     if not found:
         detail = f"; {len(ignored)} other files are there, such as {ignored[0]}" if ignored else ""
+        detail += f"; {odd}" if odd else ""
         raise BadInput(
             f"cannot analyse {folder}: no images in it or below it{detail}",
             f"Images are recognised by their names: {' '.join(sorted(SUFFIXES))}.",
@@ -134,11 +137,22 @@ def _from_folder(folder: Path, classes: ClassNames, *, guess_labels: bool) -> Li
         (-1,) * len(found),
         (None,) * len(found),
         tuple(ignored),
+        odd,
     )
     if not guess_labels:
         return listing
     known = labels_from_folders(found, classes)
-    return replace(listing, labels=known.labels, class_names=known.class_names, note=known.note)
+    note = "; ".join(filter(None, (known.note, odd))) or None
+    return replace(listing, labels=known.labels, class_names=known.class_names, note=note)
+
+
+def _unnamed(images: Sequence[str]) -> str | None:
+    """What is said of images whose names cannot be kept."""
+    if not images:
+        return None
+    reason, hint = fault(images[0]) or ("", "")
+    of = f" (first of {len(images)})" if len(images) > 1 else ""
+    return f"left out {as_text(images[0])}{of}: {reason}. {hint.rstrip('.')}"
 
 
 def _as_paths(images: object) -> list[Path]:
@@ -157,11 +171,10 @@ def _as_paths(images: object) -> list[Path]:
     )
 
 
-def _walk(folder: Path) -> tuple[list[str], list[str]]:
-    """Images and other files below a folder as sorted relative paths; links to folders are followed, once each.
+def _walk(folder: Path) -> tuple[list[str], list[str], list[str]]:
+    """Images, other files, and images whose names cannot be kept in a run, below a folder, as sorted relative paths.
 
-    Runs are passed over: their previews are not the user's images. A name that is not UTF-8 cannot be kept in a run:
-    such a file counts among the others.
+    Links to folders are followed, once each. Runs are passed over: their previews are not the user's images.
     """
 
     def unreadable(error: OSError) -> None:
@@ -171,6 +184,7 @@ def _walk(folder: Path) -> tuple[list[str], list[str]]:
 
     found: list[str] = []
     ignored: list[str] = []
+    unnamed: list[str] = []
     seen: set[str] = set()
     for current, folders, files in os.walk(folder, followlinks=True, onerror=unreadable):
         real = os.path.realpath(current)
@@ -182,22 +196,17 @@ def _walk(folder: Path) -> tuple[list[str], list[str]]:
         for name in files:
             if not name.startswith("."):
                 path = (Path(current) / name).relative_to(folder).as_posix()
-                shown = _as_text(path)
-                is_image = Path(name).suffix.lower() in SUFFIXES and shown == path
-                (found if is_image else ignored).append(shown)
-    return sorted(found), sorted(ignored)
+                if Path(name).suffix.lower() not in SUFFIXES:
+                    ignored.append(as_text(path))
+                else:
+                    (found if fault(path) is None else unnamed).append(path)
+    return sorted(found), sorted(ignored), sorted(unnamed)
 
 
 def require_text_names(listing: Listing) -> None:
-    """Raise BadInput where a folder or file that was named has a name that is not UTF-8: a run could not keep it."""
+    """Raise BadInput where a folder or file that was named has a name that a run could not keep."""
     for name in (str(listing.root), listing.given, *listing.paths):
-        if _as_text(name) != name:
-            raise BadInput(f"cannot analyse {_as_text(name)}: its name is not text in UTF-8", "Rename it.")
-
-
-def _as_text(path: str) -> str:
-    r"""The path with `\xe9` for every byte that is not UTF-8, as in names from old archives."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
+        require_text(name, "analyse")
 
 
 def _from_paths(paths: Sequence[Path], given: str) -> Listing:

@@ -8,7 +8,7 @@ import re
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Final
 
@@ -74,6 +74,7 @@ class LiveModel:
         self._dropped: OrderedDict[int, Float[Tensor, "color row col"]] = OrderedDict()
         self._next = run.manifest.n_images
         self._lock = threading.Lock()
+        self._decoding = threading.Lock()  # one dropped picture at a time: each may take a gigabyte
         self._maps = LiveMaps(model, self._pixels)
         self._sizes = LiveSizes(model, self._picture)
         self.lab = Lab(run, model, self._source, self._pixels)
@@ -123,10 +124,14 @@ class LiveModel:
         with self._lock:
             return self._sizes.rows(image_row, size, token)
 
-    def drop(self, data: bytes, name: str, /) -> Dropped:
+    def drop(self, data: bytes, name: str, /, turn: AbstractContextManager[object] | None = None) -> Dropped:
         """Look at the bytes of an image file: prediction and preview; its pixels are held for `matrices`.
 
         Numbers of dropped images follow the rows of the run. Only the last few are held.
+
+        Parameters
+        ----------
+        turn: entered while the model looks at it; decoding, which may take long, keeps no other question waiting.
 
         Raises
         ------
@@ -135,11 +140,13 @@ class LiveModel:
         """
         try:
             picture_range = self._run.manifest.options.picture_range
-            picture = decode_picture(data, channels=self._model.input_size[0], picture_range=picture_range)
+            with self._decoding:
+                picture = decode_picture(data, channels=self._model.input_size[0], picture_range=picture_range)
+                pixels, note = self._model.preprocess(picture.image), picture.note
+                del picture
         except ImageUnreadable as error:
             raise ImageUnreadable(f"cannot look at {name}: {error.message}", "Drop another picture.") from error
-        pixels = self._model.preprocess(picture.image)
-        with self._lock:
+        with turn or nullcontext(), self._lock:
             try:
                 _, logits = features_and_logits(self._model, pixels[None])
             except NotFinite as error:
@@ -154,7 +161,7 @@ class LiveModel:
             name=name,
             digest=hashlib.sha256(data).hexdigest(),
             top=() if logits is None else most_probable(self._model, logits[0], _TOP),
-            note=picture.note,
+            note=note,
             preview=encoded(self._model.to_picture(pixels)),
         )
 

@@ -3,10 +3,12 @@
 Knows nothing about: what is computed from them.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
+from jaxtyping import Float
 from PIL import Image
+from torch import Tensor
 
 from vitscope.errors import BadInput, ImageUnreadable
 from vitscope.models.images import decode_picture, read_bytes
@@ -20,6 +22,15 @@ class Listed(NamedTuple):
     row: int
     label: int
     image: Image.Image
+
+
+class Preprocessed(NamedTuple):
+    """What is kept of a picture while a batch of them is gathered: its size (width, height) and the model's pixels."""
+
+    row: int
+    label: int
+    size: tuple[int, int]
+    pixels: Float[Tensor, "color row col"]
 
 
 def pictures(listing: Listing, channels: int) -> Iterator[Listed]:
@@ -46,11 +57,13 @@ def pictures(listing: Listing, channels: int) -> Iterator[Listed]:
         raise BadInput(f"cannot use these images: none of the {len(listing)} can be read", "Check the files.")
 
 
-def in_batches(items: Iterator[Listed], size: int) -> Iterator[Sequence[Listed]]:
-    """Lists of `size` pictures, the last one of what is left."""
-    batch: list[Listed] = []
-    for item in items:
-        batch.append(item)
+def in_batches(
+    items: Iterator[Listed], size: int, preprocess: Callable[[Image.Image], Tensor]
+) -> Iterator[Sequence[Preprocessed]]:
+    """Lists of `size` preprocessed pictures, the last one of what is left."""
+    batch: list[Preprocessed] = []
+    for row, label, image in items:
+        batch.append(Preprocessed(row, label, image.size, preprocess(image)))
         if len(batch) == size:
             yield batch
             batch = []

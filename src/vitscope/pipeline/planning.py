@@ -15,6 +15,7 @@ import torch
 from vitscope._version import __version__
 from vitscope.engine import check_fill, derangement, plan_micro_batch
 from vitscope.errors import InvalidArgument, RunError
+from vitscope.file_names import require_text
 from vitscope.models import Model
 from vitscope.patterns import FEATURES, OFFSETS, SIDE
 from vitscope.pipeline.backends import enabled_backends
@@ -53,6 +54,10 @@ def plan(model: Model, images: Images, out: str | Path, request: Request, *, res
     RunError: on resume, the run is of another model, image set, options or versions; the message names the difference.
     """
     out = Path(out)
+    weights = request.weights_file and Path(request.weights_file).resolve()
+    for name, doing in ((out, "write to"), (request.labels, "take labels from"), (weights, "load")):
+        if name is not None:
+            require_text(str(name), doing)
     resume = resume and out.is_dir() and any(out.iterdir())
     if not resume:
         require_free(out)

@@ -161,7 +161,9 @@ def remove(
             "Please report it.",
         )
     speed = _speed(model, smaller)
-    with storage_errors(folder.parent):
+    with storage_errors(
+        folder.parent, when_full="Nothing was written. Free some space and run the same command again."
+    ):
         save_without_heads(model, heads, folder)
     return Removal(
         model=model.id,

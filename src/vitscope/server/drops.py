@@ -3,6 +3,7 @@
 Knows nothing about: HTTP, pixels.
 """
 
+import threading
 from collections import OrderedDict
 from typing import Final
 
@@ -19,12 +20,14 @@ class Drops:
 
     def __init__(self) -> None:
         self._held: OrderedDict[int, Dropped] = OrderedDict()
+        self._lock = threading.Lock()
 
     def add(self, dropped: Dropped) -> None:
         """Hold one more, forget the oldest."""
-        self._held[dropped.image] = dropped
-        while len(self._held) > HELD:
-            self._held.popitem(last=False)
+        with self._lock:
+            self._held[dropped.image] = dropped
+            while len(self._held) > HELD:
+                self._held.popitem(last=False)
 
     def get(self, image: int, n_images: int) -> Dropped:
         """The dropped image of a key that is no row of the run.
@@ -33,9 +36,10 @@ class Drops:
         ------
         NotAvailable: there is none, or it was forgotten.
         """
-        dropped = self._held.get(image)
+        with self._lock:
+            dropped, newest = self._held.get(image), max(self._held, default=-1)
         if dropped is not None:
             return dropped
-        if image < max(self._held, default=-1):
+        if image < newest:
             raise NotAvailable(f"image {image} was dropped too long ago", "Drop it again.")
         raise NotAvailable(f"there is no image {image}: this run has {n_images}, counted from 0")

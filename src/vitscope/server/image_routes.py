@@ -150,9 +150,8 @@ async def dropped(
         return failure(413, "too_large", f"cannot look at {name}: the file is too large, {limit}", "Make it smaller.")
 
     def look() -> DroppedImage:
-        with served.live_lock:
-            seen = live.drop(content, name)
-            served.drops.add(seen)
+        seen = live.drop(content, name, served.live_lock)
+        served.drops.add(seen)
         return describe.dropped_image(served.run, seen)
 
     return await run_in_threadpool(look)

@@ -3,6 +3,7 @@
 Knows nothing about: models, tensors, HTTP.
 """
 
+from contextlib import AbstractContextManager
 from typing import Literal, Protocol
 
 import numpy as np
@@ -141,8 +142,10 @@ class Live(Protocol):
         """What a token (by the run's own grid) attends to at another size: float16 [layer, head, patch]."""
         ...
 
-    def drop(self, data: bytes, name: str, /) -> Dropped:
+    def drop(self, data: bytes, name: str, /, turn: AbstractContextManager[object]) -> Dropped:
         """Look at the bytes of an image file; the last `drops.HELD` of them are kept for `matrices`.
+
+        It takes its turn for the model, not for decoding.
 
         Raises ImageUnreadable with the reason.
         """

@@ -26,6 +26,8 @@ _PAGES: Final = 8
 _THREADS: Final = max(1, (os.cpu_count() or 1) // 2)
 """Half of the cores: the page that waits for its pictures is drawn meanwhile."""
 _QUALITY: Final = 80
+_LARGEST: Final = 2**24
+"""Pixels of a preview: a stranger's run may hold any picture."""
 
 
 @dataclass
@@ -102,6 +104,8 @@ def _thumbnail(path: Path) -> Any:  # noqa: ANN401 - uint8 [y, x, 3], or None wh
 
     try:
         with Image.open(path, formats=("PNG", "WEBP")) as opened:
+            if opened.width * opened.height > _LARGEST:
+                return None
             picture = opened.convert("RGB")
     except Exception:  # decoders fed with damaged files raise nearly anything
         return None

@@ -222,7 +222,7 @@ def create_groups(run: Path, manifest: Manifest) -> None:
     import zarr
 
     for group in groups(manifest):
-        zarr.create_group(str(run / FOLDER / group), overwrite=False, zarr_format=3)
+        zarr.create_group(run / FOLDER / group, overwrite=False, zarr_format=3)
 
 
 def create_array(run: Path, path: str, spec: ArraySpec) -> None:
@@ -230,7 +230,7 @@ def create_array(run: Path, path: str, spec: ArraySpec) -> None:
     import zarr
 
     zarr.create_array(
-        str(run / FOLDER / path),
+        run / FOLDER / path,
         zarr_format=3,
         shape=spec.shape,
         chunks=spec.chunks,
@@ -261,7 +261,7 @@ def open_array(run: Path, path: str, spec: ArraySpec | None = None, *, writable:
         fault = _foreign(metadata) or (spec and _differs(metadata, spec))
         if fault:
             raise ValueError(fault)
-        return zarr.open_array(str(run / FOLDER / path), mode="r+" if writable else "r", zarr_format=3)
+        return zarr.open_array(run / FOLDER / path, mode="r+" if writable else "r", zarr_format=3)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         reason = f"{error}" if type(error) is ValueError else type(error).__name__
         raise RunError(

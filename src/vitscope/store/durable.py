@@ -18,6 +18,7 @@ from typing import Any, Final
 from vitscope.errors import StorageError
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_KEPT: Final = "What was committed is kept. Free some space and run the same command with --resume."
 _REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS}
 _PARTIAL_PREFIX: Final = ".vitscope-"
 _PARTIAL_SUFFIX: Final = ".partial"
@@ -27,7 +28,7 @@ _SEAL: Final = "sha256"
 
 
 @contextlib.contextmanager
-def storage_errors(folder: Path) -> Iterator[None]:
+def storage_errors(folder: Path, *, when_full: str = _KEPT) -> Iterator[None]:
     """Turn the operating system's refusals to write under `folder` into a StorageError that says what to do."""
     try:
         yield
@@ -35,7 +36,7 @@ def storage_errors(folder: Path) -> Iterator[None]:
         if error.errno in _FULL:
             raise StorageError(
                 f"cannot write to {folder}: the disk is full ({error.strerror})",
-                "What was committed is kept. Free some space and run the same command with --resume.",
+                when_full,
             ) from error
         hint = "Choose a folder you may write to, or change its permissions." if error.errno in _REFUSED else ""
         raise StorageError(f"cannot write to {folder}: {error.strerror or error}", hint) from error

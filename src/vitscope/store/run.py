@@ -14,6 +14,7 @@ import numpy as np
 
 from vitscope.arguments import checked
 from vitscope.errors import InvalidArgument, NotAvailable, RunError
+from vitscope.file_names import require_text
 from vitscope.quantities import ROWS
 from vitscope.store.arrays import DEVIATION, DIVERSITY, ENERGY, POOLED, ArraySpec, Region, matrix_arrays, planned_arrays
 from vitscope.store.checksums import fault, read_checksums
@@ -471,5 +472,7 @@ def open_run(path: str | Path) -> Run:
     Raises
     ------
     RunError: there is no run there, it is damaged, or a newer vitscope wrote it.
+    BadInput: its name is not text in UTF-8.
     """
+    require_text(str(path), "open the run")
     return Run(Path(path))
