@@ -271,7 +271,7 @@ def demo_of_tiny(monkeypatch, tmp_path):
     photos = write_photos(bundle / "images", 70)
     rows = [f"{path.name},{i % 7}" for i, path in enumerate(sorted(photos.iterdir()))]
     (photos / "labels.csv").write_text("path,label\n" + "\n".join(rows) + "\n")
-    monkeypatch.setattr("vitscope.models.loading.DEMO", bundle)
+    monkeypatch.setattr("vitscope.models.bundled.DEMO", bundle)
     monkeypatch.setattr(serving, "load", lambda *arguments: tiny_model(classes=list("abcdefg")))
     monkeypatch.setattr("vitscope.pipeline.patterns.learn", stand_in.learn)
     return tmp_path / "out"

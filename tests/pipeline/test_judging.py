@@ -157,7 +157,7 @@ def test_what_does_not_fit_is_refused(tmp_path, photos):
     with pytest.raises(InvalidArgument, match="0 steps"):
         vitscope.judge(model, photos, steps=0)
     headless = vitscope.wrap(zoo.make("DINO-like, no classifier", torch.float32), transform=to_pixels)
-    with pytest.raises(InvalidArgument, match="no classifier, so no class"):
+    with pytest.raises(InvalidArgument, match="no classifier, so there is no class"):
         vitscope.judge(headless, photos)
 
 
