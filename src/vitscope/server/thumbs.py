@@ -18,6 +18,8 @@ from vitscope.errors import NotAvailable
 from vitscope.server.kept import Kept
 from vitscope.store import Run
 
+_MOST_PIXELS: Final = 2**24
+"""Of a preview, which is as large as the model's input: a small file may say that it is far larger."""
 SIZE: Final = 64
 """Pixels of a thumbnail, both ways."""
 COLUMNS: Final = 32
@@ -102,6 +104,8 @@ def _thumbnail(path: Path) -> Any:  # noqa: ANN401 - uint8 [y, x, 3], or None wh
 
     try:
         with Image.open(path, formats=("PNG", "WEBP")) as opened:
+            if opened.width * opened.height > _MOST_PIXELS:
+                return None
             picture = opened.convert("RGB")
     except Exception:  # decoders fed with damaged files raise nearly anything
         return None

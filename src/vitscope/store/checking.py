@@ -55,7 +55,7 @@ def check(run: Run) -> Checked:
     ------
     RunError: `run.json` itself is missing or damaged.
     """
-    done = run.done_units()
+    done = run.committed_units()
     tables = list(_tables(run))
     if any(damage.where == PLAN_TABLE for damage in tables):  # which units there are is not known then
         return Checked(tuple(tables), 0, ())
@@ -97,8 +97,9 @@ def _tables(run: Run) -> Iterator[Damage]:
 
 
 def _units(run: Run, done: set[Unit]) -> Iterator[Damage]:
+    specs = planned_arrays(run.manifest)
     for unit in sorted(done):
-        for what in faults(run.path, unit):
+        for what in faults(run.path, unit, specs):
             yield Damage(f"unit {unit.name}", what, RESUME, unit)
     if run.manifest.state == "complete":
         for unit in sorted(run.all_units() - done):

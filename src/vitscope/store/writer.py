@@ -150,7 +150,8 @@ class RunWriter:
         with storage_errors(self.path):
             self._repair_arrays()
         units = sorted(self.run.all_units(), key=lambda unit: (GROUPS.index(unit.group), unit.shard))
-        sound = {unit for unit in self.run.done_units() if is_sound(self.path, unit)}
+        specs = planned_arrays(self.run.manifest)
+        sound = {unit for unit in self.run.committed_units() if is_sound(self.path, unit, specs)}
         if Unit("featured", 0) not in sound and not self._sum_is_sound():
             # The chain of sums is broken, and only adding up from the first shard gives the same bits again.
             sound = {unit for unit in sound if unit.group not in ("head", "featured")}
@@ -255,7 +256,7 @@ class RunWriter:
         shards = range(self.run.manifest.n_shards)
         with storage_errors(self.path):
             plan = self.run.planned_images
-            results = read_tables([shard_table(self.path, shard) for shard in shards], COMPUTED)
+            results = read_tables([shard_table(self.path, shard) for shard in shards], COMPUTED, len(plan))
             columns = {name: plan[name].tolist() for name in PLANNED}
             columns |= {name: results[name].tolist() for name in COMPUTED}
             write_table(self.path / IMAGE_TABLE, columns, {**PLANNED, **COMPUTED})
