@@ -5,6 +5,7 @@ Knows nothing about: how the numbers are computed; torch. zarr is imported when 
 
 import hashlib
 import itertools
+import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ import numpy as np
 
 from vitscope.errors import RunError
 from vitscope.quantities import AXES
-from vitscope.store.durable import flush, partial_name, read_json, require_regular, write_json
+from vitscope.store.durable import flush, partial_name, read_json, require_regular, write_atomically
 from vitscope.store.manifest import Manifest, unit_of
 from vitscope.store.zstd import zstd_size
 
@@ -326,7 +327,8 @@ def repair_arrays(run: Path, manifest: Manifest, paths: Iterable[str] | None = N
     given = None if paths is None else set(paths)
     for path in groups(manifest):
         if path in given if given is not None else _group_is_damaged(run, path):
-            write_json(run / metadata_file(path), _GROUP, indent=2)
+            content = json.dumps(_GROUP, indent=2).encode()  # to the byte as zarr writes it
+            write_atomically(run / metadata_file(path), lambda beside, content=content: beside.write_bytes(content))
     for path, spec in specs.items():
         if path in given if given is not None else _array_is_damaged(run, path, spec):
             beside = f"{path}/{partial_name('zarr')}"

@@ -71,6 +71,7 @@ from vitscope.store.run import PREVIEWS, SUMS, Run
 from vitscope.store.soundness import is_sound
 from vitscope.store.tables import COMPUTED, PLANNED, POINTS, read_tables, write_table
 from vitscope.store.units import HeadUnit, MatricesUnit, PartialUnit, PatternsUnit
+from vitscope.store.users import set_aside
 
 _LOCK: Final = ".lock"
 _ZARR_PARTIAL: Final = re.compile(r"(c|zarr)\..*\.?[0-9a-f]{32}\.partial|zarr\.[0-9a-f]{32}\.partial")
@@ -146,8 +147,12 @@ class RunWriter:
                 write_manifest(self.path, dataclasses.replace(manifest, source=source, model=model))
 
     def pending(self) -> list[Unit]:
-        """Units still to be computed, in order: those without a commit, and those whose bytes disagree with theirs."""
+        """Units still to be computed, in order: those without a commit, and those whose bytes disagree with theirs.
+
+        Metadata of arrays are repaired, and damaged documents of users set aside.
+        """
         with storage_errors(self.path):
+            set_aside(self.run)
             self._repair_arrays()
         units = sorted(self.run.all_units(), key=lambda unit: (GROUPS.index(unit.group), unit.shard))
         specs = planned_arrays(self.run.manifest)
