@@ -65,7 +65,8 @@ def answer_campaign(run: Run, cases: list[tuple[str, str]]) -> list[str]:
     text, before, other = shown(run.path), answers(run.path, client_of), []
     assert text is not None
     assert [asked for asked, answer in before.items() if answer is None] == []
-    for name, way in damaged(run, cases):
+    named = ("patterns/names.json", "deleted")  # `vitscope check` says it; the automatic names are no numbers
+    for name, way in damaged(run, [case for case in cases if case != named]):
         if shown(run.path) not in (text, None):
             other.append(f"{name} {way}: show")
         found = answers(run.path, client_of)

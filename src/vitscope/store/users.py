@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from typing import Final
 
 from vitscope.errors import VitscopeError
-from vitscope.store.durable import read_sealed
+from vitscope.store.durable import read_sealed, write_sealed
 from vitscope.store.lab import FOLDER as LAB
 from vitscope.store.lab import LabRuns
 from vitscope.store.manifest import SEALED_FROM
-from vitscope.store.pattern_files import NAMES, read_names
+from vitscope.store.pattern_files import NAMES, read_names, were_named
 from vitscope.store.run import Run
 
 _ASIDE: Final = ".damaged"
@@ -20,7 +20,8 @@ _ASIDE: Final = ".damaged"
 def damaged_documents(run: Run) -> Iterator[tuple[str, str]]:
     """Documents of users that are not as they were written: path below the run, what is wrong."""
     try:
-        read_names(run)
+        if not read_names(run) and were_named(run.path) and not (run.path / NAMES).exists():
+            yield NAMES, "it is missing, though names were given"
     except VitscopeError as error:
         yield NAMES, error.message
     sealed = run.manifest.schema_version >= SEALED_FROM
@@ -36,8 +37,11 @@ def set_aside(run: Run) -> None:
     """Rename what is damaged, so that the run can go on and nothing of it is lost; OSError where that is refused."""
     for name, _ in list(damaged_documents(run)):
         file = run.path / name
-        taken = len(list(file.parent.glob(f"{file.name}*{_ASIDE}")))
-        file.rename(file.with_name(f"{file.name}{f'.{taken}' if taken else ''}{_ASIDE}"))
+        if file.is_symlink() or file.exists():
+            taken = len(list(file.parent.glob(f"{file.name}*{_ASIDE}")))
+            file.rename(file.with_name(f"{file.name}{f'.{taken}' if taken else ''}{_ASIDE}"))
+        if name == NAMES:
+            write_sealed(file, {}, indent=1)
 
 
 def aside(run: Run) -> list[str]:

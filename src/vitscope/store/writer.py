@@ -353,7 +353,8 @@ class RunWriter:
         if not self.run.manifest.options.mean_attention:
             return 0, None
         last = self._last_head()
-        if shard <= last:  # a damaged shard computed anew: the same bits are in the sum already
+        # A damaged shard computed anew: the same bits are in the sum already, or in the mean that was made of it.
+        if shard <= last or Unit("featured", 0) in committed(self.path):
             old = read_commit(self.path, Unit("head", shard))
             return (old.counted, old.sum_sha256) if old else (0, None)
         if shard > last + 1:
