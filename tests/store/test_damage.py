@@ -5,11 +5,12 @@ import os
 import random
 import shutil
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.server.clients import client_of
 
+from damaging import LAB, SHAPE, answers, cases_of, copy_of, damage, damaged, is_said, shown, whole_run
 from synthetic_run import synthetic_run
 from vitscope.errors import RunError, VitscopeError
 from vitscope.store import durable, open_run
@@ -18,24 +19,13 @@ from vitscope.store.commits import Unit, committed
 from vitscope.store.lab import LabRuns
 from vitscope.store.run import Run
 
-SHAPE = {
-    "n_images": 4,
-    "shard_size": 2,
-    "partial_images": 3,
-    "n_featured": 2,
-    "pattern_images": 3,
-    "modes": ("head", "pp"),
-}
-WAYS = ("deleted", "halved", "flipped", "flipped again")
-LAB = "0123456789ab"
+PARTS = 16
+"""Of the whole campaign."""
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory) -> Run:
-    run = synthetic_run(tmp_path_factory.mktemp("damage") / "run", **SHAPE)
-    run.patterns.rename(0, "mine")
-    LabRuns(run.path).save(LAB, {"numbers": [0.25, 0.5]})
-    return run
+    return whole_run(tmp_path_factory.mktemp("damage"))
 
 
 def everything(run: Run) -> Iterator[np.ndarray | str]:
@@ -58,44 +48,35 @@ def same(one: Run, other: Run) -> bool:
     return all(np.array_equal(a, b, equal_nan=True) if isinstance(a, np.ndarray) else a == b for a, b in pairs)
 
 
-def damage(file: Path, way: str, seed: int) -> None:
-    content = file.read_bytes()
-    if way == "deleted" or not content:
-        file.unlink()
-    elif way == "halved":
-        file.write_bytes(content[: len(content) // 2])
-    else:
-        bit = random.Random(f"{seed} {way} {file.name}").randrange(8 * len(content))
-        changed = bytearray(content)
-        changed[bit // 8] ^= 1 << bit % 8
-        file.write_bytes(changed)
-
-
 def campaign(run: Run, cases: list[tuple[str, str]]) -> list[str]:
-    """Do each damage, see whether it is said, and undo it; returns those that are not said and change what is read."""
-    intact = open_run(run.path)
-    unseen = []
-    for seed, (name, way) in enumerate(cases):
-        file = run.path / name
-        content = file.read_bytes()
-        damage(file, way, seed)
-        try:
-            said = bool(check(open_run(run.path)).damages)
-        except RunError:
-            said = True
-        if not said:
-            shutil.copytree(run.path, run.path.with_name("beside"))
-            file.write_bytes(content)
-            if not same(open_run(run.path.with_name("beside")), intact):
+    """Do each damage, see whether it is said; returns those that are not said and change what is read."""
+    intact, unseen = open_run(run.path), []
+    for name, way in damaged(run, cases):
+        if not is_said(run.path):
+            beside = copy_of(run, run.path.with_name("beside"))
+            if not same(beside, intact):
                 unseen.append(f"{name} {way}")
             shutil.rmtree(run.path.with_name("beside"))
-        file.write_bytes(content)
     return unseen
 
 
-def cases_of(run: Run) -> list[tuple[str, str]]:
-    files = sorted(path for path in run.path.rglob("*") if path.is_file() and not path.name.endswith("lock"))
-    return [(file.relative_to(run.path).as_posix(), way) for file in files for way in WAYS]
+def answer_campaign(run: Run, cases: list[tuple[str, str]]) -> list[str]:
+    """Do each damage, ask the server and `vitscope show`; returns answers that are neither as before nor an error."""
+    text, before, other = shown(run.path), answers(run.path, client_of), []
+    assert text is not None
+    assert [asked for asked, answer in before.items() if answer is None] == []
+    named = ("patterns/names.json", "deleted")  # `vitscope check` says it; the automatic names are no numbers
+    for name, way in damaged(run, [case for case in cases if case != named]):
+        if shown(run.path) not in (text, None):
+            other.append(f"{name} {way}: show")
+        found = answers(run.path, client_of)
+        other += [f"{name} {way}: {asked}" for asked in before if found[asked] not in (before[asked], None)]
+    return other
+
+
+def part_of(cases: list[tuple[str, str]], part: int) -> list[tuple[str, str]]:
+    """One of `PARTS` parts, so that each test stays far below its time limit."""
+    return cases[part::PARTS]
 
 
 def test_a_sound_run_is_found_sound(whole):
@@ -109,12 +90,24 @@ def test_damage_of_any_file_is_said(whole):
     """A seeded part of the campaign."""
     cases = cases_of(whole)
     assert len(cases) >= 500
-    assert campaign(whole, random.Random(0).sample(cases, 30)) == []
+    assert campaign(whole, random.Random(0).sample(cases, 15)) == []
 
 
 @pytest.mark.slow
-def test_damage_of_every_file_is_said(whole):
-    assert campaign(whole, cases_of(whole)) == []
+@pytest.mark.parametrize("part", range(PARTS))
+def test_damage_of_every_file_is_said(whole, part):
+    assert campaign(whole, part_of(cases_of(whole), part)) == []
+
+
+def test_damage_is_never_answered_with_other_numbers(whole):
+    """A seeded part of the campaign."""
+    assert answer_campaign(whole, random.Random(1).sample(cases_of(whole), 5)) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("part", range(PARTS))
+def test_damage_of_every_file_is_never_answered_with_other_numbers(whole, part):
+    assert answer_campaign(whole, part_of(cases_of(whole), part)) == []
 
 
 @pytest.mark.parametrize(

@@ -229,13 +229,13 @@ def test_damaged_documents_say_what_to_do(copied):
     (copied.path / "patterns/names.json").write_text("{")
     with pytest.raises(RunError, match=r"names.json is damaged") as caught:
         _ = copied.patterns.clusters
-    assert "Delete the file" in caught.value.hint
+    assert "sets it aside" in caught.value.hint
     (copied.path / "patterns/clusters.json").write_text("{}")
     with pytest.raises(RunError, match=r"cannot use patterns/clusters.json .* checksum does not fit"):
         _ = open_run(copied.path).patterns
     (copied.path / "patterns/points.parquet").write_bytes(b"")
     commit_file(copied.path, Unit("patterns", 0)).unlink()
-    with pytest.raises(NotAvailable):
+    with pytest.raises(RunError, match="the commits of 1 of its units are missing, such as patterns"):
         _ = copied.patterns
 
 

@@ -17,6 +17,7 @@ from vitscope.errors import InvalidArgument, RunError, StorageError
 from vitscope.quantities import names
 from vitscope.store import SCHEMA_VERSION, RunWriter, durable, open_run
 from vitscope.store import writer as writing
+from vitscope.store.arrays import planned_arrays
 from vitscope.store.checking import check
 from vitscope.store.commits import Unit, commit_file, committed
 from vitscope.store.soundness import is_sound
@@ -227,7 +228,7 @@ def test_a_damaged_unit_is_computed_anew_and_the_sum_stays(tmp_path):
     chunk = run.path / "arrays/importance/jsd/c.0.0.0.0"
     kept = chunk.read_bytes()
     chunk.unlink()  # zarr reads an absent chunk as NaN: only the checksum can tell
-    assert not is_sound(run.path, Unit("head", 0))
+    assert not is_sound(run.path, Unit("head", 0), planned_arrays(run.manifest))
     manifest, random = run.manifest, np.random.default_rng(0)
     labels = random.integers(0, 5, 10)
     random.permutation(10)
@@ -237,7 +238,7 @@ def test_a_damaged_unit_is_computed_anew_and_the_sum_stays(tmp_path):
         writer.write_head(0, head_unit(manifest, 0, labels, random))
     assert chunk.read_bytes() == kept
     assert (run.path / "sums/000001.npy").read_bytes() == total
-    assert is_sound(run.path, Unit("head", 0))
+    assert is_sound(run.path, Unit("head", 0), planned_arrays(run.manifest))
 
 
 def test_a_lost_sum_starts_the_heads_again(tmp_path):
@@ -294,7 +295,7 @@ def test_an_array_that_may_not_be_read_is_left_alone(tmp_path, monkeypatch):
     with RunWriter.opened(run.path) as writer, pytest.raises(RunError, match="PermissionError"):
         writer.pending()
     monkeypatch.undo()
-    assert is_sound(run.path, Unit("head", 0))
+    assert is_sound(run.path, Unit("head", 0), planned_arrays(run.manifest))
 
 
 def test_a_run_that_may_not_be_written_is_a_sentence(tmp_path):
@@ -386,10 +387,10 @@ def test_a_full_disk_loses_nothing_that_was_committed(tmp_path, monkeypatch):
         writer.write_head(1, unit)
     monkeypatch.undo()
     assert committed(run.path) == {Unit("head", 0)}
-    assert is_sound(run.path, Unit("head", 0))
+    assert is_sound(run.path, Unit("head", 0), planned_arrays(run.manifest))
     with RunWriter.opened(run.path) as writer:
         writer.write_head(1, unit)
-    assert is_sound(run.path, Unit("head", 1))
+    assert is_sound(run.path, Unit("head", 1), planned_arrays(run.manifest))
 
 
 def test_atomic_writing_leaves_the_old_file_when_it_fails(tmp_path):

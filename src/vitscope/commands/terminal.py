@@ -148,6 +148,7 @@ def progress_bar(what: str, items: str) -> Iterator[Callable[[int, int], None]]:
 
 def print_outcome(run: Run) -> None:
     """What an analysis did: images read, skipped, odd ones; the headline; where to look next."""
+    from vitscope.store.users import aside
     from vitscope.text import headline
 
     out, images, source = console(), run.images, run.manifest.source
@@ -162,6 +163,8 @@ def print_outcome(run: Run) -> None:
         out.print(f"Ignored {_count(source.ignored, 'file')} without an image's name, such as {escape(names)}")
     _print_rows(out, f"Skipped {_count(len(skipped), 'image')}:", skipped["path"].tolist(), skipped["problem"].tolist())
     _print_rows(out, f"Handled {_count(len(odd), 'odd image')}:", odd["path"].tolist(), odd["note"].tolist())
+    if found := aside(run):
+        out.print(f"Damaged and set aside, as nothing computes it anew: {escape(', '.join(found))}")
     answer = headline(run)
     if answer:
         out.print(f"\n{escape(answer)}")

@@ -5,6 +5,7 @@ Knows nothing about: how the numbers are computed; torch. zarr is imported when 
 
 import hashlib
 import itertools
+import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -15,8 +16,9 @@ import numpy as np
 
 from vitscope.errors import RunError
 from vitscope.quantities import AXES
-from vitscope.store.durable import flush, partial_name, read_json, require_regular, write_json
+from vitscope.store.durable import flush, partial_name, read_json, require_regular, write_atomically
 from vitscope.store.manifest import Manifest, unit_of
+from vitscope.store.zstd import zstd_size
 
 if TYPE_CHECKING:
     import zarr
@@ -47,6 +49,10 @@ _GROUP: Final = {"attributes": {}, "zarr_format": 3, "node_type": "group"}
 _DTYPES: Final = frozenset({"float16", "float32", "float64"})
 _CODECS: Final = frozenset({"bytes", "zstd"})
 """What arrays are made of. Nothing else is decoded: a codec of a foreign run may execute what it is given."""
+_ONE_CHUNK: Final = frozenset({CODES, MEDOIDS, PROTOTYPES})
+"""Arrays whose size nothing but their own metadata says."""
+_LARGEST_CHUNK: Final = 2**30
+"""Bytes, decoded. Those of a run are at most a quarter of it."""
 _CHUNK_BYTES: Final = 4 * 2**20
 """A chunk of CLS rows stays near this, so that one image is cheap to read from a large model's run."""
 
@@ -258,7 +264,7 @@ def open_array(run: Path, path: str, spec: ArraySpec | None = None, *, writable:
 
     try:
         metadata = read_json(run / metadata_file(path))
-        fault = _foreign(metadata) or (spec and _differs(metadata, spec))
+        fault = _foreign(metadata, path in _ONE_CHUNK) or (spec and _differs(metadata, spec))
         if fault:
             raise ValueError(fault)
         return zarr.open_array(run / FOLDER / path, mode="r+" if writable else "r", zarr_format=3)
@@ -270,15 +276,18 @@ def open_array(run: Path, path: str, spec: ArraySpec | None = None, *, writable:
         ) from error
 
 
-def _foreign(metadata: Any) -> str:  # noqa: ANN401 - JSON is any of its types
+def _foreign(metadata: Any, one_chunk: bool) -> str:  # noqa: ANN401 - JSON is any of its types
     """What about the metadata is not as vitscope writes it; nothing where all is."""
     codecs = [codec["name"] for codec in metadata["codecs"]]
     shape, chunks = metadata["shape"], metadata["chunk_grid"]["configuration"]["chunk_shape"]
+    known = metadata["data_type"] in _DTYPES
+    item = np.dtype(metadata["data_type"]).itemsize if known else 1
     said = {
         "zarr_format": metadata["zarr_format"] == 3 and metadata["node_type"] == "array",
-        "data_type": metadata["data_type"] in _DTYPES,
+        "data_type": known,
         "codecs": set(codecs) <= _CODECS and codecs[:1] == ["bytes"],
         "chunk_grid": metadata["chunk_grid"]["name"] == "regular" and _sizes(chunks) and len(chunks) == len(shape),
+        "size of a chunk": math.prod(chunks) * item <= _LARGEST_CHUNK and (chunks == shape or not one_chunk),
         "chunk_key_encoding": metadata["chunk_key_encoding"]
         == {"name": "default", "configuration": {"separator": "."}},
         "shape": _sizes(shape),
@@ -318,7 +327,8 @@ def repair_arrays(run: Path, manifest: Manifest, paths: Iterable[str] | None = N
     given = None if paths is None else set(paths)
     for path in groups(manifest):
         if path in given if given is not None else _group_is_damaged(run, path):
-            write_json(run / metadata_file(path), _GROUP, indent=2)
+            content = json.dumps(_GROUP, indent=2).encode()  # to the byte as zarr writes it
+            write_atomically(run / metadata_file(path), lambda beside, content=content: beside.write_bytes(content))
     for path, spec in specs.items():
         if path in given if given is not None else _array_is_damaged(run, path, spec):
             beside = f"{path}/{partial_name('zarr')}"
@@ -350,11 +360,12 @@ def read_region(run: Path, path: str, region: Region | tuple[()] = (), spec: Arr
     array = open_array(run, path, spec)
     whole = tuple(slice(0, size) for size in array.shape)
     bounds = tuple(slice(*given.indices(axis.stop)[:2]) for given, axis in zip(region, whole, strict=False))
+    size, packed = math.prod(array.chunks) * array.dtype.itemsize, bool(array.compressors)
     try:
         for file in _chunk_files(run, path, (*bounds, *whole[len(bounds) :]), array.chunks):
-            _require_chunk(file)
+            _require_chunk(file, size, packed)
         return np.asarray(array[region or ...])
-    except (OSError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError, MemoryError) as error:
         reason = f"{error}" if type(error) is ValueError else type(error).__name__
         raise RunError(
             f"cannot read the array {path} of {run}: a chunk is damaged ({reason:.200})",
@@ -362,12 +373,20 @@ def read_region(run: Path, path: str, region: Region | tuple[()] = (), spec: Arr
         ) from error
 
 
-def _require_chunk(file: Path) -> None:
-    """Refuse what is no regular file; a chunk that is not there is NaN throughout, or its checksum tells."""
+def _require_chunk(file: Path, size: int, packed: bool) -> None:
+    """Refuse what is no regular file, or would be decoded to other than `size` bytes: the decoder has no bound.
+
+    A chunk that is not there is NaN throughout, or its checksum tells.
+    """
     try:
-        require_regular(file)
+        found = require_regular(file).st_size
     except FileNotFoundError:
         return
+    if found > size + size // 256 + 1024:  # what does not shrink grows a little
+        raise ValueError(f"it has {found} bytes, expected at most {size}")
+    stated = zstd_size(file) if packed else found
+    if stated != size:
+        raise ValueError(f"it decodes to {stated} bytes, expected {size}")
 
 
 def write_region(run: Path, path: str, region: Region, values: np.ndarray) -> str:

@@ -5,7 +5,6 @@ Knows nothing about: models, torch; how damage is repaired.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from vitscope.errors import VitscopeError
@@ -14,15 +13,15 @@ from vitscope.store.checksums import FILE as CHECKSUMS
 from vitscope.store.checksums import fault, read_checksums
 from vitscope.store.commits import FOLDER as COMMITS
 from vitscope.store.commits import Unit, parse_commit
-from vitscope.store.durable import file_sha256, read_sealed
+from vitscope.store.durable import file_sha256
 from vitscope.store.image_table import IMAGE_TABLE, PLAN_TABLE
 from vitscope.store.lab import FOLDER as LAB
-from vitscope.store.lab import LabRuns
 from vitscope.store.manifest import SEALED_FROM
-from vitscope.store.pattern_files import NAMES, read_names
+from vitscope.store.pattern_files import NAMES
 from vitscope.store.resolution import DOCUMENT, read_resolution
 from vitscope.store.run import SUMS, Run
 from vitscope.store.soundness import faults
+from vitscope.store.users import damaged_documents, remedy
 
 RESUME: Final = "`vitscope analyze ... --resume` makes it anew"
 
@@ -55,7 +54,7 @@ def check(run: Run) -> Checked:
     ------
     RunError: `run.json` itself is missing or damaged.
     """
-    done = run.done_units()
+    done = run.committed_units()
     tables = list(_tables(run))
     if any(damage.where == PLAN_TABLE for damage in tables):  # which units there are is not known then
         return Checked(tuple(tables), 0, ())
@@ -97,8 +96,9 @@ def _tables(run: Run) -> Iterator[Damage]:
 
 
 def _units(run: Run, done: set[Unit]) -> Iterator[Damage]:
+    specs = planned_arrays(run.manifest)
     for unit in sorted(done):
-        for what in faults(run.path, unit):
+        for what in faults(run.path, unit, specs):
             yield Damage(f"unit {unit.name}", what, RESUME, unit)
     if run.manifest.state == "complete":
         for unit in sorted(run.all_units() - done):
@@ -128,17 +128,8 @@ def _sum(run: Run, done: set[Unit]) -> Iterator[Damage]:
 
 def _documents(run: Run) -> Iterator[Damage]:
     """What users and the Lab have written, which no unit computes."""
-    try:
-        read_names(run)
-    except VitscopeError as error:
-        yield Damage(NAMES, error.message, "delete it: the patterns have their automatic names again")
-    sealed = run.manifest.schema_version >= SEALED_FROM
-    for lab in LabRuns(run.path).ids():
-        file = Path(LAB) / f"{lab}.json"
-        try:
-            read_sealed(run.path / file, sealed=lambda document: sealed)
-        except (OSError, ValueError) as error:
-            yield Damage(file.as_posix(), f"it is damaged ({error})", "delete it and ask the Lab again")
+    for name, what in damaged_documents(run):
+        yield Damage(name, what, remedy(name))
     try:
         read_resolution(run.path)
     except VitscopeError as error:

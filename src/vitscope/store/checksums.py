@@ -14,7 +14,8 @@ FILE: Final = "checksums.json"
 
 def write_checksums(run: Path, names: Iterable[str], *, kept: dict[str, str] | None = None) -> None:
     """Note the checksums of files as they are now, beside those `kept`."""
-    write_sealed(run / FILE, {**(kept or {}), **{name: file_sha256(run / name) for name in names}}, indent=1)
+    noted = {**(kept or {}), **{name: file_sha256(run / name) for name in names}}
+    write_sealed(run / FILE, dict(sorted(noted.items())), indent=1)
 
 
 def read_checksums(run: Path) -> dict[str, str]:

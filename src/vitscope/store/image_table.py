@@ -33,7 +33,7 @@ def read_image_table(run: Path, manifest: Manifest) -> "pd.DataFrame":
     ------
     RunError: it cannot be read, or does not have the number of rows that the manifest says.
     """
-    frame = read_tables([run / IMAGE_TABLE], {**PLANNED, **COMPUTED})
+    frame = read_tables([run / IMAGE_TABLE], {**PLANNED, **COMPUTED}, manifest.n_images)
     frame["done"] = True
     return _checked(run, manifest, frame)
 
@@ -48,8 +48,8 @@ def merge_image_table(run: Path, manifest: Manifest, planned: "pd.DataFrame", sh
     frame = without_results(planned)
     frame["done"] = False
     if shards:
-        results = read_tables([shard_table(run, shard) for shard in shards], COMPUTED)
         rows = np.concatenate([np.array(manifest.shard_rows(shard)) for shard in shards])
+        results = read_tables([shard_table(run, shard) for shard in shards], COMPUTED, len(rows))
         if len(results) != len(rows):
             raise _rows_differ(run, f"the tables of its {len(shards)} shards", len(results), len(rows))
         results.index = rows

@@ -13,6 +13,8 @@ from vitscope.store.durable import in_turn, read_json, read_sealed, storage_erro
 from vitscope.store.manifest import SEALED_FROM
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from vitscope.store.run import Run
 
 FOLDER: Final = "patterns"
@@ -80,8 +82,13 @@ def read_names(run: "Run") -> dict[str, dict[str, str]]:
     except (OSError, ValueError, AttributeError) as error:
         raise RunError(
             f"cannot read the names of the patterns of {run.path}: {NAMES} is damaged ({type(error).__name__})",
-            "Delete the file: the patterns have their automatic names again.",
+            "`vitscope analyze ... --resume` sets it aside: the patterns have their automatic names again.",
         ) from error
+
+
+def were_named(run: "Path") -> bool:
+    """Whether the user has ever named a pattern of the run: the lock that naming takes stays."""
+    return (run / _LOCK).exists()
 
 
 def write_name(run: "Run", space: str, cluster: int, name: str | None) -> None:

@@ -376,7 +376,8 @@ class Patterns:
 
     @cached_property
     def _points(self) -> "pd.DataFrame":
-        frame = read_tables([self._run.file(POINTS_TABLE, FIT)], POINTS)
+        sample, heads = self._run.manifest.patterns, sum(self._run.manifest.model.n_heads)
+        frame = read_tables([self._run.file(POINTS_TABLE, FIT)], POINTS, sample.images * heads if sample else 0)
         frame.index.name = "matrix"
         return frame
 

@@ -22,6 +22,8 @@ FORMAT: Final = 2
 """2 added `distance_no_sinks`, which is NaN in a comparison of format 1, and the checksum of the document itself."""
 COLUMNS: Final = ("probability", "correct", "distance", "distance_no_sinks", "entropy")
 """Arrays float32 over [size, image] or [size, image, layer, head]; NaN = unknown, or no such head."""
+_LARGEST: Final = 2 * 2**30
+"""Bytes of all arrays, unpacked."""
 _AGAIN: Final = "Compute it again: `vitscope resolution MODEL IMAGES --sizes ... --run RUN`."
 
 
@@ -119,6 +121,12 @@ def read_resolution(run: Path) -> Resolution | None:
         require_regular(run / ARRAYS)
         if file_sha256(run / ARRAYS) != checksum:
             raise RunError(f"cannot read {run / ARRAYS}: its checksum is not the one that was written", _AGAIN)
+        with zipfile.ZipFile(run / ARRAYS) as file:
+            size = sum(part.file_size for part in file.infolist())
+        if size > _LARGEST:
+            raise RunError(
+                f"cannot read {run / ARRAYS}: it unpacks to {size} bytes, expected at most {_LARGEST}", _AGAIN
+            )
         with np.load(run / ARRAYS, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         arrays.setdefault("distance_no_sinks", np.full_like(arrays["distance"], np.nan))
@@ -135,5 +143,14 @@ def read_resolution(run: Path) -> Resolution | None:
             shown=int(document["shown"]),
             arrays=arrays,
         )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, zipfile.BadZipFile) as error:
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        IndexError,
+        zipfile.BadZipFile,
+        MemoryError,
+    ) as error:
         raise RunError(f"cannot read {run / DOCUMENT}: it is damaged ({type(error).__name__})", _AGAIN) from error

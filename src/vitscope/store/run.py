@@ -56,6 +56,7 @@ class Run:
         self._patterns: tuple[int, Patterns] | None = None
         self._heads: tuple[int, Heads] | None = None
         self._soundness = Soundness(path)
+        self._all_units: set[Unit] | None = None
         self._known_specs: tuple[tuple[int, int], dict[str, ArraySpec]] = ((0, 0), {})
 
     @property
@@ -169,18 +170,46 @@ class Run:
 
     def all_units(self) -> set[Unit]:
         """The units that the run has when it is complete."""
+        return self._whole_units() | {Unit("partial", shard) for shard in self.partial_shards}
+
+    def _whole_units(self) -> set[Unit]:
+        """All units but the partial ones."""
         manifest = self.manifest
         shards = range(manifest.n_shards)
         units = {Unit("head", shard) for shard in shards} | {Unit("featured", 0)}
-        units |= {Unit("partial", shard) for shard in self.partial_shards}
         if manifest.patterns is not None:
             units |= {Unit("matrices", shard) for shard in shards} | {Unit("patterns", 0)}
         return units
 
     def done_units(self) -> set[Unit]:
-        """The units that are committed, of those that the run has."""
+        """The units that are committed, of those that the run has.
+
+        Raises
+        ------
+        RunError: some are missing of a run that is complete, so that its numbers would be of fewer images.
+        """
+        complete = self.manifest.state == "complete"  # read before the commits, which are all there then
+        done = self.committed_units()
+        missing = self._known_units() - done if complete else set()
+        if missing:
+            raise RunError(
+                f"cannot use {self.path}: it is complete, but the commits of {len(missing)} of its units are missing, "
+                f"such as {min(missing).name}",
+                REPAIR,
+            )
+        return done
+
+    def committed_units(self) -> set[Unit]:
+        """As `done_units`, also where some are missing of a complete run."""
         shards = self.manifest.n_shards
         return {unit for unit in committed(self.path) if unit.group in WHOLE or unit.shard < shards}
+
+    def _known_units(self) -> set[Unit]:
+        """All units; without the partial ones where the plan, which says which there are, is damaged."""
+        if self._all_units is None:
+            with suppress(RunError):
+                self._all_units = self.all_units()
+        return self._whole_units() if self._all_units is None else self._all_units
 
     def effect(self, metric: str, mode: str) -> np.ndarray:
         """One metric of one mode: float32 [image, layer, head]; NaN = not computed (yet).
@@ -365,7 +394,7 @@ class Run:
     def planned_images(self) -> "pd.DataFrame":
         """The columns of `images` that are known before anything is computed: id, path, label, class_name, partial."""
         self._require_sealed(PLAN_TABLE)
-        return read_tables([self.path / PLAN_TABLE], PLANNED)
+        return read_tables([self.path / PLAN_TABLE], PLANNED, self.manifest.n_images)
 
     def _manifest_stamp(self) -> tuple[int, int]:
         try:

@@ -4,7 +4,7 @@ A run that is read is checked as it is read, each region and file once; `faults`
 Knows nothing about: what the numbers mean; models, torch.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -127,8 +127,12 @@ class Soundness:
                         yield unit, written
 
 
-def faults(run: Path, unit: Unit) -> list[str]:
+def faults(run: Path, unit: Unit, specs: Mapping[str, ArraySpec]) -> list[str]:
     """What of all that a unit wrote is not there, or not with the same bytes; nothing where it is sound.
+
+    Parameters
+    ----------
+    specs: what arrays must be like, of those that are planned.
 
     Raises
     ------
@@ -150,7 +154,7 @@ def faults(run: Path, unit: Unit) -> list[str]:
             found.append(f"{name} cannot be read ({error})")
     for written in commit.regions:
         try:
-            if digest(read_region(run, written.path, _slices(written))) != written.sha256:
+            if digest(read_region(run, written.path, _slices(written), specs.get(written.path))) != written.sha256:
                 found.append(f"the array {written.path} has changed")
         except (RunError, TypeError, IndexError) as error:
             if isinstance(error.__cause__, PermissionError):
@@ -159,9 +163,9 @@ def faults(run: Path, unit: Unit) -> list[str]:
     return found
 
 
-def is_sound(run: Path, unit: Unit) -> bool:
-    """Whether everything a unit wrote is still there with the same bytes."""
-    return not faults(run, unit)
+def is_sound(run: Path, unit: Unit, specs: Mapping[str, ArraySpec]) -> bool:
+    """Whether everything a unit wrote is still there with the same bytes; `specs` as of `faults`."""
+    return not faults(run, unit, specs)
 
 
 def _slices(written: RegionSum) -> Region:

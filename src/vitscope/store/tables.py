@@ -52,6 +52,10 @@ POINTS: Final[Mapping[str, str]] = {
 }
 """Columns of the patterns' points: one row a sampled matrix; the row number is the key of the sample's arrays."""
 
+_MEMORY: Final = "4GiB"
+"""Of DuckDB for one table; a page of a file may say that it is larger than all memory."""
+_LONGEST_TEXTS: Final = 2**30
+"""Bytes of all texts of a table; a text that is there once in a file may be in every row."""
 _DTYPES: Final = {"INTEGER": "int64", "REAL": "float32", "DOUBLE": "float64", "VARCHAR": "string", "BOOLEAN": "boolean"}
 _ABSENT: Final[Mapping[str, object]] = {
     "prediction": -1,
@@ -83,12 +87,16 @@ def write_table(path: Path, columns: "Mapping[str, Sequence[object] | np.ndarray
     write_atomically(path, write)
 
 
-def read_tables(paths: Sequence[Path], schema: Mapping[str, str]) -> "pd.DataFrame":
+def read_tables(paths: Sequence[Path], schema: Mapping[str, str], rows: int) -> "pd.DataFrame":
     """Read Parquet files of one schema, one after the other.
+
+    Parameters
+    ----------
+    rows: how many they can have together: a small file may say that it has many more.
 
     Raises
     ------
-    RunError: a file is missing or damaged.
+    RunError: a file is missing or damaged, or holds more than a run does.
     """
     import duckdb
 
@@ -100,9 +108,17 @@ def read_tables(paths: Sequence[Path], schema: Mapping[str, str]) -> "pd.DataFra
             raise _unreadable(paths, f"{path.name}: {reason}") from error
     names = ", ".join(f'"{name}"' for name in schema)
     files = ", ".join(f"'{_literal(path)}'" for path in paths)
+    texts = " + ".join([f"strlen(coalesce(\"{name}\", ''))" for name, kind in schema.items() if kind == "VARCHAR"])
+    source = f"FROM read_parquet([{files}])"
     try:
-        with duckdb.connect() as connection:
-            frame = connection.execute(f"SELECT {names} FROM read_parquet([{files}])").df()
+        with duckdb.connect(config={"memory_limit": _MEMORY}) as connection:
+            (found,) = connection.execute(f"SELECT count(*) {source}").fetchone() or (0,)  # of the files' footers
+            if found > rows:
+                raise _unreadable(paths, f"it has {found} rows, expected {rows}")
+            (long,) = (texts and connection.execute(f"SELECT sum({texts}) {source}").fetchone()) or (0,)
+            if long and long > _LONGEST_TEXTS:
+                raise _unreadable(paths, f"its texts have {long} bytes, expected at most {_LONGEST_TEXTS}")
+            frame = connection.execute(f"SELECT {names} {source}").df()
     except duckdb.Error as error:
         raise _unreadable(paths, str(error).splitlines()[0]) from error
     return _typed(frame, schema)

@@ -71,6 +71,7 @@ from vitscope.store.run import PREVIEWS, SUMS, Run
 from vitscope.store.soundness import is_sound
 from vitscope.store.tables import COMPUTED, PLANNED, POINTS, read_tables, write_table
 from vitscope.store.units import HeadUnit, MatricesUnit, PartialUnit, PatternsUnit
+from vitscope.store.users import set_aside
 
 _LOCK: Final = ".lock"
 _ZARR_PARTIAL: Final = re.compile(r"(c|zarr)\..*\.?[0-9a-f]{32}\.partial|zarr\.[0-9a-f]{32}\.partial")
@@ -146,11 +147,16 @@ class RunWriter:
                 write_manifest(self.path, dataclasses.replace(manifest, source=source, model=model))
 
     def pending(self) -> list[Unit]:
-        """Units still to be computed, in order: those without a commit, and those whose bytes disagree with theirs."""
+        """Units still to be computed, in order: those without a commit, and those whose bytes disagree with theirs.
+
+        Metadata of arrays are repaired, and damaged documents of users set aside.
+        """
         with storage_errors(self.path):
+            set_aside(self.run)
             self._repair_arrays()
         units = sorted(self.run.all_units(), key=lambda unit: (GROUPS.index(unit.group), unit.shard))
-        sound = {unit for unit in self.run.done_units() if is_sound(self.path, unit)}
+        specs = planned_arrays(self.run.manifest)
+        sound = {unit for unit in self.run.committed_units() if is_sound(self.path, unit, specs)}
         if Unit("featured", 0) not in sound and not self._sum_is_sound():
             # The chain of sums is broken, and only adding up from the first shard gives the same bits again.
             sound = {unit for unit in sound if unit.group not in ("head", "featured")}
@@ -255,7 +261,7 @@ class RunWriter:
         shards = range(self.run.manifest.n_shards)
         with storage_errors(self.path):
             plan = self.run.planned_images
-            results = read_tables([shard_table(self.path, shard) for shard in shards], COMPUTED)
+            results = read_tables([shard_table(self.path, shard) for shard in shards], COMPUTED, len(plan))
             columns = {name: plan[name].tolist() for name in PLANNED}
             columns |= {name: results[name].tolist() for name in COMPUTED}
             write_table(self.path / IMAGE_TABLE, columns, {**PLANNED, **COMPUTED})
@@ -347,7 +353,8 @@ class RunWriter:
         if not self.run.manifest.options.mean_attention:
             return 0, None
         last = self._last_head()
-        if shard <= last:  # a damaged shard computed anew: the same bits are in the sum already
+        # A damaged shard computed anew: the same bits are in the sum already, or in the mean that was made of it.
+        if shard <= last or Unit("featured", 0) in committed(self.path):
             old = read_commit(self.path, Unit("head", shard))
             return (old.counted, old.sum_sha256) if old else (0, None)
         if shard > last + 1:
