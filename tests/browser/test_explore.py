@@ -167,7 +167,7 @@ def test_the_matrix_stays_and_is_empty_while_another_measure_is_on_its_way(chrom
     wait_until(page, f"document.querySelector('{HUB} [role=grid]').ariaBusy === 'true'")
     assert np.isnan(shown(page, 6, 4)).all()
     assert page.locator(f'{HUB} [data-head="2.1"]').get_attribute("aria-label") == "L2·H1"
-    assert "on its way" in page.locator(HUB).inner_text()
+    assert "loading" in page.locator(HUB).inner_text()
     assert page.evaluate("window.__why.isConnected"), "why a head matters does not hang on the measure that is shown"
     while not held:
         page.wait_for_timeout(30)

@@ -207,7 +207,7 @@ def test_an_outline_is_a_set_in_the_address_and_undo_takes_it_back(open_page, ad
     corners = [(0.02, 0.02), (0.98, 0.02), (0.98, 0.98), (0.02, 0.98), (0.02, 0.1)]
     outlined(page, "[data-pattern-map]", corners)
     assert "pat=lasso:" in address_of(page)
-    clear = page.get_by_role("button", name="Give up the chosen patterns")
+    clear = page.get_by_role("button", name="Clear the chosen patterns")
     words = clear.inner_text()
     held = int(words.split("Outline, ")[1].split()[0].replace(",", ""))
     assert 0.9 * len(run.patterns.table) < held <= len(run.patterns.table)
@@ -217,7 +217,7 @@ def test_an_outline_is_a_set_in_the_address_and_undo_takes_it_back(open_page, ad
     page.keyboard.press("Control+Shift+z")
     wait_until(page, "location.hash.includes('pat=')")
     assert address_of(page) == url
-    page.get_by_role("button", name="Give up the chosen patterns").click()
+    page.get_by_role("button", name="Clear the chosen patterns").click()
     assert "pat=" not in address_of(page)
 
 

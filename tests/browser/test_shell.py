@@ -317,7 +317,7 @@ def test_an_opening_page_builds_the_heads_first_with_their_numbers(open_page, ch
         asked = [url.removeprefix(f"{address}api/") for url in watch.requests]
         assert [asked.count(name) for name in ("run", "progress", "images", "summary/jsd/head")] == [1, 1, 1, 1]
         wait_until(page, "document.body.innerText.includes('The first answer is being worked out')")
-        assert "is on its way" in page.locator("[data-testid=differ]").inner_text()
+        assert "is loading" in page.locator("[data-testid=differ]").inner_text()
         assert "has not been computed" not in page.locator("[data-pane=inspector]").inner_text()
         for route in held:
             route.fallback()

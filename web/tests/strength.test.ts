@@ -19,7 +19,7 @@ const square = { prefix: ['cls'], rows: 14, cols: 14, patch: { height: 16, width
 const oblong = { prefix: [], rows: 2, cols: 4, patch: { height: 3, width: 5 }, cls: null };
 
 describe('rings', () => {
-  it('have the sizes of SCIENCE 11 on 14 x 14', () => {
+  it('have their sizes on 14 x 14', () => {
     const pairs = [196, 1404, 2496, 3300, 3840, 4140, 4224, 4116, 3840, 3420, 2880, 2244, 1536, 780];
     expect([...ringMembers(square, 14)].map((members) => Math.round(members * 196))).toEqual(pairs);
   });

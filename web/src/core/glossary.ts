@@ -175,7 +175,7 @@ export const KEYS: readonly KeyGroup[] = [
       { keys: 'Ctrl Z', does: 'undo' },
       { keys: 'Ctrl Shift Z', does: 'redo (also Ctrl Y)' },
       { keys: 'F6', does: 'next pane; Shift F6: the one before' },
-      { keys: 'Esc', does: 'close; else give up the last level of selection: head set, head, images' },
+      { keys: 'Esc', does: 'close; else clear the last level of selection: head set, head, images' },
       { keys: 'g e', does: 'Explore' },
       { keys: 'g i', does: 'Image' },
       { keys: 'g h', does: 'Heads' },

@@ -200,7 +200,7 @@ export function intentWords(intent: Intent, run: RunInfo, images: ImageTable): s
     case 'preset':
       return intent.words;
     case 'back':
-      return 'Give up a selection';
+      return 'Clear a selection';
   }
 }
 

@@ -30,7 +30,7 @@ export function absence(session: Session): Absence | null {
   if (whole && metric.name === session.run.defaultMetric) return null; // the hatched matrix fills by itself
   const running = session.progress.state !== 'complete';
   return {
-    text: `${part} has no values${running ? ' yet: the run is still going on' : ' in this run'}.`,
+    text: `${part} has no values${running ? ' yet: the run is not finished' : ' in this run'}.`,
     action: whole ? 'Show the default measure' : 'Show the whole head',
     act: () =>
       session.send(whole ? { kind: 'metric', metric: session.run.defaultMetric } : { kind: 'mode', mode: 'head' }),

@@ -65,7 +65,7 @@ export const HOW_TO_READ = {
     'Caveat: attention weights are never negative, so cosines are high even between unrelated heads: read one variant beside another.',
   ],
   redundancy: [
-    'Every cell is a pair of heads, of any two layers; heads stand in an order that puts like ones beside each other.',
+    'Every cell is a pair of heads, of any two layers; heads stand in an order that puts similar heads beside each other.',
     'Frames are groups: heads merged at a mean similarity of at least the threshold. Click one to make it the head set.',
     'By attention (where they look) or by output (linear CKA of what they put out): heads may agree in one and not in the other.',
     'Caveat: alike is not the same as superfluous. Prune the group but for one in the Lab, and see.',
@@ -81,7 +81,7 @@ export const HOW_TO_READ = {
       'last one where it is known.',
     'Falling: later layers repair what is missing. Rising: they amplify it.',
     'After the last block only tokens that the classifier reads are known.',
-    'Caveat: a distance also falls where later layers merely add to the stream; it need not be an active repair.',
+    'Caveat: a distance also falls where later layers only add to the stream; it need not be active repair.',
   ],
   classTrend: [
     'One row a class, one column a layer: the mean over the heads of the layer, on the images of the class in scope.',
