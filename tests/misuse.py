@@ -77,7 +77,6 @@ def calls(folder: Path) -> Iterator[Call]:
         "labels": [1, -1],
         "modes": ("head",),
         "fill": "zero",
-        "method": "exact",
         "references": None,
         "seed": 0,
     }

@@ -27,6 +27,7 @@ ACCEPTED = {
     ("prune", "references"): {"None"},
     ("what_if", "labels"): {"None", "one head"},
     ("what_if", "references"): {"None"},
+    ("legrad", "layers"): {"None", "sixty"},  # all of them
     ("interactions", "pixels"): {"no entries"},
     ("interactions", "labels"): {"None", "one head"},
     ("shapley", "labels"): {"None", "one head"},
