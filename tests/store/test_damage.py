@@ -101,7 +101,7 @@ def test_damage_of_every_file_is_said(whole, part):
 
 def test_damage_is_never_answered_with_other_numbers(whole):
     """A seeded part of the campaign."""
-    assert answer_campaign(whole, random.Random(1).sample(cases_of(whole), 5)) == []
+    assert answer_campaign(whole, random.Random(1).sample(cases_of(whole), 3)) == []
 
 
 @pytest.mark.slow
