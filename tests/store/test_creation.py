@@ -65,7 +65,7 @@ def killed_starts(out: Path, stride: int) -> list[list[str]]:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-@pytest.mark.parametrize("stride", [11, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("stride", [23, pytest.param(1, marks=pytest.mark.slow)])
 def test_a_start_that_is_killed_is_removed_by_the_next(tmp_path, stride):
     for name in NOTES:
         (tmp_path / name).mkdir()
