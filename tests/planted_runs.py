@@ -30,6 +30,9 @@ class PlantedRun(Run):
     mean_attention = property(lambda self: self._parts[5])
     has_mean_attention = property(lambda self: self._parts[5] is not None)
 
+    def done_units(self):
+        return set()
+
     def layer_mean_attention(self, layer):
         return self._parts[5][layer]
 

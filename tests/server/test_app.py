@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from tests.server.clients import awaited, client_of
 from tests.synthetic_run import synthetic_run
 
+from vitscope.analysis.statistics import descriptive
 from vitscope.errors import InvalidArgument, RunError
 from vitscope.server import DEFAULT_PORT, HOST, create_app, describe, listen, serve
 from vitscope.server.pace import Pace
@@ -42,7 +43,7 @@ def test_without_assets_the_page_says_how_to_build_them(run, tmp_path):
 def test_what_a_page_asks_for_first_is_made_before_it_can_ask(run, monkeypatch):
     client = client_of(run)
     monkeypatch.setattr(describe, "image_table", None)
-    monkeypatch.setattr(statistics, "summarise", None)
+    monkeypatch.setattr(descriptive, "summarise", None)
     assert client.get("/api/images").json()["name"] == run.images["path"].tolist()
     assert client.get("/api/summary/jsd/head").status_code == 200
 
