@@ -1,8 +1,10 @@
 """What every test shares: run-time checks of annotations, where the real data lies, and an honest count of skips."""
 
 import os
+import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 # Before torch is loaded: two workers on two cores, and matrices so small that more threads only wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -37,6 +39,21 @@ def no_waiting_for_the_disk() -> Iterator[None]:
     """A power cut is not what is tested in this process, and a run is hundreds of files: half of the time of a test."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("os.fsync", lambda descriptor: None)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_look_ups() -> Iterator[None]:
+    """No test asks for another machine: what a hub would answer is no matter of ours."""
+    known = socket.getaddrinfo
+
+    def look_up(host: Any, *rest: Any, **options: Any) -> Any:
+        if host not in (None, "", "localhost", "127.0.0.1", "::1"):
+            raise RuntimeError(f"a test looks up {host}")
+        return known(host, *rest, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket, "getaddrinfo", look_up)
         yield
 
 
