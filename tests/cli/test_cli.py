@@ -388,7 +388,9 @@ def test_prune_saves_a_smaller_model_and_says_what_it_costs(tmp_path, capsys, mo
     assert found["speed"]["rounds"] > 0
     assert {path.name for path in folder.iterdir()} == {"load.py", "model.safetensors", "pruned.json"}
     # Not over what is there; heads and folder must be named, and be there.
-    assert call(capsys, *words)[0] == 2
+    code, _, err = call(capsys, *words)
+    assert code == 2
+    assert f"cannot save a model to {folder}" in err
     assert "--save" in call(capsys, "prune", "demo", "--heads", "L0.H1")[2]
     assert "none is named" in call(capsys, "prune", "demo", "--save", tmp_path / "other")[2]
     assert (

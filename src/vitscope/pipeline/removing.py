@@ -146,7 +146,7 @@ def remove(
     ParityError: the smaller model is not the masked one; nothing is written.
     """
     folder = Path(folder)
-    require_free(folder)
+    require_free(folder, "save a model to")
     if pairs and (images is None or len(set(heads)) < 2):
         raise InvalidArgument("cannot compare pairs: two heads or more and images are needed", "Leave out --pairs.")
     smaller = without_heads(model, heads)

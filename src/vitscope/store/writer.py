@@ -414,23 +414,23 @@ def _remove_abandoned(folder: Path) -> None:
                 shutil.rmtree(left, ignore_errors=True)
 
 
-def require_free(path: Path) -> None:
-    """Raise StorageError unless `path` does not exist or is an empty folder, and can be replaced by a run."""
+def require_free(path: Path, doing: str = "start a run in") -> None:
+    """Raise StorageError, `cannot <doing> <path>: ...`, unless `path` does not exist or is an empty folder."""
     if path.name in ("", ".."):  # a run is renamed into place, which would take the folder from under the shell
-        raise StorageError(f"cannot start a run in {path}: it has no name of its own", "Name a new folder.")
+        raise StorageError(f"cannot {doing} {path}: it has no name of its own", "Name a new folder.")
     with storage_errors(path):
         if path.is_dir() and not path.is_symlink() and not any(path.iterdir()):
             return
         is_run = (path / FILE).is_file()
     if is_run:
         raise StorageError(
-            f"cannot start a run in {path}: there is a run in it already",
-            "Resume it with --resume, or choose another folder.",
+            f"cannot {doing} {path}: there is a run in it already",
+            "Resume it with --resume (vitscope analyze), or choose another folder.",
         )
     if path.exists() or path.is_symlink():
         what = "it is not empty and not a run" if path.is_dir() else "it is a file"
         what = "it is a link" if path.is_symlink() else what
-        raise StorageError(f"cannot start a run in {path}: {what}", "Choose a new or an empty folder.")
+        raise StorageError(f"cannot {doing} {path}: {what}", "Choose a new or an empty folder.")
 
 
 def _save(path: Path, values: np.ndarray) -> None:
