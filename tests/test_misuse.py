@@ -187,6 +187,6 @@ def test_options_of_an_analysis_are_whole_numbers_and_known(model, tmp_path):
     ):
         with pytest.raises(InvalidArgument, match=words):
             vitscope.analyze(model, tmp_path, tmp_path / "run", **options)
-    from vitscope.pipeline.request import Request
+    from vitscope.pipeline.plan.request import Request
 
     assert Request(limit=np.int64(3)).limit == 3

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
         what_if,
     )
     from vitscope.models import Model, load_model, wrap
-    from vitscope.models.smaller import without_heads
+    from vitscope.models.sources.smaller import without_heads
     from vitscope.pipeline import analyze, judge, resolution
     from vitscope.store import Run, open_run
     from vitscope.tokens import TokenLayout
@@ -49,7 +49,7 @@ _HOMES = {
     "resolution": "vitscope.pipeline",
     "shapley": "vitscope.engine",
     "what_if": "vitscope.engine",
-    "without_heads": "vitscope.models.smaller",
+    "without_heads": "vitscope.models.sources.smaller",
     "wrap": "vitscope.models",
 }
 

@@ -168,7 +168,7 @@ def analyze(
     stopped at any moment: --resume continues it, with the same results to the bit.
     """
     from vitscope.commands import analysis
-    from vitscope.pipeline.request import Request
+    from vitscope.pipeline.plan.request import Request
 
     request = Request(
         labels=labels,

@@ -18,8 +18,8 @@ import vitscope
 from vitscope import measures, text
 from vitscope.analysis.statistics.descriptive import spearman
 from vitscope.analysis.statistics.paired import paired
-from vitscope.models.bundled import DEMO
-from vitscope.pipeline.live import load_live
+from vitscope.models.sources.bundled import DEMO
+from vitscope.pipeline.live.model import load_live
 
 pytestmark = pytest.mark.slow  # `make test-browser` runs them
 

@@ -19,7 +19,7 @@ from tests.tiny_analysis import tiny_model, to_pixels, write_photos
 
 import vitscope
 from vitscope.analysis.statistics.paired import paired
-from vitscope.models.images import read_picture
+from vitscope.models.pictures.images import read_picture
 from vitscope.pipeline import LiveModel
 from vitscope.store import open_run
 

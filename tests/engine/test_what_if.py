@@ -8,7 +8,8 @@ import vitscope
 import zoo
 from closeness import assert_close
 from reference import hooked
-from vitscope.engine import MaskCheck, check_mask, mask_check, prune
+from vitscope.engine import MaskCheck, check_mask, prune
+from vitscope.engine.pruning import mask_check
 from vitscope.errors import InvalidArgument
 from vitscope.models import Evaluation
 

@@ -15,8 +15,9 @@ from odd_images import READABLE, UNREADABLE, write_all
 from tiny_analysis import assert_same_bits, tiny_model, to_pixels, write_photos
 from vitscope.engine import head_importance
 from vitscope.errors import BadInput, ImageUnreadable, InvalidArgument, NotAvailable, RunError, StorageError
-from vitscope.models.images import read_picture
-from vitscope.pipeline import LiveModel, Request, analyze, execute, plan, planning
+from vitscope.models.pictures.images import read_picture
+from vitscope.pipeline import LiveModel, Request, analyze, execute, plan
+from vitscope.pipeline.plan import planning
 from vitscope.store import RunWriter, open_run
 from vitscope.store.commits import Unit, committed
 from vitscope.store.durable import write_sealed

@@ -24,14 +24,14 @@ from vitscope.store import open_run
 # takes its time and has tests of its own: here it stands in, but for the slow tests.
 LAUNCHER = """
 import json, os, sys
-import vitscope.pipeline.planning as planning
+import vitscope.pipeline.plan.planning as planning
 from vitscope.cli import main
 planning.SHARD_SIZE = 4
 if not json.loads(sys.argv[2]):
     sys.path.append(sys.argv[1])
     import stand_in
-    import vitscope.pipeline.patterns
-    vitscope.pipeline.patterns.learn = stand_in.learn
+    import vitscope.pipeline.work.patterns
+    vitscope.pipeline.work.patterns.learn = stand_in.learn
 for line in sys.stdin:
     pid = os.fork()
     if pid == 0:

@@ -14,10 +14,10 @@ import vitscope
 from synthetic_run import synthetic_run
 from tiny_analysis import tiny_model, write_photos
 from vitscope.errors import BadInput, InvalidArgument
-from vitscope.pipeline.identity import file_ids
-from vitscope.pipeline.labels import ClassNames
-from vitscope.pipeline.listing import list_images, require_text_names
-from vitscope.pipeline.request import resolve_modes
+from vitscope.pipeline.plan.identity import file_ids
+from vitscope.pipeline.plan.labels import ClassNames
+from vitscope.pipeline.plan.listing import list_images, require_text_names
+from vitscope.pipeline.plan.request import resolve_modes
 from vitscope.store.checking import check
 from vitscope.tokens import TokenLayout
 

@@ -8,7 +8,7 @@ import pytest
 import xarray as xr
 
 from vitscope.errors import NotAvailable
-from vitscope.patterns import naming
+from vitscope.patterns.names import naming
 from vitscope.store.pattern_heads import by_head, called, repeated
 from vitscope.tokens import HeadRef
 

@@ -16,7 +16,7 @@ from vitscope.errors import VitscopeError
 if TYPE_CHECKING:
     from vitscope.models import Model
     from vitscope.pipeline import Step
-    from vitscope.pipeline.live import LiveModel
+    from vitscope.pipeline.live.model import LiveModel
     from vitscope.store import Run
 
 DEMO_PARTIAL_IMAGES: Final = 60
@@ -47,7 +47,7 @@ def serve(
 def demo(out: Path, *, port: int | None, browser: bool) -> int:
     """Analyse the bundled images in the background and serve the run meanwhile; returns the exit code."""
     model = load("demo", None, "auto", "float32")
-    from vitscope.models.bundled import DEMO
+    from vitscope.models.sources.bundled import DEMO
     from vitscope.pipeline import LiveModel, Request, plan
     from vitscope.store import open_run
     from vitscope.store.manifest import FILE
@@ -127,7 +127,7 @@ class _Stop(Exception):
 
 def _live(run: Run, weights: Path | None, *, insist: bool) -> LiveModel | None:
     with terminal.busy("Loading the model"):
-        from vitscope.pipeline.live import load_live
+        from vitscope.pipeline.live.model import load_live
 
         try:
             return load_live(run, None if weights is None else str(weights), download=insist)
