@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from synthetic_run import synthetic_run
+from vitscope.analysis import Run, open_run
 from vitscope.errors import RunError, VitscopeError
-from vitscope.store import Run, open_run
 from vitscope.store.checking import check
 from vitscope.store.lab import LabRuns
 from vitscope.text import show

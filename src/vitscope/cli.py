@@ -224,8 +224,8 @@ def serve(
 def show(run: RunFolder, as_json: Json = False) -> None:
     """Say which heads matter and why, as text."""
     from vitscope import text
+    from vitscope.analysis import open_run
     from vitscope.commands import terminal
-    from vitscope.store import open_run
 
     opened = open_run(run)
     if as_json:

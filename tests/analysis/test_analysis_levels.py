@@ -5,7 +5,7 @@ import torch
 
 from synthetic_run import SKIPPED, synthetic_run
 from vitscope import measures
-from vitscope.analysis.levels import map_entropies, row_entropies
+from vitscope.analysis.images.levels import map_entropies, row_entropies
 
 
 def test_entropies_are_those_of_the_measures(tmp_path):

@@ -23,7 +23,7 @@ from tests.browser.test_layout import CLIPPED, OUTSIDE, OVERLAPS, SIZES, faults
 from tests.synthetic_run import synthetic_run
 
 import vitscope
-from vitscope.store.pattern_heads import by_head
+from vitscope.analysis.patterns.by_head import by_head
 from vitscope.tokens import HeadRef
 
 pytestmark = pytest.mark.slow  # `make test-browser` runs them

@@ -17,11 +17,11 @@ import stand_in
 from synthetic_run import synthetic_run
 from tiny_analysis import tiny_model, write_photos
 from vitscope import pipeline
+from vitscope.analysis import open_run
 from vitscope.cli import main
 from vitscope.commands import analysis, serving, terminal
 from vitscope.errors import ModelLoadError, StorageError
 from vitscope.pipeline.plan import planning
-from vitscope.store import open_run
 
 PLAIN = {"NO_COLOR": "1", "TERM": "dumb", "COLUMNS": "200"}
 

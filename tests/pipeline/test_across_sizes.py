@@ -18,7 +18,7 @@ from vitscope.analysis.statistics.proportion import wilson
 from vitscope.errors import BadInput, InvalidArgument, RunError, UnsupportedModel
 from vitscope.pipeline.studies.resolution_run import as_stored, keep
 from vitscope.pipeline.studies.sizing import check_sizes, parse_sizes
-from vitscope.store.durable import file_sha256
+from vitscope.store.files.durable import file_sha256
 from vitscope.store.resolution import ARRAYS, DOCUMENT, read_resolution
 
 SIZES = [(12, 30), (8, 18), (16, 24)]

@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 
 import vitscope.models  # noqa: F401 - makes timm importable
 from tiny_analysis import assert_same_bits, write_photos
-from vitscope.store import open_run
+from vitscope.analysis import open_run
 
 # Every line of arguments runs the command line in a fork: importing torch for each of dozens of processes would take
 # minutes. Nothing of torch has run before the fork. Small shards make many units out of few images. Learning patterns

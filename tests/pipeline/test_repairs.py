@@ -11,9 +11,9 @@ import torch
 import stand_in
 from damaging import cases_of, damage
 from tiny_analysis import assert_same_bits, tiny_model, write_photos
+from vitscope.analysis import Run, open_run
 from vitscope.pipeline import analyze
 from vitscope.pipeline.plan import planning
-from vitscope.store import Run, open_run
 from vitscope.store.checking import check
 from vitscope.store.lab import LabRuns
 from vitscope.store.manifest import FILE

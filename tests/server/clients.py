@@ -11,9 +11,9 @@ import numpy as np
 from starlette.testclient import TestClient
 from tests.server.fake_lab import FakeLab
 
+from vitscope.analysis import Run
 from vitscope.errors import ImageUnreadable, InvalidArgument
 from vitscope.server import create_app
-from vitscope.store import Run
 from vitscope.tokens import TokenLayout
 
 BASE = "http://127.0.0.1:8765"

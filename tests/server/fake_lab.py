@@ -5,8 +5,8 @@ from types import SimpleNamespace
 
 import numpy as np
 
+from vitscope.analysis import Run
 from vitscope.errors import InvalidArgument
-from vitscope.store import Run
 from vitscope.tokens import FILLS, canonical_mode
 
 MASK_CHECK = SimpleNamespace(masked=0.0, rest=1e-9, output=3e-7, first=1, unchanged=1)

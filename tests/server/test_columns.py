@@ -8,8 +8,8 @@ import pytest
 from tests.server.clients import array, client_of
 from tests.synthetic_run import SKIPPED, synthetic_manifest, synthetic_run
 
-from vitscope.analysis import layout as layouts
-from vitscope.analysis.levels import map_entropies
+from vitscope.analysis.images import layout as layouts
+from vitscope.analysis.images.levels import map_entropies
 from vitscope.quantities import names
 from vitscope.server import routes
 from vitscope.server.codes import decode_log8
@@ -30,7 +30,7 @@ def test_spread_is_the_runs(client, run, measure):
 
 
 def test_what_is_larger_than_half_precision_is_infinite(client, monkeypatch):
-    monkeypatch.setattr("vitscope.store.Run.measure", lambda run, path: np.array([1e6, 2, np.nan], np.float32))
+    monkeypatch.setattr("vitscope.analysis.Run.measure", lambda run, path: np.array([1e6, 2, np.nan], np.float32))
     np.testing.assert_array_equal(array(client.get("/api/spread/sink"), "<f2"), np.array([np.inf, 2, np.nan]))
 
 
@@ -123,7 +123,7 @@ class TestLayout:
         assert client_of(bare_run).get("/api/layout/importance/pca?metric=out_cos").status_code == 200
 
     def test_a_run_of_format_1_has_no_embedding_and_says_so(self, run, tmp_path, monkeypatch):
-        monkeypatch.setattr("vitscope.store.Run.embedding", None)
+        monkeypatch.setattr("vitscope.analysis.Run.embedding", None)
         assert client_of(run).get("/api/layout/embedding/pca").json()["code"] == "not_available"
 
 
@@ -176,7 +176,7 @@ def test_thumbnails_are_an_image_that_is_not_compressed_again(client):
 def test_an_old_run_is_served(tmp_path):
     from pathlib import Path
 
-    from vitscope.store import open_run
+    from vitscope.analysis import open_run
 
     shutil.unpack_archive(Path(__file__).parents[1] / "store" / "run-format-1.zip", tmp_path)
     client = client_of(open_run(tmp_path))

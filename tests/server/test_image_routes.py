@@ -9,8 +9,8 @@ import torch
 from tests.server.clients import array, awaited, client_of
 
 from vitscope import measures
+from vitscope.analysis import Run
 from vitscope.server import drops, image_routes
-from vitscope.store import Run
 
 PHOTO = b"the bytes of a photo"
 

@@ -6,7 +6,7 @@ import pytest
 from tests.server.clients import FakeLive, client_of
 from tests.synthetic_run import synthetic_run
 
-from vitscope.store import open_run
+from vitscope.analysis import open_run
 from vitscope.store.checking import check
 from vitscope.store.lab import LabRuns
 

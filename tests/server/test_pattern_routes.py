@@ -5,9 +5,8 @@ import pytest
 from tests.server.clients import array, client_of
 from tests.synthetic_run import synthetic_run
 
-from vitscope.analysis import recluster
+from vitscope.analysis import open_run, recluster
 from vitscope.server.codes import encode_log8
-from vitscope.store import open_run
 
 SIDE = 66
 

@@ -10,9 +10,10 @@ import torch
 from closeness import assert_close
 from synthetic_run import SKIPPED, synthetic_run
 from vitscope import measures
+from vitscope.analysis import open_run
+from vitscope.analysis.heads import similarity
+from vitscope.analysis.heads.seriation import mean_similarity, tree
 from vitscope.errors import InvalidArgument, NotAvailable
-from vitscope.store import open_run, similarity
-from vitscope.store.seriation import mean_similarity, tree
 from vitscope.tokens import HeadRef, TokenLayout
 
 

@@ -15,12 +15,12 @@ import numpy as np
 from jaxtyping import Bool, Float, Float64
 
 from vitscope.analysis.places import uniform_distance
+from vitscope.analysis.run import Run
 from vitscope.analysis.statistics import descriptive, intervals
 from vitscope.analysis.statistics.descriptive import Agreement, PerHead, Summary
 from vitscope.analysis.statistics.intervals import Interval
 from vitscope.analysis.statistics.resampling import resample
 from vitscope.quantities import AXES, Kind, quantity, ranking_metrics
-from vitscope.store import Run
 from vitscope.tokens import HEAD, HeadRef
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from jaxtyping import Float64
 
 from vitscope.analysis.findings import kept, mean_over_images
 from vitscope.analysis.places import n_border_patches, n_corner_patches, token_name, uniform_reach
+from vitscope.analysis.run import Run
 from vitscope.quantities.bounds import SINK_SHARE, SINK_TIMES
-from vitscope.store import Run
 from vitscope.tokens import HeadRef
 
 _TOLD_APART: Final = "distance_no_sinks"

@@ -42,7 +42,8 @@ def analyze(
     """Analyse images into a run folder; returns the exit code."""
     weights = None if request.weights_file is None else _path(request.weights_file)
     model = load(model_spec, weights, device, dtype, multi_label=multi_label)
-    from vitscope.pipeline import execute, plan
+    from vitscope.pipeline import execute
+    from vitscope.pipeline.plan.planning import plan
 
     with terminal.busy("Reading the list of images"):
         run = plan(model, images, out, request, resume=resume)

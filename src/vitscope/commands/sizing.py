@@ -90,7 +90,7 @@ def write(found: Resolution, out: Path, left_out: dict[str, Any]) -> None:
     import numpy as np
 
     from vitscope.analysis import sizes as report
-    from vitscope.store.durable import storage_errors, write_atomically, write_json
+    from vitscope.store.files.durable import storage_errors, write_atomically, write_json
 
     with storage_errors(out.parent):
         if out.suffix == ".json":

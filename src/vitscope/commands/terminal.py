@@ -18,8 +18,8 @@ from vitscope.errors import VitscopeError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from vitscope.analysis import Run
     from vitscope.pipeline import Step
-    from vitscope.store import Run
 
 GROUP_NAMES: Final = {
     "head": "Whole heads",

@@ -1,7 +1,6 @@
 """Where everything meets: images, model and engine become a run, planned first, then computed unit by unit."""
 
 from vitscope.pipeline.live.model import LiveModel
-from vitscope.pipeline.plan.planning import plan
 from vitscope.pipeline.plan.request import Request
 from vitscope.pipeline.studies.across_sizes import resolution
 from vitscope.pipeline.studies.judging import Judgement, judge
@@ -16,6 +15,5 @@ __all__ = [
     "choose_featured",
     "execute",
     "judge",
-    "plan",
     "resolution",
 ]

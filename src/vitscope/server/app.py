@@ -18,6 +18,7 @@ from fastapi import FastAPI
 from starlette.middleware.gzip import GZipMiddleware
 
 from vitscope._version import __version__
+from vitscope.analysis import open_run
 from vitscope.errors import InvalidArgument
 from vitscope.server import assets, failures
 from vitscope.server.class_map_routes import router as class_map_router
@@ -30,7 +31,6 @@ from vitscope.server.resolution_routes import router as resolution_router
 from vitscope.server.routes import first_answers, router
 from vitscope.server.security import LocalOnly
 from vitscope.server.served import Served
-from vitscope.store import open_run
 
 HOST: Final = "127.0.0.1"
 DEFAULT_PORT: Final = 8765

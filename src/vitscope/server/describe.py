@@ -7,7 +7,8 @@ import math
 from typing import Any
 
 from vitscope import text
-from vitscope.analysis.layout import METHODS, TSNE_LIMIT
+from vitscope.analysis import Run
+from vitscope.analysis.images.layout import METHODS, TSNE_LIMIT
 from vitscope.quantities import Quantity, of_kind, ranking_metric
 from vitscope.server import thumbs
 from vitscope.server.catalogue import mode_label
@@ -31,7 +32,7 @@ from vitscope.server.wire import (
     ThumbsInfo,
     TokenInfo,
 )
-from vitscope.store import Manifest, Run
+from vitscope.store import Manifest
 from vitscope.tokens import HEAD, available_modes, mode_regions
 
 

@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Final
 
+from vitscope.analysis import Run
+from vitscope.analysis.heads.compared import THRESHOLD
 from vitscope.errors import NotAvailable
 from vitscope.server.wire import HeadComparison, HeadMerge, HeadsInfo, HeadTree
-from vitscope.store import Run
-from vitscope.store.heads import THRESHOLD
 
 _DIVERSITY: Final = {
     "cls": ("CLS cosine", "1 − mean over pairs of heads of the cosine of their CLS→patch rows"),

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from pydantic import ValidationError
 
+from vitscope.analysis import Run
 from vitscope.analysis.lab import Counted, CurveCount
 from vitscope.analysis.statistics.paired import Paired
 from vitscope.errors import RunError, VitscopeError
@@ -33,7 +34,7 @@ from vitscope.server.lab_wire import (
     ScopeResult,
 )
 from vitscope.server.live_lab import OneImage
-from vitscope.store import Manifest, Run
+from vitscope.store import Manifest
 from vitscope.store.lab import LabRuns
 
 TOP = 5

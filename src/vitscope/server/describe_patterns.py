@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32, UInt8
 
-from vitscope.analysis.recluster import most_clusters
+from vitscope.analysis import Run
+from vitscope.analysis.patterns.of_run import Patterns
+from vitscope.analysis.patterns.recluster import most_clusters
 from vitscope.errors import NotAvailable
 from vitscope.server.wire import (
     Deviation,
@@ -21,9 +23,7 @@ from vitscope.server.wire import (
     RepeatedPattern,
     TypicalImages,
 )
-from vitscope.store import Run
 from vitscope.store.pattern_files import FOLDER, require_patterns
-from vitscope.store.patterns import Patterns
 
 NO_CLUSTER = 255
 """On the wire, of a matrix that belongs to no cluster."""

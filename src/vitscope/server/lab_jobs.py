@@ -10,12 +10,12 @@ from typing import Any, Final, Protocol, TypeVar
 import numpy as np
 
 from vitscope._version import __version__
+from vitscope.analysis import Run
 from vitscope.analysis.lab import CurveCount, ScopeCount
 from vitscope.errors import BadInput, InvalidArgument
 from vitscope.server import describe_lab
 from vitscope.server.lab_wire import CurveQuestion, CurveResult, LabRun, PrunedHead, ScopeQuestion
 from vitscope.server.live_lab import CurveStep, Heads, Lab, SomeImages
-from vitscope.store import Run
 from vitscope.store.lab import lab_id
 from vitscope.tokens import HeadRef
 

@@ -10,7 +10,8 @@ from typing import Annotated, Final
 import numpy as np
 from fastapi import APIRouter, Path, Query, Request, Response
 
-from vitscope.analysis.recluster import FEWEST, MOST, recluster
+from vitscope.analysis.patterns.of_run import Patterns
+from vitscope.analysis.patterns.recluster import FEWEST, MOST, recluster
 from vitscope.server import describe_patterns
 from vitscope.server.asking import FAILURES, UNCHANGED, TheRun, binary
 from vitscope.server.codes import LOG8, encode_log8
@@ -18,7 +19,6 @@ from vitscope.server.columns import BINARY, REVALIDATE, column, etag, not_modifi
 from vitscope.server.names import PatternColumn
 from vitscope.server.served import Served
 from vitscope.server.wire import ClusterName, NearMatrix, PatternsInfo, TypicalImages
-from vitscope.store.patterns import Patterns
 
 MatrixNumber = Annotated[int, Path(ge=0, description="Number of a matrix of the sample.")]
 NumberOfClusters = Annotated[

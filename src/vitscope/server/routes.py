@@ -10,8 +10,8 @@ import numpy as np
 from fastapi import APIRouter, Path, Request, Response
 from numpy.typing import NDArray
 
-from vitscope.analysis.layout import Layout, Method, embedding_vectors, importance_vectors, layout
-from vitscope.analysis.levels import map_entropies
+from vitscope.analysis.images.layout import Layout, Method, embedding_vectors, importance_vectors, layout
+from vitscope.analysis.images.levels import map_entropies
 from vitscope.analysis.statistics import descriptive
 from vitscope.errors import NotAvailable, VitscopeError
 from vitscope.server import describe

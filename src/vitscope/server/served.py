@@ -12,6 +12,7 @@ from typing import Any, Final, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from vitscope.analysis import Run
 from vitscope.errors import NotAvailable
 from vitscope.server.drops import Drops
 from vitscope.server.jobs import JobRoom
@@ -20,7 +21,6 @@ from vitscope.server.live import Live
 from vitscope.server.pace import Pace
 from vitscope.server.thumbs import Thumbs
 from vitscope.server.turns import Turns
-from vitscope.store import Run
 
 T = TypeVar("T")
 _LAYOUTS: Final = 8

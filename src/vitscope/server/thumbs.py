@@ -14,9 +14,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from vitscope.analysis import Run
 from vitscope.errors import NotAvailable
 from vitscope.server.kept import Kept
-from vitscope.store import Run
 
 SIZE: Final = 64
 """Pixels of a thumbnail, both ways."""

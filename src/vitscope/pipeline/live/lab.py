@@ -14,6 +14,7 @@ import torch
 from jaxtyping import Float, Float64, Int
 from torch import Tensor
 
+from vitscope.analysis import Run
 from vitscope.engine import (
     Answer,
     MaskCheck,
@@ -42,7 +43,6 @@ from vitscope.models.parity import probe_image
 from vitscope.pipeline.work.intact_pass import finite_only, finite_pairs
 from vitscope.pipeline.work.loading import Batch, ImageSource, ahead
 from vitscope.pipeline.work.reference_images import mean_of_run
-from vitscope.store import Run
 from vitscope.tokens import Fill
 
 Heads = Mapping[tuple[int, int], str]

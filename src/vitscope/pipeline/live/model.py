@@ -17,6 +17,7 @@ from jaxtyping import Float, Float16, Float32
 from PIL import Image
 from torch import Tensor
 
+from vitscope.analysis import Run
 from vitscope.engine import attention, features_and_logits
 from vitscope.engine.explaining import AUTHORS, LeGrad, Reading
 from vitscope.engine.look import most_probable
@@ -30,7 +31,6 @@ from vitscope.pipeline.live.sizes import LiveSizes, SizeLook
 from vitscope.pipeline.studies.sizing import Size
 from vitscope.pipeline.work.computing import encoded
 from vitscope.pipeline.work.loading import ImageSource
-from vitscope.store import Run
 
 _KEPT_BYTES: Final = 256 * 2**20
 """Matrices of the images looked at last are kept up to this size: a click on another token then costs nothing."""

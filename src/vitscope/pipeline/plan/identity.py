@@ -19,7 +19,7 @@ from vitscope.models import Model
 from vitscope.models.sources.loading import feature_width
 from vitscope.pipeline.plan.listing import Listing
 from vitscope.store import Manifest, ModelInfo
-from vitscope.store.durable import file_sha256
+from vitscope.store.files.durable import file_sha256
 
 _SHOWN: Final = 12
 """Hexadecimal digits of a checksum that a message shows."""

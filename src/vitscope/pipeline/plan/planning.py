@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from vitscope._version import __version__
+from vitscope.analysis import Run, open_run
 from vitscope.engine import check_fill, derangement, plan_micro_batch
 from vitscope.errors import InvalidArgument, RunError
 from vitscope.file_names import require_text
@@ -25,7 +26,7 @@ from vitscope.pipeline.plan.labels import classes_of
 from vitscope.pipeline.plan.listing import Images, Listing, list_images, require_text_names
 from vitscope.pipeline.plan.request import Request, resolve_modes
 from vitscope.quantities import KINDS, names
-from vitscope.store import SCHEMA_VERSION, Manifest, Options, PatternSample, Run, RunWriter, Source, open_run
+from vitscope.store import SCHEMA_VERSION, Manifest, Options, PatternSample, RunWriter, Source
 from vitscope.store.pattern_files import FEWEST_MATRICES
 from vitscope.store.writer import require_free
 from vitscope.tokens import HEAD

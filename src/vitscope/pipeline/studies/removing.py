@@ -16,7 +16,7 @@ from jaxtyping import Float
 from scipy import stats
 from torch import Tensor
 
-from vitscope.analysis.backups import Backup, backups, backups_text
+from vitscope.analysis.heads.backups import Backup, backups, backups_text
 from vitscope.analysis.statistics.paired import Paired, paired
 from vitscope.engine import intact, interactions, prune
 from vitscope.errors import BadInput, ImageUnreadable, InvalidArgument, ParityError
@@ -27,7 +27,7 @@ from vitscope.models.pictures.images import decode_picture, read_bytes
 from vitscope.models.sources.smaller import save_without_heads, without_heads
 from vitscope.pipeline.plan.labels import Given, classes_of
 from vitscope.pipeline.plan.listing import Images, Listing, list_images
-from vitscope.store.durable import storage_errors
+from vitscope.store.files.durable import storage_errors
 from vitscope.store.writer import require_free
 from vitscope.tokens import HEAD, HeadRef
 

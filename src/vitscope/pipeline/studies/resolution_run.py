@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vitscope.analysis import Run, open_run
 from vitscope.errors import ImageUnreadable, RunError
 from vitscope.models import Model
 from vitscope.models.pictures.images import read_bytes
-from vitscope.store import Run, RunWriter, open_run
+from vitscope.store import RunWriter
 from vitscope.store.resolution import COLUMNS, Resolution, SizeInfo, write_resolution
 
 if TYPE_CHECKING:

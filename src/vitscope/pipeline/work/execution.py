@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch.nn.attention import sdpa_kernel
 
+from vitscope.analysis import Run
 from vitscope.arguments import checked
 from vitscope.engine import References, attention, fixed_arithmetic
 from vitscope.errors import BadInput
@@ -27,8 +28,8 @@ from vitscope.pipeline.work.computing import head_unit, paired, partial_unit, sl
 from vitscope.pipeline.work.intact_pass import finite_pairs, intact_pass
 from vitscope.pipeline.work.loading import Batch, ImageSource, ahead
 from vitscope.pipeline.work.reference_images import mean_of_run
-from vitscope.store import Manifest, Run, RunWriter
-from vitscope.store.commits import Group, Unit
+from vitscope.store import Manifest, RunWriter
+from vitscope.store.files.commits import Group, Unit
 
 if TYPE_CHECKING:
     import pandas as pd

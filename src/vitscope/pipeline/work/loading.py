@@ -22,7 +22,7 @@ from vitscope.engine import derangement
 from vitscope.errors import BadInput, ImageUnreadable
 from vitscope.models import Model
 from vitscope.models.pictures.images import Picture, decode_picture, read_bytes
-from vitscope.store import Run
+from vitscope.store import RunFolder
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -68,7 +68,7 @@ class ImageSource:
         back; else it would be complete without an image that is there.
     """
 
-    def __init__(self, run: Run, model: Model, *, stops: bool = False) -> None:
+    def __init__(self, run: RunFolder, model: Model, *, stops: bool = False) -> None:
         self._stops = stops
         images = run.planned_images
         self._model = model

@@ -27,7 +27,7 @@ from vitscope.patterns import (
 )
 from vitscope.pipeline.work.loading import Batch, ImageSource
 from vitscope.pipeline.work.rows import REDUCTION_BATCH, OverRows, slices
-from vitscope.store import Manifest, MatricesUnit, PatternsUnit, Run
+from vitscope.store import Manifest, MatricesUnit, PatternsUnit, RunFolder
 from vitscope.store.arrays import MATRICES, MATRIX_FEATURES, OFFSETS
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def sampled_rows(images: "pd.DataFrame", manifest: Manifest) -> list[int]:
     return readable[choose_images(strata, manifest.patterns.images, manifest.options.seed)].tolist()
 
 
-def mean_of(run: Run, model: Model, source: ImageSource, sample: Sequence[int]) -> MeanAttention:
+def mean_of(run: RunFolder, model: Model, source: ImageSource, sample: Sequence[int]) -> MeanAttention:
     """The mean matrices that deviations are taken from: those of the run, or where it keeps none, of the sample."""
     _require_features(run)
     kept = run.mean_attention
@@ -79,7 +79,7 @@ def matrices_unit(
     )
 
 
-def fit(run: Run, *, device: str, progress: Callable[[str, int, int], object]) -> PatternsUnit:
+def fit(run: RunFolder, *, device: str, progress: Callable[[str, int, int], object]) -> PatternsUnit:
     """Learn the patterns of the sample that a run keeps."""
     _require_features(run)
     sample = read_sample(run)
@@ -87,7 +87,7 @@ def fit(run: Run, *, device: str, progress: Callable[[str, int, int], object]) -
     return patterns_unit(sample, learned)
 
 
-def read_sample(run: Run) -> Sample:
+def read_sample(run: RunFolder) -> Sample:
     """The sampled matrices of a run whose matrices are done."""
     rows, n_heads = run.sampled, run.manifest.model.n_heads
     heads = np.array([(layer, head) for layer, count in enumerate(n_heads) for head in range(count)])
@@ -163,7 +163,7 @@ def _number(value: float) -> float | None:
     return float(value) if isfinite(value) else None
 
 
-def _require_features(run: Run) -> None:
+def _require_features(run: RunFolder) -> None:
     """Refuse to finish a run whose matrices another vitscope began to describe."""
     sample = run.manifest.patterns
     if sample is not None and sample.features != FEATURES:

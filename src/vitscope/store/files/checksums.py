@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from vitscope.store.durable import file_sha256, read_sealed, require_regular, write_sealed
+from vitscope.store.files.durable import file_sha256, read_sealed, require_regular, write_sealed
 
 FILE: Final = "checksums.json"
 

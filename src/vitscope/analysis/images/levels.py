@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float, Float32
 
-from vitscope.store import Run
+from vitscope.analysis.run import Run
 
 
 def map_entropies(run: Run) -> Float32[np.ndarray, "image column"]:

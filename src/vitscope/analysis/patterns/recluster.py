@@ -8,9 +8,9 @@ from typing import Final
 import numpy as np
 from jaxtyping import Float, Int
 
+from vitscope.analysis.patterns.by_head import called
+from vitscope.analysis.patterns.of_run import Grouping, Patterns
 from vitscope.errors import InvalidArgument, NotAvailable
-from vitscope.store.pattern_heads import called
-from vitscope.store.patterns import Grouping, Patterns
 
 FEWEST: Final = 2
 MOST: Final = 18

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 import numpy as np
 from jaxtyping import Float16
 
+from vitscope.analysis.heads import similarity as alike
+from vitscope.analysis.heads.seriation import Tree, mean_similarity, tree
 from vitscope.errors import InvalidArgument, NotAvailable
-from vitscope.store import similarity as alike
 from vitscope.store.arrays import DEPTH, DEPTH_COUNT, DIVERSITY, OUTPUTS, planned_arrays
-from vitscope.store.seriation import Tree, mean_similarity, tree
 from vitscope.tokens import HEAD, HeadRef
 
 if TYPE_CHECKING:
     import xarray as xr
 
-    from vitscope.store.run import Run
+    from vitscope.analysis.run import Run
 
 VARIANTS: Final = ("cls", "jensen-shannon", "full")
 """Of diversity: cosine of CLS->patch rows, their Jensen-Shannon distance, cosine of whole matrices."""

@@ -15,8 +15,8 @@ from vitscope.tokens import HeadRef
 if TYPE_CHECKING:
     import pandas as pd
 
-    from vitscope.store.patterns import Patterns
-    from vitscope.store.run import Run
+    from vitscope.analysis.patterns.of_run import Patterns
+    from vitscope.analysis.run import Run
 
 HOLDS: Final = 0.8
 """A head holds a pattern from this share of its images."""
@@ -68,7 +68,7 @@ def repeated(run: "Run", patterns: "Patterns") -> "pd.DataFrame":
     """Rows of `Patterns.repeated`."""
     import pandas as pd
 
-    from vitscope.store.seriation import mean_similarity, tree
+    from vitscope.analysis.heads.seriation import mean_similarity, tree
 
     holders: dict[str, list[HeadRef]] = {}
     for head, found in by_head(patterns).items():

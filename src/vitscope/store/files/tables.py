@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from vitscope.errors import RunError
-from vitscope.store.durable import require_regular, write_atomically
+from vitscope.store.files.durable import require_regular, write_atomically
 
 if TYPE_CHECKING:
     import numpy as np

@@ -9,8 +9,8 @@ from typing import Final, Literal, NamedTuple
 import numpy as np
 from jaxtyping import Float, Float32
 
+from vitscope.analysis.heads.similarity import one_thread
 from vitscope.errors import NotAvailable
-from vitscope.store.similarity import one_thread
 
 Method = Literal["pca", "tsne"]
 METHODS: Final[tuple[Method, ...]] = ("pca", "tsne")
@@ -102,7 +102,7 @@ def _tsne(vectors: Float[np.ndarray, "image feature"]) -> Float[np.ndarray, "ima
     apart = len(np.unique(np.round(start / (size * _SAME), 0), axis=0)) if size > 0 else 1
     if apart < _TSNE_MINIMUM:  # all in a few places, copies of one image say: nothing to unfold
         return start[:, :2]
-    from vitscope.analysis import tsne
+    from vitscope.analysis.images import tsne
 
     return tsne.places(start, 1000 if len(vectors) <= _MANY else 500)
 

@@ -31,7 +31,7 @@ def places(vectors: Float[np.ndarray, "image feature"], steps: int) -> Float[np.
     np.save(file, vectors, allow_pickle=False)
     # Its threads would spin, waiting for each other, on cores that an analysis keeps busy: seconds become minutes.
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    command = [sys.executable, "-m", "vitscope.analysis.tsne", str(steps)]
+    command = [sys.executable, "-m", "vitscope.analysis.images.tsne", str(steps)]
     try:
         made = subprocess.run(command, input=file.getvalue(), capture_output=True, env=environment, timeout=_TIMEOUT)
         if made.returncode == 0:

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Final, Literal, NamedTuple, cast
 
-from vitscope.store.durable import read_sealed, write_sealed
+from vitscope.store.files.durable import read_sealed, write_sealed
 
 FOLDER: Final = "commits"
 Group = Literal["head", "featured", "partial", "matrices", "patterns"]

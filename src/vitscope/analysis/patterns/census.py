@@ -14,9 +14,9 @@ import numpy as np
 from jaxtyping import Float
 
 from vitscope.analysis.findings import Ranking, real_heads
-from vitscope.store import Patterns, Run
-from vitscope.store.pattern_heads import Called, by_head, called
-from vitscope.store.patterns import main_patterns
+from vitscope.analysis.patterns.by_head import Called, by_head, called
+from vitscope.analysis.patterns.of_run import main_patterns
+from vitscope.analysis.run import Patterns, Run
 from vitscope.tokens import HeadRef
 
 EXAMPLES: Final = 2

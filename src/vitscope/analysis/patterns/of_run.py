@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 from jaxtyping import Float, Float16, Float64, Int
 
+from vitscope.analysis.patterns.by_head import repeated
 from vitscope.errors import InvalidArgument, NotAvailable
 from vitscope.store.arrays import CODES, DEVIATION, ENERGY, MATRICES, MEDOIDS, PROTOTYPES
+from vitscope.store.files.tables import POINTS, read_tables
 from vitscope.store.pattern_files import FIT, POINTS_TABLE, read_document, read_names, require_patterns, write_name
-from vitscope.store.pattern_heads import repeated
-from vitscope.store.tables import POINTS, read_tables
 
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
-    from vitscope.store.run import Run
+    from vitscope.analysis.run import Run
 
 SPACES: Final = ("autoencoder", "features")
 _AT_ONCE: Final = 2048
@@ -78,7 +78,7 @@ class Patterns:
         return Patterns(self._run, space)
 
     def grouped(self, grouping: Grouping) -> "Patterns":
-        """The same matrices in other clusters, which nobody can rename; `vitscope.analysis.recluster` makes them."""
+        """The same matrices in other clusters, which nobody can rename; `analysis.recluster` makes them."""
         other = Patterns(self._run, self.space, grouping)
         other.__dict__.update(codes=self.codes, _points=self._points)  # read once, whatever the clusters
         return other

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from jaxtyping import Float
 
+from vitscope.analysis.run import Run
 from vitscope.errors import NotAvailable
 from vitscope.quantities import of_kind
 from vitscope.quantities.form import number, percent
-from vitscope.store import Run
 from vitscope.tokens import HEAD, HeadRef
 
 if TYPE_CHECKING:
