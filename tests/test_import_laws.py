@@ -43,5 +43,5 @@ def test_reading_a_run_and_showing_it_loads_no_torch(tmp_path):
     from synthetic_run import synthetic_run
 
     synthetic_run(tmp_path / "run")
-    imports = "from vitscope.store import open_run; from vitscope.text import show"
+    imports = "from vitscope.analysis import open_run; from vitscope.text import show"
     assert not loaded_by(f"{imports}; show(open_run({str(tmp_path / 'run')!r}))") & {"torch", "torchvision", "timm"}

@@ -157,7 +157,7 @@ def test_heads_by_keyboard(open_page, address):
 def test_the_matrix_stays_and_is_empty_while_another_measure_is_on_its_way(chromium, address, run):
     page = chromium.new_context(viewport={"width": 1440, "height": 900}).new_page()
     held = []
-    page.route("**/api/importance/patch_cos/head*", lambda route: held.append(route))  # noqa: PLW0108
+    page.route("**/api/answers/importance?metric=patch_cos&mode=head*", lambda route: held.append(route))  # noqa: PLW0108
     page.goto(address)
     page.wait_for_selector(f'{HUB} [data-head="2.1"]')
     page.focus(f'{HUB} [data-head="2.1"]')

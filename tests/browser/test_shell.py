@@ -282,10 +282,10 @@ def test_the_link_is_copied(open_page, address):
 
 def test_opening_that_fails_can_be_tried_again(open_page, address):
     page, watch = open_page(address)
-    page.route("**/api/run", lambda route: route.abort())
+    page.route("**/api/answers/run", lambda route: route.abort())
     page.reload()
     page.wait_for_selector("[role=alert]:has-text('does not answer')")
-    page.unroute("**/api/run")
+    page.unroute("**/api/answers/run")
     page.get_by_role("button", name="Retry").click()
     page.wait_for_selector("main .pane")
     watch.complaints[:] = [line for line in watch.complaints if "Failed to load resource" not in line]
@@ -328,7 +328,7 @@ def test_an_opening_page_builds_the_heads_first_with_their_numbers(open_page, ch
 
 def test_a_slow_opening_shows_the_page_to_come(open_page, address):
     page, _ = open_page(address)
-    page.route("**/api/run", lambda route: None)
+    page.route("**/api/answers/run", lambda route: None)
     page.evaluate("location.reload()")
     page.wait_for_selector(".opening .work")
     page.wait_for_selector(".opening >> text=Opening the run")

@@ -135,7 +135,7 @@ def test_odd_names_of_images_folders_and_runs_are_kept(tmp_path):
     resumed = vitscope.analyze(model, photos, out, labels=table, patterns=0, resume=True)
     assert resumed.images["path"].tolist() == run.images["path"].tolist()
     assert check(resumed).damages == ()
-    assert sorted(client_of(run).get("/api/images").json()["name"]) == sorted(path.name for path in listed)
+    assert sorted(client_of(run).get("/api/answers/images").json()["name"]) == sorted(path.name for path in listed)
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")

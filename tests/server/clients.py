@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import io
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,10 +88,18 @@ class FakeLive:
 
 
 def array(response, dtype=None) -> np.ndarray:
-    """The column that a response carries; without `dtype`, of the type its header names."""
-    dtype = dtype or np.dtype(response.headers["x-dtype"]).newbyteorder("<")
-    sizes = [int(size) for size in response.headers["x-shape"].split(",")]
-    return np.frombuffer(response.content, dtype=dtype).reshape(sizes)
+    """The array that a response carries; of that type where one is named."""
+    assert response.headers["content-type"] == "application/x-npy", response.text[:300]
+    values = np.load(io.BytesIO(response.content), allow_pickle=False)
+    assert dtype is None or values.dtype == np.dtype(dtype)
+    return values
+
+
+def arrays(response) -> dict[str, np.ndarray]:
+    """The arrays that a response carries, by name."""
+    assert response.headers["content-type"] == "application/x-npz", response.text[:300]
+    with np.load(io.BytesIO(response.content), allow_pickle=False) as archive:
+        return {name: archive[name] for name in archive.files}
 
 
 def client_of(

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from vitscope import measures
+from vitscope.answers.rows.matrices import of_token, pooled, rollout_of_token
 from vitscope.errors import InvalidArgument
-from vitscope.server.matrices import of_token, pooled, rollout_of_token
 from vitscope.tokens import TokenLayout
 
 PREFIXES = [(), ("cls",), ("cls", "dist"), ("reg1", "cls", "reg2", "reg3", "reg4")]

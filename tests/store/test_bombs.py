@@ -12,8 +12,8 @@ from PIL import Image
 from damaging import copy_of, whole_run
 from synthetic_resolution import synthetic_resolution
 from vitscope.analysis import Run
+from vitscope.answers.rows import thumbs
 from vitscope.errors import RunError
-from vitscope.server import thumbs
 from vitscope.store import resolution
 from vitscope.store.arrays import ArraySpec, create_array, metadata_file, read_region
 from vitscope.store.files import tables

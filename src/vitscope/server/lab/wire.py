@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from vitscope.server.names import RankingName
-from vitscope.server.wire import ErrorBody, Wire
+from vitscope.answers.messages import ErrorBody, Wire
+from vitscope.answers.names import RankingName
 from vitscope.tokens import Fill
 
 MOST_HEADS = 4096

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitscope.analysis import Run
+from vitscope.answers.kept import Kept
 from vitscope.errors import NotAvailable
-from vitscope.server.kept import Kept
 
 SIZE: Final = 64
 """Pixels of a thumbnail, both ways."""

@@ -1,27 +1,17 @@
-"""A run in the words of the wire: pure translations, one for each message.
+"""The run as a whole: what it is, its first answer, how far it is.
 
 Knows nothing about: HTTP.
 """
 
 import math
-from typing import Any
 
 from vitscope import text
-from vitscope.analysis import Run
 from vitscope.analysis.images.layout import METHODS, TSNE_LIMIT
-from vitscope.quantities import Quantity, of_kind, ranking_metric
-from vitscope.server import thumbs
-from vitscope.server.catalogue import mode_label
-from vitscope.server.describe_patterns import patterns_reason
-from vitscope.server.live import Dropped
-from vitscope.server.served import Served
-from vitscope.server.wire import (
+from vitscope.answers import thumbs
+from vitscope.answers.messages import (
     Capabilities,
-    ClassGuess,
-    DroppedImage,
     GroupProgress,
     Headline,
-    ImageTable,
     MeasureInfo,
     MetricInfo,
     ModeInfo,
@@ -32,41 +22,50 @@ from vitscope.server.wire import (
     ThumbsInfo,
     TokenInfo,
 )
+from vitscope.answers.rows.modes import mode_label
+from vitscope.answers.rows.patterns import patterns_reason
+from vitscope.answers.source import Source
+from vitscope.answers.table import document
+from vitscope.quantities import Quantity, of_kind, ranking_metric
 from vitscope.store import Manifest
 from vitscope.tokens import HEAD, available_modes, mode_regions
 
 
-def run_info(served: Served) -> RunInfo:
-    """Everything that does not grow with the number of images."""
-    run, manifest = served.run, served.run.manifest
-    generation = run.progress().generation
-    metrics = metric_infos(manifest)
+@document(stamp=lambda source: (source.generation, source.live is not None))
+def run(source: Source) -> RunInfo:
+    """The run: model, tokens, metrics, modes, and what can be asked; all that does not grow with its images."""
+    manifest = source.run.manifest
     return RunInfo(
         schema_version=manifest.schema_version,
         run_id=manifest.run_id,
-        name=run.path.resolve().name,
+        name=source.run.path.resolve().name,
         created=manifest.created,
         vitscope=manifest.vitscope,
         model=_model(manifest),
         tokens=_tokens(manifest),
         n_images=manifest.n_images,
         fill=manifest.options.fill,
-        metrics=metrics,
+        metrics=metric_infos(manifest),
         modes=mode_infos(manifest),
-        default_metric=ranking_metric(manifest.model.readout if manifest.model.n_classes else "features"),
+        default_metric=default_metric(manifest),
         spread=measure_infos(manifest),
         hops=max(manifest.tokens.rows, manifest.tokens.cols),
         diagonal=_diagonal(manifest),
         thumbs=ThumbsInfo(size=thumbs.SIZE, columns=thumbs.COLUMNS, per_page=thumbs.PER_PAGE),
-        capabilities=capabilities(served),
-        generation=generation,
+        capabilities=capabilities(source),
+        generation=source.generation,
     )
 
 
-def headline(served: Served) -> Headline:
+@document(kept=True)
+def headline(source: Source) -> Headline:
     """The first answer; not part of the run's description, because its intervals take a second for a large run."""
-    run = served.run
-    return Headline(text=served.kept("headline", run.progress().generation, lambda: text.headline(run)))
+    return Headline(text=text.headline(source.run))
+
+
+def default_metric(manifest: Manifest) -> str:
+    """By which heads are ranked first."""
+    return ranking_metric(manifest.model.readout if manifest.model.n_classes else "features")
 
 
 def _model(manifest: Manifest) -> ModelInfo:
@@ -163,15 +162,15 @@ def mode_infos(manifest: Manifest) -> list[ModeInfo]:
     return infos
 
 
-def capabilities(served: Served) -> Capabilities:
+def capabilities(source: Source) -> Capabilities:
     """What this server can answer now."""
-    run = served.run
+    run = source.run
     embedding = run.manifest.model.n_features is not None
     sources = ("importance", "embedding") if embedding else ("importance",)
     methods = [method for method in METHODS if method != "tsne" or run.manifest.n_images <= TSNE_LIMIT]
     return Capabilities(
-        live=served.live is not None,
-        live_command=served.live_command,
+        live=source.live is not None,
+        live_command=source.live_command,
         cls_rows=run.manifest.tokens.cls is not None,
         featured=list(run.featured),
         embedding=embedding,
@@ -184,10 +183,11 @@ def capabilities(served: Served) -> Capabilities:
     )
 
 
-def progress_info(served: Served) -> ProgressInfo:
-    """How far the run is and how long the rest takes."""
-    progress, manifest = served.run.progress(), served.run.manifest
-    left = served.pace.see(progress.units)
+@document(stamp=None)
+def progress(source: Source) -> ProgressInfo:
+    """How far the run is and how long the rest takes; asked again and again while shards land."""
+    progress, manifest = source.run.progress(), source.run.manifest
+    left = source.pace.see(progress.units)
     groups = [
         GroupProgress(name=name, done=done, total=total, seconds_left=left[name])
         for name, (done, total) in progress.units.items()
@@ -201,57 +201,5 @@ def progress_info(served: Served) -> ProgressInfo:
         groups=groups,
         n_done=min(done_shards * manifest.options.shard_size, manifest.n_images),
         n_images=manifest.n_images,
-        idle_seconds=served.pace.idle_seconds,
+        idle_seconds=source.pace.idle_seconds,
     )
-
-
-def image_table(run: Run, generation: int) -> ImageTable:
-    """The images' columns; class names once for each class, not once for each image."""
-    frame = run.images
-    predictions, labels = frame["prediction"].tolist(), frame["label"].tolist()
-    return ImageTable(
-        generation=generation,
-        name=frame["path"].tolist(),
-        label=labels,
-        prediction=predictions,
-        probability=[None if _missing(value) else float(value) for value in frame["probability"]],
-        correct=[None if _missing(value) else bool(value) for value in frame["correct"]],
-        target=frame["target"].tolist(),
-        done=[bool(value) for value in frame["done"]],
-        problem=[None if _missing(value) else str(value) for value in frame["problem"]],
-        note=[None if _missing(value) else str(value) for value in frame["note"]],
-        class_names=class_names(run, labels, predictions, frame["class_name"].tolist()),
-    )
-
-
-def class_names(run: Run, labels: list[int], predictions: list[int], given: list[Any]) -> dict[str, str]:
-    """The user's names for the labels first, the model's own for the rest, a number where neither knows."""
-    own = run.manifest.model.classes or ()
-    numbers = {number for number in {*labels, *predictions} if number >= 0}  # -1 = none
-    names = {number: own[number] if number < len(own) else f"class {number}" for number in numbers}
-    names |= {label: name for label, name in zip(labels, given, strict=True) if label >= 0 and name}
-    return {str(number): name for number, name in sorted(names.items())}
-
-
-def dropped_image(run: Run, dropped: Dropped) -> DroppedImage:
-    """A dropped image; its classes by the names that the run's images have."""
-    frame = run.images
-    names = class_names(
-        run, frame["label"].tolist(), [number for number, _ in dropped.top], frame["class_name"].tolist()
-    )
-    top = [
-        ClassGuess(number=number, name=names[str(number)], probability=probability)
-        for number, probability in dropped.top
-    ]
-    return DroppedImage(
-        image=dropped.image,
-        name=dropped.name,
-        prediction=top[0].number if top else -1,
-        probability=top[0].probability if top else None,
-        top=top,
-        note=dropped.note,
-    )
-
-
-def _missing(value: Any) -> bool:  # noqa: ANN401 - a cell of a data frame
-    return value is None or (isinstance(value, float) and math.isnan(value))

@@ -7,12 +7,12 @@ import time
 from collections.abc import AsyncIterator
 from typing import Any, Final, TypeVar
 
+from vitscope.answers.messages import ErrorBody
 from vitscope.errors import VitscopeError
-from vitscope.server.describe_lab import entry
 from vitscope.server.jobs import Job, JobRoom
-from vitscope.server.lab_jobs import Task
-from vitscope.server.lab_wire import LabEntry, LabMessage
-from vitscope.server.wire import ErrorBody
+from vitscope.server.lab.describe import entry
+from vitscope.server.lab.tasks import Task
+from vitscope.server.lab.wire import LabEntry, LabMessage
 from vitscope.store.lab import LabRuns
 
 Step = TypeVar("Step")

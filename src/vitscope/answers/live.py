@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from vitscope.server.live_lab import Lab
+from vitscope.answers.live_lab import Lab
 
 
 class Dropped(Protocol):

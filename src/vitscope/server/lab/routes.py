@@ -12,12 +12,12 @@ from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.types import Receive, Scope, Send
 
+from vitscope.answers.live_lab import Lab
 from vitscope.errors import NotAvailable
-from vitscope.server import describe_lab
-from vitscope.server.asking import FAILURES, ImageRow, TheRun
-from vitscope.server.lab_jobs import CurveTask, ScopeTask, Task, prune_set
-from vitscope.server.lab_stream import lines
-from vitscope.server.lab_wire import (
+from vitscope.server.lab import describe as describe_lab
+from vitscope.server.lab.stream import lines
+from vitscope.server.lab.tasks import CurveTask, ScopeTask, Task, prune_set
+from vitscope.server.lab.wire import (
     CurveQuestion,
     ImageWhatIf,
     LabInfo,
@@ -27,7 +27,7 @@ from vitscope.server.lab_wire import (
     ScopeQuestion,
     WhatIf,
 )
-from vitscope.server.live_lab import Lab
+from vitscope.server.routes import FAILURES, TheRun
 from vitscope.server.served import Served
 from vitscope.store.lab import LabRuns
 
@@ -73,7 +73,9 @@ def info(served: TheRun, response: Response) -> LabInfo:
 
 
 @router.post("/image/{image}")
-def image(served: TheRun, request: Request, image: ImageRow, question: WhatIf, response: Response) -> ImageWhatIf:
+def image(
+    served: TheRun, request: Request, image: Annotated[int, Path(ge=0)], question: WhatIf, response: Response
+) -> ImageWhatIf:
     """One image before and after, with the receipt of the mask; goes before the steps of jobs."""
     start = time.perf_counter()
     lab = _lab(served)
@@ -82,7 +84,7 @@ def image(served: TheRun, request: Request, image: ImageRow, question: WhatIf, r
         served.drops.get(image, served.run.manifest.n_images)
     heads = prune_set(question.heads)
     lab.check(heads, question.fill)
-    with served.live_lock:
+    with served.turns:
         if from_thread.run(request.is_disconnected):  # the page has moved on while this waited for its turn
             raise NotAvailable("nobody waits for this answer any more")
         found = lab.image(image, heads, question.fill)
@@ -144,7 +146,7 @@ def _info(served: Served) -> LabInfo:
     entries, damaged = describe_lab.kept_entries(_runs(served))
     seconds = None
     if served.live is not None:
-        with served.live_lock:
+        with served.turns:
             seconds = served.live.lab.seconds_per_image
     return LabInfo(
         seconds_per_image=seconds,
@@ -160,6 +162,4 @@ def _runs(served: Served) -> LabRuns:
 
 
 def _lab(served: Served) -> Lab:
-    if served.live is None:
-        raise served.needs_model("pruning needs the model, which is not loaded")
-    return served.live.lab
+    return served.model("pruning needs the model, which is not loaded").lab

@@ -14,10 +14,11 @@ from pydantic import ValidationError
 from vitscope.analysis import Run
 from vitscope.analysis.lab import Counted, CurveCount
 from vitscope.analysis.statistics.paired import Paired
+from vitscope.answers.live_lab import OneImage
+from vitscope.answers.rows.images import class_names
 from vitscope.errors import RunError, VitscopeError
 from vitscope.quantities import ranking_metric
-from vitscope.server.describe import class_names
-from vitscope.server.lab_wire import (
+from vitscope.server.lab.wire import (
     AccuracyChange,
     AloneInfo,
     ClassChange,
@@ -33,7 +34,6 @@ from vitscope.server.lab_wire import (
     PrunedHead,
     ScopeResult,
 )
-from vitscope.server.live_lab import OneImage
 from vitscope.store import Manifest
 from vitscope.store.lab import LabRuns
 

@@ -1,0 +1,81 @@
+"""Numbers over all images: effects of pruning, strength, spread, mean attention.
+
+Knows nothing about: HTTP.
+"""
+
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vitscope.analysis.statistics import descriptive
+from vitscope.answers.arguments import Layer, Mode, computed_mode, known_layer
+from vitscope.answers.codes import encode_log8
+from vitscope.answers.names import MetricName, SpreadName, StrengthName
+from vitscope.answers.rows.matrices import pooled
+from vitscope.answers.source import Source
+from vitscope.answers.table import array, arrays
+from vitscope.errors import NotAvailable
+from vitscope.tokens import HEAD
+
+MEAN_BYTES: Final = 16 * 2**20
+"""A mean attention of more entries than this is sent in blocks of tokens."""
+POOLED: Final = 64
+
+
+@array("image", "layer", "head")
+def importance(source: Source, metric: MetricName, mode: Mode = HEAD) -> NDArray[np.float32]:
+    """One metric of one mode: float32 [image, layer, head]; NaN = not computed."""
+    return source.run.effect(metric, computed_mode(source.run.manifest, mode)).astype(np.float32, copy=False)
+
+
+@array("statistic", "layer", "head", kept=True)
+def summary(source: Source, metric: MetricName, mode: Mode = HEAD) -> NDArray[np.float64]:
+    """Over all images: float64 [statistic, layer, head]; what a page shows before the images' values.
+
+    Statistics in order: n, mean, median, lower quartile, upper quartile, consistency; NaN where there is none.
+    """
+    effect = source.run.effect(metric, computed_mode(source.run.manifest, mode))
+    found = descriptive.summarise(effect.reshape(len(effect), -1))
+    columns = (found.n, found.mean, found.median, found.lower_quartile, found.upper_quartile)
+    return np.stack([*columns, descriptive.consistency(found)]).astype(np.float64).reshape(-1, *effect.shape[1:])
+
+
+@array("image", "layer", "head", "hop")
+def strength(source: Source, kind: StrengthName) -> NDArray[np.float16]:
+    """Attention by hop: float16 [image, layer, head, hop]; NaN = not computed."""
+    return _half(source.run.measure(f"strength/{kind}"))
+
+
+@array("image", "layer", "head")
+def spread(source: Source, measure: SpreadName) -> NDArray[np.float16]:
+    """One measure of spread: float16 [image, layer, head]; NaN = not computed, inf is possible."""
+    return _half(source.run.measure(f"spread/{measure}"))
+
+
+@arrays(log8=("head", "query", "key"))
+def mean(source: Source, layer: Layer) -> dict[str, NDArray[Any]]:
+    """Mean attention of one layer over the images: uint8 [head, query, key] in the code `log8`.
+
+    0 is 0; codes 1 to 255 are 10^(-5 + 5 (code - 1) / 254). Where there are many tokens, they are averaged in blocks of
+    consecutive ones, both ways: fewer than the model's.
+    """
+    run, manifest = source.run, source.run.manifest
+    known_layer(manifest, layer)
+    if not run.has_mean_attention:
+        kept = manifest.options.mean_attention
+        raise NotAvailable(
+            "the mean attention is not there yet"
+            if kept
+            else "this run keeps no mean attention: it would be too large",
+            "It comes once all heads are done." if kept else "The featured images have whole matrices.",
+        )
+    model = manifest.model
+    too_large = model.n_layers * max(model.n_heads) * manifest.tokens.n_tokens**2 > MEAN_BYTES
+    matrices = run.layer_mean_attention(layer)
+    return {"log8": encode_log8(pooled(matrices, POOLED) if too_large else matrices)}
+
+
+def _half(values: NDArray[Any]) -> NDArray[np.float16]:
+    with np.errstate(over="ignore"):  # beyond 65504 it is infinite: a sink that nothing is comparable with
+        return values.astype(np.float16)
