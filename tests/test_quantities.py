@@ -32,10 +32,10 @@ EXCEPTIONS = {
     "src/vitscope/patterns/names/naming.py": "features of a matrix",
     "src/vitscope/patterns/names/rules.py": "features of a matrix",
     "web/src/io/source.ts": "the columns of a comparison of sizes",
-    "web/src/core/resolution.ts": "the columns of a comparison of sizes",
-    "web/src/core/options.ts": "words of the address, which links in the world hold",
-    "web/src/views/heads/ResolutionPane.svelte": "the columns of a comparison of sizes",
-    "web/src/views/heads/ResolutionChart.svelte": "the columns of a comparison of sizes",
+    "web/src/attention/resolution.ts": "the columns of a comparison of sizes",
+    "web/src/selection/options.ts": "words of the address, which links in the world hold",
+    "web/src/views/heads/resolution/ResolutionPane.svelte": "the columns of a comparison of sizes",
+    "web/src/views/heads/resolution/ResolutionChart.svelte": "the columns of a comparison of sizes",
     "web/src/views/explore/inspector/why_columns.ts": "what the clauses of one sentence are made of",
 }
 

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Calm, type InForce } from '../src/session/calm.svelte';
-import { EVERYTHING } from '../src/core/scope';
+import { EVERYTHING } from '../src/selection/scope';
 import { nextFrame } from '../src/views/parts/next_frame';
 
 const inForce = (n: number): InForce => ({ scope: EVERYTHING, rows: new Int32Array(n), metric: 'jsd', mode: 'head' });

@@ -1,7 +1,8 @@
 // Maps of one class: whether they can be had, which classes there are to choose from, and shares of a map.
 import { describe, expect, it } from 'vitest';
-import { asShares, classChoices, classMapAnswer, classOf, isClassMap } from '../src/core/class_maps';
-import { mapCaption, type MapChoice } from '../src/core/shown';
+import { asShares, classChoices, classOf, isClassMap } from '../src/attention/class_maps';
+import { classMapAnswer } from '../src/words/answers';
+import { mapCaption, type MapChoice } from '../src/attention/shown';
 import { images, run } from './fixtures';
 
 const live = run({ capabilities: { ...run().capabilities, live: true } });

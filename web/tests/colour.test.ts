@@ -2,8 +2,8 @@
 // apart for the colour-blind. The tokens are read from the style sheet itself.
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { HEAD_COLOURS, HEAD_DASHES, luminance, type Rgb, type Theme } from '../src/core/colour';
-import { CLUSTER_COLOURS } from '../src/core/pattern_colours';
+import { HEAD_COLOURS, HEAD_DASHES, luminance, type Rgb, type Theme } from '../src/plot/colour';
+import { CLUSTER_COLOURS } from '../src/plot/pattern_colours';
 
 const THEMES: readonly Theme[] = ['light', 'dark'];
 const CSS = readFileSync(new URL('../src/app/style.css', import.meta.url), 'utf8');

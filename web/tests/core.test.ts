@@ -1,12 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import { layerTop, patchMap, prefixWeight } from '../src/core/attention';
-import { colourAt, inkOn, luminance, overlayAt, place, scaleFor, ticks } from '../src/core/colour';
-import { attentionAnswer, classCounts, firstImage, headAt, headIndex, neighbour } from '../src/core/focus';
-import { headsBetween, move } from '../src/core/grid';
-import { cellSize, pictureSize, tileLayout } from '../src/core/layout';
-import { EVERYTHING, rowsInScope } from '../src/core/scope';
-import { summarise } from '../src/core/kernels';
-import { duration, headTooltip, number, percent, progressWords } from '../src/core/words';
+import { layerTop, patchMap, prefixWeight } from '../src/attention/rows';
+import { colourAt, inkOn, luminance, overlayAt, place, scaleFor, ticks } from '../src/plot/colour';
+import { attentionAnswer } from '../src/words/answers';
+import { classCounts, firstImage, neighbour } from '../src/selection/focus';
+import { headAt, headIndex } from '../src/ground/run';
+import { headsBetween, move } from '../src/plot/grid';
+import { cellSize, pictureSize, tileLayout } from '../src/plot/layout';
+import { EVERYTHING, rowsInScope } from '../src/selection/scope';
+import { summarise } from '../src/stats/kernels';
+import { duration, headTooltip, progressWords } from '../src/words/words';
+import { number, percent } from '../src/ground/numbers';
 import { fromFloat16 } from '../src/io/float16';
 import { images, JSD, run, WHOLE } from './fixtures';
 

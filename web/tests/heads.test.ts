@@ -1,8 +1,8 @@
 // Heads against each other and over depth: groups as Python cuts them, repair in words, classes over layers.
 import { describe, expect, it } from 'vitest';
-import { atOneHop, shownBy, trends } from '../src/core/class_trends';
-import { closestPair, groupName, groupsAt, meanSimilarity, placesOf } from '../src/core/head_groups';
-import { curveOf, repairNumbers, repairOf, repairWords } from '../src/core/repair';
+import { atOneHop, shownBy, trends } from '../src/stats/class_trends';
+import { closestPair, groupName, groupsAt, meanSimilarity, placesOf } from '../src/stats/head_groups';
+import { curveOf, repairNumbers, repairOf, repairWords } from '../src/stats/repair';
 
 // Heads 0, 2, 4 alike (0.95), 1 and 3 (0.8), the rest 0.1: average linkage by hand.
 const SIMILARITY = Float32Array.from(

@@ -2,16 +2,28 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 
 const SOURCES = new URL('../src/', import.meta.url);
+const MOST_FILES = 15;
+const entries = readdirSync(SOURCES, { recursive: true, withFileTypes: true });
+const files = entries
+  .filter((entry) => entry.isFile())
+  .map(({ parentPath, name }) => ({ room: parentPath.slice(SOURCES.pathname.length), path: `${parentPath}/${name}` }));
 
 describe('the house', () => {
   it('has no line above 140 (what prettier cannot break: strings, comments)', () => {
-    const long = readdirSync(SOURCES, { recursive: true, encoding: 'utf8' })
-      .filter((name) => /\.(ts|svelte|css)$/.test(name) && !name.endsWith('.gen.ts'))
-      .flatMap((name) =>
-        readFileSync(new URL(name, SOURCES), 'utf8')
+    const long = files
+      .filter(({ path }) => /\.(ts|svelte|css)$/.test(path) && !path.endsWith('.gen.ts'))
+      .flatMap(({ path }) =>
+        readFileSync(path, 'utf8')
           .split('\n')
-          .flatMap((line, at) => (line.length > 140 ? [`${name}:${at + 1}`] : [])),
+          .flatMap((line, at) => (line.length > 140 ? [`${path}:${at + 1}`] : [])),
       );
     expect(long).toEqual([]);
+  });
+
+  it(`has no room with more than ${MOST_FILES} files at its top level`, () => {
+    const many = new Map<string, number>();
+    for (const { room } of files) many.set(room, (many.get(room) ?? 0) + 1);
+    expect(many.size).toBeGreaterThan(20);
+    expect([...many].filter(([, count]) => count > MOST_FILES)).toEqual([]);
   });
 });

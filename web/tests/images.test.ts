@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { alike } from '../src/core/alike';
+import { alike } from '../src/stats/alike';
 import {
   classFacets,
   classTotals,
@@ -8,12 +8,12 @@ import {
   correctFacet,
   emptyHelp,
   findImages,
-} from '../src/core/facets';
-import { sheetOrder, sorted } from '../src/core/image_list';
-import { imageTooltip, layoutReason, LAYOUTS, nWords, tickWords, topHead, trustWords } from '../src/core/image_words';
-import { OPTIONS } from '../src/core/options';
-import { placed, shadesOf, thinned, towards, unplaced } from '../src/core/scatter';
-import { EVERYTHING, rowsInScope, type Scope } from '../src/core/scope';
+} from '../src/selection/facets';
+import { sheetOrder, sorted } from '../src/selection/image_list';
+import { imageTooltip, layoutReason, LAYOUTS, nWords, tickWords, topHead, trustWords } from '../src/words/image_words';
+import { OPTIONS } from '../src/selection/options';
+import { placed, shadesOf, thinned, towards, unplaced } from '../src/plot/marks/scatter';
+import { EVERYTHING, rowsInScope, type Scope } from '../src/selection/scope';
 import type { ImageTable } from '../src/io/wire';
 import { JSD, run } from './fixtures';
 

@@ -1,11 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { bands, countBetween, layerSummary, layerTotals, outsideMiddle, swarm } from '../src/core/bands';
-import { classMeans, seriate } from '../src/core/class_table';
-import { axisTicks, place, scaleFor, ticks, valueAt } from '../src/core/colour';
-import { quantile, summarise } from '../src/core/kernels';
-import { hiddenQuadrant, labelPlaces } from '../src/core/quadrant';
-import { nextAvailable, regionsOf, toggledMode } from '../src/core/regions';
-import { stripAt, stripPlaces } from '../src/core/strips';
+import { bands, countBetween, layerSummary, layerTotals, outsideMiddle, swarm } from '../src/stats/bands';
+import { classMeans, seriate } from '../src/stats/class_table';
+import { axisTicks, place, scaleFor, ticks, valueAt } from '../src/plot/colour';
+import { quantile, summarise } from '../src/stats/kernels';
+import { hiddenQuadrant } from '../src/stats/quadrant';
+import { labelPlaces } from '../src/plot/marks/label_places';
+import { nextAvailable, regionsOf, toggledMode } from '../src/ground/regions';
+import { stripAt, stripPlaces } from '../src/plot/marks/strips';
 import type { ModeInfo } from '../src/io/wire';
 import { WHOLE } from './fixtures';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { descending, means, prepareOrders, quantile, ranks, selected, spearman, summarise } from '../src/core/kernels';
+import { descending, means, prepareOrders, quantile, ranks, selected, spearman, summarise } from '../src/stats/kernels';
 
 // numpy.quantile([1, 2, 4, 8, 16], q) and its like, written out
 describe('quantile', () => {

@@ -9,7 +9,7 @@ import {
   lastKnown,
   linePath,
   sizeWords,
-} from '../src/core/curve_plot';
+} from '../src/plot/curve_plot';
 import {
   allBut,
   asPruned,
@@ -23,19 +23,19 @@ import {
   scopeSeconds,
   searchLength,
   setDifference,
-} from '../src/core/lab';
+} from '../src/selection/lab';
 import {
   failureWords,
   intervalWords,
   maskDocument,
-  pointsOf,
   pruneCommand,
   pythonCode,
   pValue,
   receiptWords,
   setName,
   verdict,
-} from '../src/core/lab_words';
+} from '../src/words/lab_words';
+import { pointsOf } from '../src/ground/numbers';
 import type { CurveResult, LabEntry, MaskReceipt } from '../src/io/wire';
 import { run } from './fixtures';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { attentionAnswer, matrixAnswer } from '../src/core/focus';
-import { columnQuartiles, headMeans, spreadLevel } from '../src/core/levels';
+import { attentionAnswer, matrixAnswer } from '../src/words/answers';
+import { columnQuartiles, headMeans, spreadLevel } from '../src/attention/levels';
 import {
   clipped,
   coverageOf,
@@ -11,8 +11,8 @@ import {
   ringSquares,
   smallestSet,
   upsample,
-} from '../src/core/maps';
-import { fusedRow, mapCaption, rowAsTsv, scaleOf, type MapChoice } from '../src/core/shown';
+} from '../src/attention/maps';
+import { fusedRow, mapCaption, rowAsTsv, scaleOf, type MapChoice } from '../src/attention/shown';
 import { images, run } from './fixtures';
 
 const f32 = (...values: number[]): Float32Array => Float32Array.from(values);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { imageGrid, maxPooled, raster, regionShares, sequence, type Arrangement } from '../src/core/matrix';
-import { tokenCount } from '../src/core/tokens';
+import { imageGrid, maxPooled, raster, regionShares, sequence, type Arrangement } from '../src/attention/matrix';
+import { tokenCount } from '../src/ground/tokens';
 import { run } from './fixtures';
 
 const { tokens } = run(); // CLS, one register, 3 x 5 patches

@@ -1,8 +1,8 @@
 // Patterns in the page: what is counted over the scope, sets, the look-up of dots, dots as pixels, labels without overlap.
 import { describe, expect, it } from 'vitest';
-import { DotGrid } from '../src/core/dot_grid';
-import { drawDots, stampOf } from '../src/core/dot_raster';
-import { glyphPlaces, type Anchor } from '../src/core/glyph_places';
+import { DotGrid } from '../src/plot/marks/dot_grid';
+import { drawDots, stampOf } from '../src/plot/marks/dot_raster';
+import { glyphPlaces, type Anchor } from '../src/plot/marks/glyph_places';
 import {
   byClass,
   byLayer,
@@ -22,12 +22,12 @@ import {
   sampleOf,
   shares,
   sharesIn,
-} from '../src/core/pattern_sample';
-import { matricesIn, samePatterns, toggledCluster, type PatternSet } from '../src/core/pattern_set';
-import { called } from '../src/core/pattern_names';
-import { labelled, seriated } from '../src/core/pattern_tables';
-import { LASSO_STEPS } from '../src/core/scope';
-import { patternClause } from '../src/core/why';
+} from '../src/patterns/sample';
+import { matricesIn, samePatterns, toggledCluster, type PatternSet } from '../src/selection/pattern_set';
+import { called } from '../src/patterns/names';
+import { labelled, seriated } from '../src/patterns/tables';
+import { LASSO_STEPS } from '../src/selection/scope';
+import { patternClause } from '../src/words/why';
 
 const N_HEADS = [2, 3];
 const SAMPLE = sampleOf([1, 4, 6], 8, N_HEADS);

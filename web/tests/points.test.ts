@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { nearestPoint, nextPoint } from '../src/core/points';
+import { nearestPoint, nextPoint } from '../src/plot/marks/points';
 
 const points = [
   { x: 0, y: 0 },

@@ -1,8 +1,7 @@
 // Every notice that names a cause appears exactly where that cause holds.
 import { describe, expect, it } from 'vitest';
-import { classMapAnswer } from '../src/core/class_maps';
-import { attentionAnswer, matrixAnswer } from '../src/core/focus';
-import { noPruneCommand, pruneCommand, pythonCode } from '../src/core/lab_words';
+import { classMapAnswer, attentionAnswer, matrixAnswer } from '../src/words/answers';
+import { noPruneCommand, pruneCommand, pythonCode } from '../src/words/lab_words';
 import {
   needsModel,
   noAnswer,
@@ -11,7 +10,7 @@ import {
   noCorrectness,
   NOT_BY_NAME,
   outageWords,
-} from '../src/core/reasons';
+} from '../src/words/reasons';
 import { images, run } from './fixtures';
 
 const NONE = [-1, -1, -1, -1];

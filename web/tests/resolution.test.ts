@@ -11,8 +11,8 @@ import {
   sizeName,
   timesUniform,
   type Columns,
-} from '../src/core/resolution';
-import { wilson } from '../src/core/proportion';
+} from '../src/attention/resolution';
+import { wilson } from '../src/stats/proportion';
 import type { ResolutionInfo, SizedImage } from '../src/io/wire';
 
 const size = (rows: number, cols: number, interpolated = true) => ({

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { fuzzyFilter, fuzzyScore } from '../src/core/fuzzy';
-import { EVERYTHING } from '../src/core/scope';
-import { countsInScope, headlineParts, imageProblems } from '../src/core/words';
+import { fuzzyFilter, fuzzyScore } from '../src/words/fuzzy';
+import { EVERYTHING } from '../src/selection/scope';
+import { countsInScope, headlineParts, imageProblems } from '../src/words/words';
 import { images } from './fixtures';
 
 describe('fuzzy finding', () => {

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { decode, decodeScope, encode } from '../src/core/address';
-import { amend, begin, commit, go, present } from '../src/core/history';
-import { OPTIONS, type Options } from '../src/core/options';
-import type { PatternSet } from '../src/core/pattern_set';
-import { EVERYTHING, inside, lassoOf, LASSO_STEPS, rowsInScope, type Point } from '../src/core/scope';
-import { initialState, reduce, type Intent, type Stays, type State } from '../src/core/state';
-import { defaultQuery, patchAt, tokenAt, tokenName } from '../src/core/tokens';
+import { decode, decodeScope, encode } from '../src/selection/address';
+import { amend, begin, commit, go, present } from '../src/selection/history';
+import { OPTIONS, type Options } from '../src/selection/options';
+import type { PatternSet } from '../src/selection/pattern_set';
+import { EVERYTHING, inside, lassoOf, LASSO_STEPS, rowsInScope, type Point } from '../src/selection/scope';
+import { initialState, reduce, type Intent, type Stays, type State } from '../src/selection/state';
+import { defaultQuery, patchAt, tokenAt, tokenName } from '../src/ground/tokens';
 import { images, run } from './fixtures';
 
 const RUN = run();

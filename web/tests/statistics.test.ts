@@ -1,11 +1,18 @@
 // The page's statistics against the cases that the report's are held to: written by tests/reference/statistics.py.
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { leader } from '../src/core/evidence';
-import { clearlyFirst, meanIntervals, medianIntervals, rangeOf, studentTimes, type Range } from '../src/core/intervals';
-import { descending, means, spearman, summarise } from '../src/core/kernels';
-import { beyondChance, chanceWords, hiddenQuadrant } from '../src/core/quadrant';
-import { measured, Sampler } from '../src/core/resampling';
+import { leader } from '../src/stats/evidence';
+import {
+  clearlyFirst,
+  meanIntervals,
+  medianIntervals,
+  rangeOf,
+  studentTimes,
+  type Range,
+} from '../src/stats/intervals';
+import { descending, means, spearman, summarise } from '../src/stats/kernels';
+import { beyondChance, chanceWords, hiddenQuadrant } from '../src/stats/quadrant';
+import { measured, Sampler } from '../src/stats/resampling';
 
 type Row = readonly (number | null)[];
 interface Shared {

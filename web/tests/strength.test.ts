@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { axisFor, axisTicks, placeOn, shareTick, valueAt } from '../src/core/axis';
-import { histogram } from '../src/core/histogram';
+import { axisFor, axisTicks, placeOn, shareTick, valueAt } from '../src/plot/axis';
+import { histogram } from '../src/stats/histogram';
 import {
   atHop,
   bandOf,
@@ -13,7 +13,7 @@ import {
   spaced,
   uniformReach,
   uniformStrength,
-} from '../src/core/strength';
+} from '../src/attention/strength';
 
 const square = { prefix: ['cls'], rows: 14, cols: 14, patch: { height: 16, width: 16 }, cls: 0 };
 const oblong = { prefix: [], rows: 2, cols: 4, patch: { height: 3, width: 5 }, cls: null };

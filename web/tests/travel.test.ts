@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { Travel } from '../src/session/travel';
+import { Travel } from '../src/session/page/travel';
 
 const idle: (() => void)[] = [];
 let told: string[] = [];

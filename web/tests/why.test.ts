@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { leader, lossOf, meanOf, medianOver, regionEffect, standing, topShare } from '../src/core/evidence';
-import { clearlyFirst } from '../src/core/intervals';
-import { fixed, nameList, reported, reportedShare } from '../src/core/form';
-import * as looks from '../src/core/looks';
-import * as why from '../src/core/why';
+import { leader, lossOf, meanOf, medianOver, regionEffect, standing, topShare } from '../src/stats/evidence';
+import { clearlyFirst } from '../src/stats/intervals';
+import { fixed, nameList, reported, reportedShare } from '../src/ground/form';
+import * as looks from '../src/words/looks';
+import * as why from '../src/words/why';
 import { images } from './fixtures';
 
 const ALL = Int32Array.from([0, 1, 2, 3]);

@@ -1,6 +1,6 @@
 """Low on output, high on layer, beside what unrelated rankings would give: a count is a finding only beyond chance.
 
-web/src/core/quadrant.ts computes the same on the page.
+web/src/stats/quadrant.ts computes the same on the page.
 Knows nothing about: models, torch, how the finding is printed.
 """
 

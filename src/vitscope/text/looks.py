@@ -1,6 +1,6 @@
 """Where one head attends, in words: a clause each for patches, direction, CLS, keys, distance and shape.
 
-A clause says what was found; what was not found, or is not known, is left out. web/src/core/why.ts says the same.
+A clause says what was found; what was not found, or is not known, is left out. web/src/words/looks.ts says the same.
 Knows nothing about: runs.
 """
 

@@ -8,9 +8,9 @@ export const later = {
   image: () => import('../views/image/ImageView.svelte'),
   heads: () => import('../views/heads/HeadsView.svelte'),
   lab: () => import('../views/lab/LabView.svelte'),
-  palette: () => import('./Palette.svelte'),
-  help: () => import('./Help.svelte'),
-  tour: () => import('./Tour.svelte'),
+  palette: () => import('./commands/Palette.svelte'),
+  help: () => import('./commands/Help.svelte'),
+  tour: () => import('./commands/Tour.svelte'),
 } as const;
 
 /** To be called after the first paint. */

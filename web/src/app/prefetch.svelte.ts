@@ -1,9 +1,9 @@
 // Columns that other panes and other choices will need, read one after the other while nothing else is going on, so
 // that a later choice fetches nothing. The likeliest first, and no more than is small together. Then the first atlases of
 // small pictures, and a change of the scope is rehearsed.
-import { PATTERN_COLUMNS, STRENGTHS } from '../core/quantities';
-import { tokenCount } from '../core/tokens';
-import { atlasesOf } from '../views/parts/thumbs.svelte';
+import { PATTERN_COLUMNS, STRENGTHS } from '../ground/quantities';
+import { tokenCount } from '../ground/tokens';
+import { atlasesOf } from '../views/parts/marks/thumbs.svelte';
 import type { Loaded } from '../session/cache.svelte';
 import type { Session } from '../session/session.svelte';
 

@@ -1,6 +1,6 @@
 // Which windows of the shell are open, and what it remembers between visits: hidden headline, keys, where the tour is.
-import type { PaneName } from '../core/state';
-import { TOUR } from '../core/tour';
+import type { PaneName } from '../selection/state';
+import { TOUR } from '../words/tour';
 
 class Remembered {
   readonly #key: string;

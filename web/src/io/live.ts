@@ -1,8 +1,8 @@
 // The run behind a `vitscope serve`, over HTTP. Columns are revalidated: an unchanged one costs a 304.
-import type { Summary } from '../core/kernels';
-import type { ClassMapKind } from '../core/class_maps';
-import type { HeadRef } from '../core/head_ref';
-import type { Direction } from '../core/state';
+import type { Summary } from '../stats/kernels';
+import type { ClassMapKind } from '../attention/class_maps';
+import type { HeadRef } from '../ground/head_ref';
+import type { Direction } from '../selection/state';
 import { fromFloat16 } from './float16';
 import { fromLog8 } from './log8';
 import {

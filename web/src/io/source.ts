@@ -1,8 +1,8 @@
 // Where the page's data comes from. Views never see this: the session asks, and hands typed arrays down.
-import type { Summary } from '../core/kernels';
-import type { ClassMapKind } from '../core/class_maps';
-import type { HeadRef } from '../core/head_ref';
-import type { Direction } from '../core/state';
+import type { Summary } from '../stats/kernels';
+import type { ClassMapKind } from '../attention/class_maps';
+import type { HeadRef } from '../ground/head_ref';
+import type { Direction } from '../selection/state';
 import type { PatternColumn, StrengthName } from './quantities.gen';
 import type {
   DroppedImage,
@@ -82,7 +82,7 @@ export interface DataSource {
   strength(kind: StrengthName, signal: AbortSignal): Promise<Float32Array>;
   /** Float32 [image, layer, head]. */
   spread(measure: string, signal: AbortSignal): Promise<Float32Array>;
-  /** `importance/pca/jsd/head`, `embedding/tsne`: see core/positions.ts. */
+  /** `importance/pca/jsd/head`, `embedding/tsne`: see selection/positions.ts. */
   layout(map: string, signal: AbortSignal): Promise<Layout>;
   /** Float32 [image, layer + 1]: entropy of the head-mean CLS row by layer, then its mean over layers; nats. */
   levels(signal: AbortSignal): Promise<Float32Array>;

@@ -1,6 +1,6 @@
 // The scope and the measure as those panes know them that hold no aggregates: a moment later, one after the other and
 // each in a task of its own, so that a change is answered at once and never holds the page up.
-import { EVERYTHING, type Scope } from '../core/scope';
+import { EVERYTHING, type Scope } from '../selection/scope';
 
 /** What everything is about: what the images are chosen by, their rows, and what is measured on them. */
 export interface InForce {

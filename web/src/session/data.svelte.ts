@@ -1,8 +1,8 @@
 // The numbers of a run as the views read them: each array by its name, fetched when it is first read, never on hover.
-import type { Summary } from '../core/kernels';
-import type { ClassMapKind } from '../core/class_maps';
-import type { HeadRef } from '../core/head_ref';
-import type { Direction } from '../core/state';
+import type { Summary } from '../stats/kernels';
+import type { ClassMapKind } from '../attention/class_maps';
+import type { HeadRef } from '../ground/head_ref';
+import type { Direction } from '../selection/state';
 import type {
   ClassMapChoice,
   DataSource,

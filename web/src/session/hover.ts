@@ -1,4 +1,4 @@
-import type { HeadRef } from '../core/head_ref';
+import type { HeadRef } from '../ground/head_ref';
 
 /** What the pointer or the keyboard is on: shown everywhere, never stored, never fetched for. */
 export type Hover =

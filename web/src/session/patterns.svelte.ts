@@ -1,8 +1,8 @@
 // What the page knows of the patterns of attention: the sample and its clusters as they arrive, and everything counted
 // from them over the images in scope. Loaded after the first paint; views find it at `session.patterns`.
-import { DotGrid } from '../core/dot_grid';
-import { headIndex, headName } from '../core/focus';
-import { chosenClusters, matricesIn, type PatternSet } from '../core/pattern_set';
+import { DotGrid } from '../plot/marks/dot_grid';
+import { headIndex, headName } from '../ground/run';
+import { chosenClusters, matricesIn, type PatternSet } from '../selection/pattern_set';
 import {
   countsOf,
   flatHead,
@@ -15,26 +15,27 @@ import {
   sampleOf,
   sharesIn,
   sum,
-} from '../core/pattern_sample';
-import type { Mixes, Sample } from '../core/pattern_sample';
-import { Memo } from '../core/memo';
-import { called, type Called } from '../core/pattern_names';
-import { labelled } from '../core/pattern_tables';
-import { boxed } from '../core/positions';
-import { PATTERN_COLUMNS } from '../core/quantities';
-import { isEverything } from '../core/scope';
-import type { HeadRef } from '../core/head_ref';
-import type { Options } from '../core/options';
-import type { Intent, State } from '../core/state';
-import { count, percent } from '../core/words';
-import type { PatternFacts } from '../core/why';
-import { tip } from './tip.svelte';
+  type Mixes,
+  type Sample,
+} from '../patterns/sample';
+import { Memo } from '../ground/memo';
+import { called, type Called } from '../patterns/names';
+import { labelled } from '../patterns/tables';
+import { boxed } from '../selection/positions';
+import { PATTERN_COLUMNS } from '../ground/quantities';
+import { isEverything } from '../selection/scope';
+import type { HeadRef } from '../ground/head_ref';
+import type { Options } from '../selection/options';
+import type { Intent, State } from '../selection/state';
+import { count, percent } from '../ground/numbers';
+import type { PatternFacts } from '../words/why';
+import { tip } from './page/tip.svelte';
 import type { Failure, PatternPoints } from '../io/source';
 import type { PatternCluster, PatternsInfo, RunInfo } from '../io/wire';
 import type { Calm } from './calm.svelte';
 import type { Data } from './data.svelte';
 import type { Hover } from './hover';
-import type { OverScope } from './over_scope.svelte';
+import type { OverScope } from './compute/over_scope.svelte';
 
 /** Rows and columns of a matrix at the common size. */
 export const SIDE = 66;

@@ -1,30 +1,31 @@
 // What the page knows: the run's data as it arrives, the selection with its history, and everything computed from the
 // two. One object; views get slices of it and send intents. Nothing is fetched on hover.
 import { flushSync, untrack } from 'svelte';
-import { decode, encode, type Restored } from '../core/address';
-import type { RowsOfToken } from '../core/attention';
-import { attentionAnswer, firstImage, headAt, headIndex, maxHeads, queryOf, type Answer } from '../core/focus';
-import { amend, begin, commit, go, type History } from '../core/history';
-import { descending, ranks, type Summary } from '../core/kernels';
-import { Memo } from '../core/memo';
-import { axesOf, axisValues, boxed, type AxisData } from '../core/positions';
-import { EVERYTHING, isEverything, rowsInScope, sameScope, type InScope, type ScopeData } from '../core/scope';
-import type { HeadRef } from '../core/head_ref';
-import { initialState, reduce, sameHead, sameHeads, type Intent, type State } from '../core/state';
-import { defaultQuery } from '../core/tokens';
-import { intentWords } from '../core/words';
-import type { DataSource } from '../io/source';
-import { asFailure, type Failure } from '../io/source';
+import { decode, encode, type Restored } from '../selection/address';
+import type { RowsOfToken } from '../attention/rows';
+import { attentionAnswer, type Answer } from '../words/answers';
+import { firstImage, queryOf } from '../selection/focus';
+import { headAt, headIndex, maxHeads } from '../ground/run';
+import { amend, begin, commit, go, type History } from '../selection/history';
+import { descending, ranks, type Summary } from '../stats/kernels';
+import { Memo } from '../ground/memo';
+import { axesOf, axisValues, boxed, type AxisData } from '../selection/positions';
+import { EVERYTHING, isEverything, rowsInScope, sameScope, type InScope, type ScopeData } from '../selection/scope';
+import { type HeadRef, sameHead, sameHeads } from '../ground/head_ref';
+import { initialState, reduce, type Intent, type State } from '../selection/state';
+import { defaultQuery } from '../ground/tokens';
+import { intentWords } from '../words/words';
+import { type DataSource, asFailure, type Failure } from '../io/source';
 import type { DroppedImage, ImageTable, MetricInfo, ModeInfo, ProgressInfo, RunInfo } from '../io/wire';
 import { Calm, type InForce } from './calm.svelte';
 import type { StrengthName } from '../io/quantities.gen';
 import type { Data } from './data.svelte';
-import { Intervals } from './intervals.svelte';
-import { know, manyValues, type Known } from './known';
-import { OverScope, type Made } from './over_scope.svelte';
+import { Intervals } from './compute/intervals.svelte';
+import { know, manyValues, type Known } from './compute/known';
+import { OverScope, type Made } from './compute/over_scope.svelte';
 import type { Hover } from './hover';
 import type { PatternModel } from './patterns.svelte';
-import { Travel } from './travel';
+import { Travel } from './page/travel';
 
 /** Attention of the token before is shown no longer than this while the next one's is awaited. */
 const STALE_MS = 150;

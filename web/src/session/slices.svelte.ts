@@ -1,6 +1,6 @@
 // Scopes that the user has named, kept in this browser for each run.
-import { decodeScope, encodeScope } from '../core/address';
-import type { Scope } from '../core/scope';
+import { decodeScope, encodeScope } from '../selection/address';
+import type { Scope } from '../selection/scope';
 import type { RunInfo } from '../io/wire';
 
 export interface Slice {

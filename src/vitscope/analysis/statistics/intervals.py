@@ -1,6 +1,6 @@
 """95 % intervals of means over images, of ranks, and which head is clearly the first. The only place for all of them.
 
-The page computes the same from the same draws (web/src/core/intervals.ts); tests/shared/statistics.json holds both to
+The page computes the same from the same draws (web/src/stats/intervals.ts); tests/shared/statistics.json holds both to
 it. How often the intervals cover: docs/statistics.md. Exceptions: shares of images (`proportion`), paired accuracy
 (`paired`).
 Knows nothing about: runs, models, text.

@@ -1,7 +1,7 @@
 """The images drawn again with replacement, seeded: the same draws in Python and on the page.
 
 Which image a draw takes at a place is a function of seed, draw and place in 32-bit arithmetic, so that
-web/src/core/resampling.ts makes the same draws, in any order and any part of them.
+web/src/stats/resampling.ts makes the same draws, in any order and any part of them.
 Knows nothing about: runs, models, what the values are.
 """
 

@@ -1,8 +1,8 @@
 // What the Heads perspective knows besides the session: which comparisons the run has, the tree of heads, its groups.
 import type { Session } from '../../session/session.svelte';
-import { headIndex, headName } from '../../core/focus';
-import { groupName, groupsAt, placesOf, type Group } from '../../core/head_groups';
-import type { HeadRef } from '../../core/head_ref';
+import { headIndex, headName } from '../../ground/run';
+import { groupName, groupsAt, placesOf, type Group } from '../../stats/head_groups';
+import type { HeadRef } from '../../ground/head_ref';
 import type { HeadComparison, HeadsInfo, HeadTree } from '../../io/wire';
 import type { Failure } from '../../io/source';
 

@@ -1,5 +1,5 @@
 // Where the curves run on the screen, and which of them is nearest to a pointer.
-import { placeOn, valueAt, type Axis } from '../../core/axis';
+import { placeOn, valueAt, type Axis } from '../../plot/axis';
 
 export interface Frame {
   readonly left: number;

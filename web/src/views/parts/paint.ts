@@ -1,6 +1,6 @@
 // Maps onto canvases: one image pixel a patch, enlarged without smoothing, so that a map shows its own values only.
-import { colourAt, overlayAt, shadeAt, type Theme } from '../../core/colour';
-import { upsample, type Upsampling } from '../../core/maps';
+import { colourAt, overlayAt, shadeAt, type Theme } from '../../plot/colour';
+import { upsample, type Upsampling } from '../../attention/maps';
 import type { TokenInfo } from '../../io/wire';
 
 const STEPS = 1023;

@@ -2,10 +2,18 @@
 // what is on the screen. None belongs to one head: another focus head asks for nothing.
 import type { Loaded } from '../../../session/cache.svelte';
 import type { Session } from '../../../session/session.svelte';
-import { lossOf, meanOf, medianOver, regionEffect, standing, type Leader } from '../../../core/evidence';
-import { headAt } from '../../../core/focus';
-import { isEverything, type Scope } from '../../../core/scope';
-import { tokenCount } from '../../../core/tokens';
+import {
+  lossOf,
+  meanOf,
+  medianOver,
+  regionEffect,
+  standing,
+  type Leader,
+  type Standing,
+} from '../../../stats/evidence';
+import { headAt } from '../../../ground/run';
+import { isEverything, type Scope } from '../../../selection/scope';
+import { tokenCount } from '../../../ground/tokens';
 import {
   clsClause,
   directionClause,
@@ -14,10 +22,10 @@ import {
   patchesClause,
   shapeClause,
   sinkKeys,
-} from '../../../core/looks';
-import type { Gaze, Key } from '../../../core/looks';
-import { patternClause, pruningClause, REGION_MODES, throughClause } from '../../../core/why';
-import type { Standing } from '../../../core/why';
+  type Gaze,
+  type Key,
+} from '../../../words/looks';
+import { patternClause, pruningClause, REGION_MODES, throughClause } from '../../../words/why';
 
 export interface Columns {
   /** By name [image, layer, head]: `whole` head, spread measures, metrics, modes; `mass` has hops as well. */

@@ -1,9 +1,9 @@
 // What the strength views say of a head and of a choice by profile.
 import type { Session } from '../../../session/session.svelte';
-import { headAt, headName } from '../../../core/focus';
-import { ringMembers, type Profile } from '../../../core/strength';
-import { fixed, reportedShare } from '../../../core/form';
-import { count, number, percent } from '../../../core/words';
+import { headAt, headName } from '../../../ground/run';
+import { ringMembers, type Profile } from '../../../attention/strength';
+import { fixed, reportedShare } from '../../../ground/form';
+import { count, number, percent } from '../../../ground/numbers';
 
 export interface StrengthData {
   /** Means over the images in scope [layer, head, hop]; density only where it is shown. */

@@ -1,0 +1,101 @@
+// What colours the images: a number each with its scale, or the pattern of the focus head; or nothing, and right and
+// wrong do.
+import type { Session } from '../../../session/session.svelte';
+import { colourAt, css, place, scaleFor, type Scale, type Theme } from '../../../plot/colour';
+import { headName } from '../../../ground/run';
+import { clusterColour } from '../../../plot/pattern_colours';
+import { clustersOfHead, NO_CLUSTER } from '../../../patterns/sample';
+import { shadesOf } from '../../../plot/marks/scatter';
+import { number, percent } from '../../../ground/numbers';
+import { shortMetric } from '../../../words/words';
+import { INKS, type Marks } from './image_paint';
+
+interface ByNumber {
+  readonly kind: 'number';
+  readonly scale: Scale;
+  readonly text: (value: number) => string;
+}
+interface ByPattern {
+  readonly kind: 'pattern';
+  /** The patterns that the focus head shows on images in scope, the commonest first. */
+  readonly entries: readonly { readonly cluster: number; readonly name: string; readonly n: number }[];
+  /** Images in scope whose matrices are not in the sample. */
+  readonly unknown: number;
+}
+export type Colouring = (ByNumber | ByPattern) & {
+  /** What a contact sheet is sorted by, largest first; NaN = not known. */
+  readonly values: Float32Array;
+  readonly caption: string;
+};
+
+const SHADES = 32;
+
+/** To be read in a derived. */
+export function colouringOf(session: Session): Colouring | null {
+  const { options, metric, mode, head } = session;
+  if (options.imageColour === 'correct') return null;
+  if (options.imageColour === 'pattern') return byPattern(session);
+  const confidence = options.imageColour === 'confidence';
+  const values = session.axisNumbers(
+    confidence ? 'confidence' : `head.${metric.name}.${mode.name}.${head.layer}.${head.head}`,
+  );
+  if (!values) return null;
+  if (confidence) {
+    const scale: Scale = { low: 0, high: 1, signed: false, kind: 'linear' };
+    return {
+      kind: 'number',
+      values,
+      scale,
+      caption: 'Confidence',
+      text: (value) => percent(value).replace('.0 %', ' %'),
+    };
+  }
+  const scale = scaleFor(values, metric.signed, options.scale);
+  const unit = metric.unit ? ` (${metric.unit})` : '';
+  const caption = `${headName(head)} · ${shortMetric(metric)}${unit}${options.scale === 'log' ? ' · log' : ''}`;
+  return {
+    kind: 'number',
+    values,
+    scale,
+    caption,
+    text: (value) =>
+      number(value)
+        .replace(/(\.\d*?)0+$/, '$1')
+        .replace(/\.$/, ''),
+  };
+}
+
+function byPattern({ patterns: model, head, calm }: Session): Colouring | null {
+  if (!model?.points || !model.sample) return null;
+  const cluster = clustersOfHead(model.points.cluster, model.sample, head);
+  const counts = new Map<number, number>();
+  for (const row of calm.images.rows) counts.set(cluster[row]!, (counts.get(cluster[row]!) ?? 0) + 1);
+  const known = [...counts].filter(([of]) => of !== NO_CLUSTER).sort((a, b) => b[1] - a[1] || a[0] - b[0]);
+  return {
+    kind: 'pattern',
+    values: Float32Array.from(cluster, (of) => (of === NO_CLUSTER ? NaN : -of)), // clusters are numbered largest first
+    caption: `Pattern of ${headName(head)}`,
+    entries: known.map(([of, n]) => ({ cluster: of, name: model.nameOf(of), n })),
+    unknown: counts.get(NO_CLUSTER) ?? 0,
+  };
+}
+
+export function shaded(colouring: Colouring, theme: Theme): NonNullable<Marks['colours']> {
+  const { values } = colouring;
+  if (colouring.kind === 'pattern') {
+    const most = Math.max(0, ...colouring.entries.map(({ cluster }) => cluster)) + 1;
+    const list = Array.from({ length: most }, (_, cluster) => clusterColour(cluster, theme));
+    return {
+      of: Uint8Array.from(values, (value) => Math.min(most, value === value ? -value : most)),
+      list: [...list, INKS[theme].out],
+    };
+  }
+  const { scale } = colouring;
+  const list = Array.from({ length: SHADES }, (_, i) => css(colourAt(i / (SHADES - 1), scale.signed, theme)));
+  return { of: shadesOf(values, (value) => place(scale, value), SHADES), list: [...list, INKS[theme].out] };
+}
+
+/** Images in scope on which the focus head shows the chosen patterns; null while none is chosen. */
+export function patternedImages({ patterns: model, head, calm }: Session): Int32Array | null {
+  return model?.inSet ? calm.images.rows.filter((row) => model.holds(row, head)) : null;
+}
