@@ -3,7 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.server.clients import array, client_of
+from tests.server.clients import array, arrays, client_of
 from tests.synthetic_run import SKIPPED, synthetic_run
 
 from vitscope import text
@@ -27,12 +27,14 @@ def test_headline_is_the_reports(client, run):
 
 def test_summary_over_all_images_is_numpys(client, run):
     answer = client.get("/api/answers/summary?metric=jsd&mode=cp+pc")
-    found = array(answer)
+    found = arrays(answer)
     values = run.effect("jsd", "cp+pc").astype(np.float64)
     low, middle, high = np.nanquantile(values, [0.25, 0.5, 0.75], axis=0)
-    expected = [np.isfinite(values).sum(axis=0), np.nanmean(values, axis=0), middle, low, high]
-    np.testing.assert_allclose(found[:5], np.stack(expected))
-    np.testing.assert_allclose(found[5], 1 - (high - low) / (high - low + np.abs(middle)))
+    np.testing.assert_array_equal(found["n"], np.isfinite(values).sum(axis=0))
+    np.testing.assert_allclose(found["mean"], np.nanmean(values, axis=0))
+    for name, expected in (("q1", low), ("median", middle), ("q3", high)):
+        np.testing.assert_allclose(found[name], expected)
+    np.testing.assert_allclose(found["consistency"], 1 - (high - low) / (high - low + np.abs(middle)))
     tag = answer.headers["etag"]
     assert client.get("/api/answers/summary?metric=jsd&mode=cp+pc", headers={"if-none-match": tag}).status_code == 304
     assert client.get("/api/answers/summary?metric=jsd&mode=cc+pc").status_code == 404

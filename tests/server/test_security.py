@@ -63,7 +63,7 @@ def test_a_preview_that_is_a_link_out_of_the_run_is_refused(tmp_path):
 @pytest.mark.parametrize("site", ["cross-site", "same-site"])
 def test_a_request_of_another_sites_page_is_refused_before_it_costs_work(client, site):
     for mode in ("no-cors", "cors", "navigate"):
-        response = client.get("/api/summary", headers={"sec-fetch-site": site, "sec-fetch-mode": mode})
+        response = client.get("/api/answers/summary", headers={"sec-fetch-site": site, "sec-fetch-mode": mode})
         assert response.status_code == 403
     assert client.get("/", headers={"sec-fetch-site": site, "sec-fetch-mode": "no-cors"}).status_code == 403
 

@@ -37,9 +37,10 @@ TheRun = Annotated[Served, Depends(_served)]
 router = APIRouter(prefix="/api", responses=FAILURES)
 
 
+@router.get("/answers", response_class=Response, include_in_schema=False)
 @router.get("/answers/{name}", response_class=Response, include_in_schema=False)
-def answer(served: TheRun, request: Request, name: str) -> Response:
-    """The answer of a name; arguments in the query. An answer that has not changed costs a 304, not its bytes."""
+def answer(served: TheRun, request: Request, name: str = "answers") -> Response:
+    """The answer of a name, or which there are; arguments in the query. An unchanged one costs a 304, not its bytes."""
     asked = served.asked_by(lambda: from_thread.run(request.is_disconnected))
     held = frozenset(tag.strip().removeprefix("W/").strip('"') for tag in _held(request).split(","))
     arguments = {name: value for name, value in request.query_params.items() if name != "token"}  # the door's own

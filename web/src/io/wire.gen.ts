@@ -4,6 +4,97 @@
  */
 
 export interface paths {
+    "/api/answers/answers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * answers
+         * @description Every answer there is, with its arguments.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The answer. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["AnswerInfo"][];
+                    };
+                };
+                /** @description Unchanged since the tag in If-None-Match. */
+                304: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description An argument outside what the run allows. */
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+                /** @description Not this server's own page. */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+                /** @description Not there, or not available without the live model. */
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+                /** @description The run folder is damaged or incomplete. */
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+                /** @description The request does not fit the route. */
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/answers/attention": {
         parameters: {
             query?: never;
@@ -2972,9 +3063,9 @@ export interface paths {
         };
         /**
          * summary
-         * @description Over all images: float64 [statistic, layer, head]; what a page shows before the images' values.
+         * @description Over all images: float64 [layer, head] each; what a page shows before the images' values.
          *
-         *     Statistics in order: n, mean, median, lower quartile, upper quartile, consistency; NaN where there is none.
+         *     n, mean, median, quartiles q1 and q3, consistency; NaN where there is none.
          */
         get: {
             parameters: {
@@ -2995,7 +3086,7 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/x-npy": string;
+                        "application/x-npz": string;
                     };
                 };
                 /** @description Unchanged since the tag in If-None-Match. */
@@ -3579,6 +3670,39 @@ export interface components {
             together: number | null;
             /** Total */
             total: number | null;
+        };
+        /**
+         * AnswerInfo
+         * @description One of the answers that can be asked for.
+         */
+        AnswerInfo: {
+            /**
+             * Arguments
+             * @description Each argument with its default; empty: it must be given.
+             */
+            arguments: {
+                [key: string]: string;
+            };
+            /**
+             * Axes
+             * @description Of each array by its name; an .npy has none.
+             */
+            axes: {
+                [key: string]: string[];
+            };
+            /**
+             * Codec
+             * @description JSON, .npy, .npz, or a PNG or WebP file.
+             * @enum {string}
+             */
+            codec: "document" | "array" | "arrays" | "picture";
+            /**
+             * Meaning
+             * @description What it is, its axes and types.
+             */
+            meaning: string;
+            /** Name */
+            name: string;
         };
         /**
          * Capabilities

@@ -14,6 +14,7 @@ from vitscope.answers.messages.patterns import (
     TypicalImages,
 )
 from vitscope.answers.messages.run import (
+    AnswerInfo,
     Capabilities,
     GroupProgress,
     Headline,
@@ -29,6 +30,7 @@ from vitscope.answers.messages.run import (
 from vitscope.answers.messages.sizes import RecordedSize, ResolutionInfo, SizedImage
 
 __all__ = [
+    "AnswerInfo",
     "Capabilities",
     "ClassGuess",
     "ClusterName",

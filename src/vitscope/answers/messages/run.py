@@ -124,6 +124,18 @@ class RunInfo(Wire):
     generation: int
 
 
+class AnswerInfo(Wire):
+    """One of the answers that can be asked for."""
+
+    name: str
+    meaning: str = Field(description="What it is, its axes and types.")
+    arguments: dict[str, str] = Field(description="Each argument with its default; empty: it must be given.")
+    codec: Literal["document", "array", "arrays", "picture"] = Field(
+        description="JSON, .npy, .npz, or a PNG or WebP file."
+    )
+    axes: dict[str, list[str]] = Field(description="Of each array by its name; an .npy has none.")
+
+
 class Headline(Wire):
     """The run's first answer."""
 

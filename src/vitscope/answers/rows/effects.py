@@ -29,16 +29,26 @@ def importance(source: Source, metric: MetricName, mode: Mode = HEAD) -> NDArray
     return source.run.effect(metric, computed_mode(source.run.manifest, mode)).astype(np.float32, copy=False)
 
 
-@array("statistic", "layer", "head", kept=True)
-def summary(source: Source, metric: MetricName, mode: Mode = HEAD) -> NDArray[np.float64]:
-    """Over all images: float64 [statistic, layer, head]; what a page shows before the images' values.
+_PLACES: Final = ("layer", "head")
 
-    Statistics in order: n, mean, median, lower quartile, upper quartile, consistency; NaN where there is none.
+
+@arrays(n=_PLACES, mean=_PLACES, median=_PLACES, q1=_PLACES, q3=_PLACES, consistency=_PLACES, kept=True)
+def summary(source: Source, metric: MetricName, mode: Mode = HEAD) -> dict[str, NDArray[Any]]:
+    """Over all images: float64 [layer, head] each; what a page shows before the images' values.
+
+    n, mean, median, quartiles q1 and q3, consistency; NaN where there is none.
     """
     effect = source.run.effect(metric, computed_mode(source.run.manifest, mode))
     found = descriptive.summarise(effect.reshape(len(effect), -1))
-    columns = (found.n, found.mean, found.median, found.lower_quartile, found.upper_quartile)
-    return np.stack([*columns, descriptive.consistency(found)]).astype(np.float64).reshape(-1, *effect.shape[1:])
+    statistics = {
+        "n": found.n,
+        "mean": found.mean,
+        "median": found.median,
+        "q1": found.lower_quartile,
+        "q3": found.upper_quartile,
+        "consistency": descriptive.consistency(found),
+    }
+    return {name: np.reshape(values, effect.shape[1:]).astype(np.float64) for name, values in statistics.items()}
 
 
 @array("image", "layer", "head", "hop")

@@ -3,12 +3,14 @@
 Knows nothing about: HTTP.
 """
 
+import inspect
 import math
 
 from vitscope import text
 from vitscope.analysis.images.layout import METHODS, TSNE_LIMIT
 from vitscope.answers import thumbs
 from vitscope.answers.messages import (
+    AnswerInfo,
     Capabilities,
     GroupProgress,
     Headline,
@@ -25,10 +27,28 @@ from vitscope.answers.messages import (
 from vitscope.answers.rows.modes import mode_label
 from vitscope.answers.rows.patterns import patterns_reason
 from vitscope.answers.source import Source
-from vitscope.answers.table import document
+from vitscope.answers.table import ANSWERS, document
 from vitscope.quantities import Quantity, of_kind, ranking_metric
 from vitscope.store import Manifest
 from vitscope.tokens import HEAD, available_modes, mode_regions
+
+
+@document(stamp=None)
+def answers(source: Source) -> list[AnswerInfo]:
+    """Every answer there is, with its arguments."""
+    return [
+        AnswerInfo(
+            name=answer.name,
+            meaning=inspect.getdoc(answer.make) or "",
+            arguments={
+                name: "" if field.is_required() else str(field.default)
+                for name, field in answer.arguments.model_fields.items()
+            },
+            codec=answer.codec,
+            axes={name: list(axes) for name, axes in answer.axes.items()},
+        )
+        for answer in ANSWERS.values()
+    ]
 
 
 @document(stamp=lambda source: (source.generation, source.live is not None))

@@ -52,7 +52,7 @@ class Atlases {
   /** As a bitmap: decoded off the page's own thread, and once, not whenever a canvas draws from it. */
   async #fetch(page: number, entry: Entry): Promise<void> {
     try {
-      const response = await fetch(this.#session.source.thumbs(page));
+      const response = await fetch(this.#session.source.address('thumbs', { page }));
       entry.atlas = response.ok ? await createImageBitmap(await response.blob()) : null;
     } catch {
       entry.atlas = null;
