@@ -4,9 +4,7 @@ import asyncio
 import hashlib
 import io
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 from starlette.testclient import TestClient
@@ -14,6 +12,7 @@ from tests.server.fake_lab import FakeLab
 
 from vitscope.analysis import Run
 from vitscope.errors import ImageUnreadable, InvalidArgument
+from vitscope.results import Dropped, SizeLook
 from vitscope.server import create_app
 from vitscope.tokens import TokenLayout
 
@@ -24,16 +23,6 @@ def awaited(coroutine):
     """A coroutine's result, run in a thread of its own: once a browser test has run, this one has an event loop."""
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(asyncio.run, coroutine).result()
-
-
-@dataclass(frozen=True)
-class FakeDropped:
-    image: int
-    name: str
-    digest: str
-    top: tuple[tuple[int, float], ...]
-    note: str | None
-    preview: tuple[str, bytes]
 
 
 class FakeLive:
@@ -70,9 +59,8 @@ class FakeLive:
         values = np.random.default_rng(image_row).uniform(size=self.shape[:2])
         values[1, 2] = np.nan  # a head that the layer lacks
         probabilities = np.array([0.1, 0.2, 0.4, 0.2, 0.1])
-        return SimpleNamespace(
-            tokens=tokens, diagonal=9.5, interpolated=True, probabilities=probabilities, distance=values, entropy=values
-        )
+        matrices = np.zeros((*self.shape[:2], tokens.n_tokens, tokens.n_tokens), np.float16)
+        return SizeLook(tokens, 9.5, True, probabilities, values, values, matrices)
 
     def rows_at_size(self, image_row, size, token, /):
         self.asked.append((image_row, size, token))
@@ -84,7 +72,7 @@ class FakeLive:
         with turn:
             image, self.next = self.next, self.next + 1
         digest = hashlib.sha256(data).hexdigest()
-        return FakeDropped(image, name, digest, ((3, 0.5), (0, 0.25)), None, ("png", b"\x89PNG" + data[:8]))
+        return Dropped(image, name, digest, ((3, 0.5), (0, 0.25)), None, ("png", b"\x89PNG" + data[:8]))
 
 
 def array(response, dtype=None) -> np.ndarray:

@@ -7,8 +7,8 @@ import threading
 from collections import OrderedDict
 from typing import Final
 
-from vitscope.answers.live import Dropped
 from vitscope.errors import NotAvailable
+from vitscope.results import Dropped
 
 HELD: Final = 8
 MAX_BYTES: Final = 32 * 2**20

@@ -1,101 +1,59 @@
-"""What the server asks of a loaded model. The command line hands one in; routes never import torch.
+"""What is asked of a loaded model. The command line hands one in; neither answers nor routes import torch.
 
 Knows nothing about: models, tensors, HTTP.
 """
 
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vitscope.answers.live_lab import Lab
+from vitscope.results import CurveStep, Dropped, OneImage, SizeLook, SomeImages
+from vitscope.tokens import Fill
+
+Heads = Mapping[tuple[int, int], str]
+"""{(layer, head): mode}."""
+Order = Sequence[tuple[int, int]]
 
 
-class Dropped(Protocol):
-    """An image that is in no run, as the model sees it. Its pixels stay with the live model."""
+class Lab(Protocol):
+    """Prunes heads. One call, or one step of an iterator, at a time; iterators may be left where they are."""
 
     @property
-    def image(self) -> int:
-        """Its key: the run's number of images + how many were dropped before it."""
+    def seconds_per_image(self) -> float:
+        """One image through the model once, as measured so far."""
         ...
 
-    @property
-    def name(self) -> str:
-        """File name as given."""
+    def check(self, heads: Heads, fill: str, /) -> None:
+        """Raise InvalidArgument where heads, modes and fill do not fit the model."""
         ...
 
-    @property
-    def digest(self) -> str:
-        """The sha256 of the file: after a restart the same key may stand for another image."""
+    def check_curve(self, orders: Mapping[str, Order], sizes: Sequence[int], /) -> None:
+        """Raise InvalidArgument where orders or sizes do not fit the model."""
         ...
 
-    @property
-    def top(self) -> tuple[tuple[int, float], ...]:
-        """(class, probability) of the most probable classes, best first, at most 5; empty without a classifier."""
+    def image(self, row: int, heads: Heads, fill: Fill, /) -> OneImage:
+        """One image before and after."""
         ...
 
-    @property
-    def note(self) -> str | None:
-        """An oddity of the file that was handled."""
+    def scope(self, rows: Sequence[int], heads: Heads, fill: Fill, /) -> Iterator[SomeImages]:
+        """Many images, a few a step."""
         ...
 
-    @property
-    def preview(self) -> tuple[str, bytes]:
-        """The picture as the model sees it: (`png` or `webp`, its bytes)."""
-        ...
-
-
-class Layout(Protocol):
-    """Tokens at another input size."""
-
-    @property
-    def rows(self) -> int:
-        """Rows of patches."""
-        ...
-
-    @property
-    def cols(self) -> int:
-        """Columns of patches."""
-        ...
-
-    @property
-    def n_tokens(self) -> int:
-        """Prefix and patches."""
-        ...
-
-
-class SizeLook(Protocol):
-    """What one image does at another input size; NaN for heads that a layer lacks."""
-
-    @property
-    def tokens(self) -> Layout:
-        """The grid at this size."""
-        ...
-
-    @property
-    def diagonal(self) -> float:
-        """Of the image, in pixels."""
-        ...
-
-    @property
-    def interpolated(self) -> bool:
-        """Whether learned positions had to be interpolated."""
-        ...
-
-    @property
-    def probabilities(self) -> NDArray[np.floating] | None:
-        """Of each class; None without a classifier."""
-        ...
-
-    @property
-    def distance(self) -> NDArray[np.floating]:
-        """Mean attention distance [layer, head], pixels."""
-        ...
-
-    @property
-    def entropy(self) -> NDArray[np.floating]:
-        """Mean entropy of the queries [layer, head], nats."""
+    def curve(
+        self,
+        rows: Sequence[int],
+        orders: Mapping[str, Order],
+        sizes: Sequence[int],
+        *,
+        random: int,
+        seed: int,
+        search: Sequence[int],
+        length: int,
+    ) -> Iterator[CurveStep]:
+        """Ever more heads, along orders."""
         ...
 
 

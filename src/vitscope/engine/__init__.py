@@ -21,7 +21,7 @@ from vitscope.engine.importance.depth import DepthSums
 from vitscope.engine.importance.head_importance import head_importance, targets
 from vitscope.engine.importance.schedule import fixed_arithmetic, keep_freed_memory, plan_micro_batch
 from vitscope.engine.importance.sweep import sweep
-from vitscope.engine.pruning.mask_check import MaskCheck, check_mask
+from vitscope.engine.pruning.mask_check import check_mask
 from vitscope.engine.pruning.prune import check_fill, prune
 from vitscope.engine.pruning.references import (
     MeanReferences,
@@ -42,7 +42,6 @@ __all__ = [
     "MeanAttention",
     "MeanReferences",
     "PairedReferences",
-    "MaskCheck",
     "Reduction",
     "References",
     "SetAnswers",

@@ -16,12 +16,12 @@ from vitscope.analysis.images.layout import Method, embedding_vectors, importanc
 from vitscope.analysis.images.layout import layout as lay_out
 from vitscope.analysis.images.levels import map_entropies
 from vitscope.answers.arguments import Image, Mode, computed_mode
-from vitscope.answers.live import Dropped
 from vitscope.answers.messages import ClassGuess, DroppedImage, ImageTable
 from vitscope.answers.names import MetricName
 from vitscope.answers.source import Source
 from vitscope.answers.table import array, arrays, document, picture
 from vitscope.errors import NotAvailable
+from vitscope.results import Dropped
 from vitscope.tokens import HEAD
 
 Page = Annotated[int, Field(ge=0, description="From 0.")]

@@ -4,7 +4,6 @@ Knows nothing about: what the model answers, files.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from math import nan
 
 import torch
@@ -16,32 +15,8 @@ from vitscope.engine.pruning.references import EVERY_TOKEN, References
 from vitscope.engine.pruning.regions import pruned_columns, split_columns, token_groups
 from vitscope.models import Model
 from vitscope.models.block import Block, attend_rows, attention_weights, finish
+from vitscope.results import MaskCheck
 from vitscope.tokens import HEAD, Fill, TokenLayout
-
-
-@dataclass(frozen=True)
-class MaskCheck:
-    """Measured on images: what was to be pruned was pruned, and nothing else.
-
-    Parameters
-    ----------
-    masked: the largest |weight| left where the attention matrices are pruned; 0 (`renormalise`:
-        to rounding) says that the mask is on. The matrices go through the very arithmetic that prunes the heads'
-        outputs, with one-hot values, so that the weights themselves come out. NaN with the fills `mean` and
-        `resample`: they replace a head's output, and its matrix plays no part any more.
-    rest: the largest |difference| between the other weights of those heads and what the fill makes of them: themselves
-        (`zero`), or their share of what their row keeps (`renormalise`). NaN as above.
-    output: the largest |difference| between the heads' outputs that went on through the model and pruned matrix times
-        values (`mean`, `resample`: and those of the references), as a share of the largest output.
-    first: first layer with a pruned head.
-    unchanged: leading layers after which all tokens are bitwise those of the intact model, in two passes compared.
-    """
-
-    masked: float
-    rest: float
-    output: float
-    first: int
-    unchanged: int
 
 
 def check_mask(

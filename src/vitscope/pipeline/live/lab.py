@@ -6,18 +6,16 @@ Knows nothing about: HTTP, how results are counted or kept.
 
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float64, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from vitscope.analysis import Run
 from vitscope.engine import (
     Answer,
-    MaskCheck,
     MeanReferences,
     PairedReferences,
     References,
@@ -43,6 +41,7 @@ from vitscope.models.parity import probe_image
 from vitscope.pipeline.work.intact_pass import finite_only, finite_pairs
 from vitscope.pipeline.work.loading import Batch, ImageSource, ahead
 from vitscope.pipeline.work.reference_images import mean_of_run
+from vitscope.results import CurveStep, OneImage, SomeImages
 from vitscope.tokens import Fill
 
 Heads = Mapping[tuple[int, int], str]
@@ -59,62 +58,6 @@ GREEDY: Final = "greedy"
 """Name of the order that is searched."""
 MOST_HELD: Final = 256
 """Images of a curve, at most: their pixels are held."""
-
-
-@dataclass(frozen=True)
-class OneImage:
-    """An image answered twice. `before`, `after`: probability of each class, None without a classifier."""
-
-    before: Float64[np.ndarray, " class"] | None
-    after: Float64[np.ndarray, " class"] | None
-    jsd: float
-    out_cos: float
-    mask_check: MaskCheck
-
-
-@dataclass(frozen=True)
-class SomeImages:
-    """A step over the images of a scope, with heads pruned.
-
-    Parameters
-    ----------
-    rows: those that were answered; the values are theirs. `prediction` is -1 without a classifier.
-    prob_drop: of the run's target; NaN, as jsd, without a classifier.
-    problems: why others were not: they cannot be read, or their activations are not finite.
-    """
-
-    rows: tuple[int, ...]
-    prediction: Int[np.ndarray, " image"]
-    prob_drop: Float64[np.ndarray, " image"]
-    jsd: Float64[np.ndarray, " image"]
-    out_cos: Float64[np.ndarray, " image"]
-    problems: Mapping[int, str]
-
-
-@dataclass(frozen=True)
-class CurveStep:
-    """A step towards pruning curves.
-
-    Parameters
-    ----------
-    stage: `reading` the images, `searching` the greedy order, `pruning` the sets of all orders.
-    share: of this stage that is done, 0 to 1.
-    rows: images of the curve that can be read and are finite, once they are known.
-    lines: the orders by name, once they are known: given ones, `greedy`, then `random 0`, ...
-    places: (line, place in the sizes) of the set that was pruned in this step, for the stretch `images` of `rows`, with
-        top classes `prediction` (-1 without a classifier), how far the answers `moved` (jsd in bits, or out_cos), and
-        whether it was the empty set, `intact`.
-    """
-
-    stage: Literal["reading", "searching", "pruning"]
-    share: float
-    rows: tuple[int, ...] = ()
-    lines: tuple[tuple[str, tuple[tuple[int, int], ...]], ...] = ()
-    places: tuple[tuple[int, int], ...] = ()
-    images: slice = field(default_factory=lambda: slice(0, 0))
-    prediction: Int[np.ndarray, " image"] = field(default_factory=lambda: np.empty(0, np.int64))
-    moved: Float64[np.ndarray, " image"] = field(default_factory=lambda: np.empty(0))
-    intact: bool = False
 
 
 class Lab:

@@ -9,7 +9,6 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -27,28 +26,17 @@ from vitscope.models import Model, load_model
 from vitscope.models.pictures.images import decode_picture
 from vitscope.pipeline.live.lab import Lab
 from vitscope.pipeline.live.maps import Kind, LiveMaps, Rolling
-from vitscope.pipeline.live.sizes import LiveSizes, SizeLook
+from vitscope.pipeline.live.sizes import LiveSizes
 from vitscope.pipeline.studies.sizing import Size
 from vitscope.pipeline.work.computing import encoded
 from vitscope.pipeline.work.loading import ImageSource
+from vitscope.results import Dropped, SizeLook
 
 _KEPT_BYTES: Final = 256 * 2**20
 """Matrices of the images looked at last are kept up to this size: a click on another token then costs nothing."""
 _DROPS_HELD: Final = 8
 """Dropped images whose pixels are held."""
 _TOP: Final = 5
-
-
-@dataclass(frozen=True)
-class Dropped:
-    """An image that is in no run. `top` is (class, probability), best first; `preview` (`png` or `webp`, its bytes)."""
-
-    image: int
-    name: str
-    digest: str
-    top: tuple[tuple[int, float], ...]
-    note: str | None
-    preview: tuple[str, bytes]
 
 
 class LiveModel:

@@ -5,12 +5,11 @@ Knows nothing about: HTTP, runs. Not safe to call from several threads at once: 
 
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float16
+from jaxtyping import Float16
 from PIL import Image
 
 from vitscope.engine import attention, features_and_logits
@@ -19,6 +18,7 @@ from vitscope.measures import entropy, image_diagonal, mean_distance
 from vitscope.measures.answers import probabilities
 from vitscope.models import Model
 from vitscope.pipeline.studies.sizing import Size, at_size, check_sizes, interpolated, pixels_at
+from vitscope.results import SizeLook
 from vitscope.tokens import TokenLayout
 
 _MODELS: Final = 3
@@ -27,27 +27,6 @@ _BYTES: Final = 256 * 2**20
 """Attention of the images and sizes looked at last is held up to this."""
 MOST_WEIGHTS: Final = 2**28
 """Attention weights of one image; no size with more is computed for a page that waits."""
-
-
-@dataclass(frozen=True)
-class SizeLook:
-    """What one image does at one size; NaN for heads that a layer lacks.
-
-    Parameters
-    ----------
-    probabilities: of each class; None without a classifier.
-    distance: `measures.mean_distance` without sinks, in pixels of this input.
-    entropy: `measures.entropy`, mean over queries, in nats.
-    matrices: attention, half precision.
-    """
-
-    tokens: TokenLayout
-    diagonal: float
-    interpolated: bool
-    probabilities: Float[np.ndarray, " class"] | None
-    distance: Float[np.ndarray, "layer head"]
-    entropy: Float[np.ndarray, "layer head"]
-    matrices: Float16[np.ndarray, "layer head query key"]
 
 
 class LiveSizes:

@@ -14,10 +14,10 @@ from pydantic import ValidationError
 from vitscope.analysis import Run
 from vitscope.analysis.lab import Counted, CurveCount
 from vitscope.analysis.statistics.paired import Paired
-from vitscope.answers.live_lab import OneImage
 from vitscope.answers.rows.images import class_names
 from vitscope.errors import RunError, VitscopeError
 from vitscope.quantities import ranking_metric
+from vitscope.results import OneImage
 from vitscope.server.lab.wire import (
     AccuracyChange,
     AloneInfo,

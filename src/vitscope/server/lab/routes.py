@@ -12,7 +12,7 @@ from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.types import Receive, Scope, Send
 
-from vitscope.answers.live_lab import Lab
+from vitscope.answers.live import Lab
 from vitscope.errors import NotAvailable
 from vitscope.server.lab import describe as describe_lab
 from vitscope.server.lab.stream import lines

@@ -12,8 +12,9 @@ import numpy as np
 from vitscope._version import __version__
 from vitscope.analysis import Run
 from vitscope.analysis.lab import CurveCount, ScopeCount
-from vitscope.answers.live_lab import CurveStep, Heads, Lab, SomeImages
+from vitscope.answers.live import Heads, Lab
 from vitscope.errors import BadInput, InvalidArgument
+from vitscope.results import CurveStep, SomeImages
 from vitscope.server.lab import describe as describe_lab
 from vitscope.server.lab.wire import CurveQuestion, CurveResult, LabRun, PrunedHead, ScopeQuestion
 from vitscope.store.lab import lab_id
