@@ -185,8 +185,10 @@ def test_the_matrix_stays_and_is_empty_while_another_measure_is_on_its_way(chrom
 def test_a_map_of_images_that_takes_its_time_says_so(chromium, address):
     page = chromium.new_context(viewport={"width": 1440, "height": 900}).new_page()
     held = []
-    page.route(re.compile("answers/layout"), lambda route: held.append(route))  # noqa: PLW0108
-    page.goto(address)
+    asked = re.compile("answers/layout")
+    page.route(asked, lambda route: held.append(route))  # noqa: PLW0108
+    with page.expect_request(asked):
+        page.goto(address)
     images = page.locator("[data-pane=images]")
     images.get_by_text("The images are being laid out").wait_for()
     held[0].fallback()

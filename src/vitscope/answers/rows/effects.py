@@ -8,6 +8,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from vitscope.analysis.findings import rank_heads, real_heads
 from vitscope.analysis.statistics import descriptive
 from vitscope.answers.arguments import Layer, Mode, computed_mode, known_layer
 from vitscope.answers.codes import encode_log8
@@ -49,6 +50,38 @@ def summary(source: Source, metric: MetricName, mode: Mode = HEAD) -> dict[str, 
         "consistency": descriptive.consistency(found),
     }
     return {name: np.reshape(values, effect.shape[1:]).astype(np.float64) for name, values in statistics.items()}
+
+
+@arrays(
+    low=_PLACES, high=_PLACES, rank=_PLACES, rank_low=_PLACES, rank_high=_PLACES, leads=_PLACES, clear=(), kept=True
+)
+def ranking(source: Source, metric: MetricName, mode: Mode = HEAD) -> dict[str, NDArray[Any]]:
+    """The heads ranked by their mean over all images, as `vitscope show` says it: float64 [layer, head] each.
+
+    Ends of the 95 % interval of the mean, rank and ends of its interval, share of the images that each leads; `clear`
+    is 1 where the images leave no doubt about the first. NaN where there is none.
+    """
+    manifest = source.run.manifest
+    found = rank_heads(source.run, metric, computed_mode(manifest, mode))
+    shape = (manifest.model.n_layers, max(manifest.model.n_heads))
+    heads = real_heads(manifest.model.n_heads)
+    layers, columns = [head.layer for head in heads], [head.head for head in heads]
+
+    def placed(values: NDArray[Any] | None) -> NDArray[np.float64]:
+        whole = np.full(shape, np.nan)
+        if values is not None:
+            whole[layers, columns] = values
+        return whole
+
+    return {
+        "low": placed(found and found.interval.low),
+        "high": placed(found and found.interval.high),
+        "rank": placed(found and found.rank),
+        "rank_low": placed(found and found.rank_interval.low),
+        "rank_high": placed(found and found.rank_interval.high),
+        "leads": placed(found and found.top_share),
+        "clear": np.array(bool(found and found.clear), np.uint8),
+    }
 
 
 @array("image", "layer", "head", "hop")
