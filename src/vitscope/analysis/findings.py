@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from math import ceil, hypot
+from math import ceil
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -19,6 +19,7 @@ from vitscope.analysis.statistics import descriptive, intervals
 from vitscope.analysis.statistics.descriptive import Agreement, PerHead, Summary
 from vitscope.analysis.statistics.intervals import Interval
 from vitscope.analysis.statistics.resampling import resample
+from vitscope.measures import image_diagonal
 from vitscope.quantities import AXES, Kind, quantity, ranking_metrics
 from vitscope.store import Run
 from vitscope.tokens import HEAD, HeadRef
@@ -255,7 +256,7 @@ def reach(run: Run) -> Reach | None:
         near=mass[..., :2].sum(axis=-1)[layers, columns],
         to_cls=to_cls[layers, columns],
         to_patches=mass.sum(axis=-1)[layers, columns],
-        diagonal=hypot(tokens.rows * tokens.patch[0], tokens.cols * tokens.patch[1]),
+        diagonal=image_diagonal(tokens),
         uniform=uniform_distance(tokens),
         n=int(np.isfinite(distance).any(axis=1).sum()),
     )

@@ -5,7 +5,6 @@ shared: never write into them.
 Knows nothing about: heads, models.
 """
 
-import math
 from collections.abc import Iterator
 from functools import lru_cache
 
@@ -13,7 +12,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from vitscope.arguments import checked
+from vitscope.measures.grid import n_hops
 from vitscope.tokens import TokenLayout
 
 NEIGHBOURS = ((-1, -1), (-1, 0), (-1, 1), (0, -1), (0, 1), (1, -1), (1, 0), (1, 1))
@@ -22,23 +21,6 @@ STEP_HOPS = 2
 """Signed offsets are taken within so many hops."""
 _WEIGHT_BUDGET = 2**24
 """Most weights held at once, 64 MiB in float32: grids beyond about 22 x 22 are summed in several parts."""
-
-
-def n_hops(tokens: TokenLayout) -> int:
-    """Length of the hop axis: hops 0 .. max(rows, cols) - 1."""
-    return max(tokens.rows, tokens.cols)
-
-
-@checked
-def image_diagonal(tokens: TokenLayout) -> float:
-    """Diagonal of the token grid's image in pixels: what `mean_distance` is divided by to give a share.
-
-    Example
-    -------
-    >>> image_diagonal(TokenLayout(prefix=("cls",), rows=3, cols=4, patch=(16, 16)))
-    80.0
-    """
-    return math.hypot(tokens.rows * tokens.patch[0], tokens.cols * tokens.patch[1])
 
 
 def hops(tokens: TokenLayout) -> Int[Tensor, "patch patch"]:

@@ -9,10 +9,10 @@ from anyio import from_thread
 from fastapi import APIRouter, Query, Request, Response
 
 from vitscope.errors import NotAvailable
+from vitscope.measures.maps import Direction, Fusion
 from vitscope.server.asking import FAILURES, ImageRow, TheRun, binary, known_token
 from vitscope.server.columns import column, etag, not_modified, unchanged
 from vitscope.server.image_routes import Token
-from vitscope.server.matrices import Direction, Fusion
 from vitscope.server.served import Served
 
 Kind = Literal["gradient_rollout", "relevance", "legrad"]

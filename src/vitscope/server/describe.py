@@ -8,6 +8,7 @@ from typing import Any
 
 from vitscope import text
 from vitscope.analysis.layout import METHODS, TSNE_LIMIT
+from vitscope.measures import image_diagonal
 from vitscope.quantities import Quantity, of_kind, ranking_metric
 from vitscope.server import thumbs
 from vitscope.server.catalogue import mode_label
@@ -55,7 +56,7 @@ def run_info(served: Served) -> RunInfo:
         default_metric=ranking_metric(manifest.model.readout if manifest.model.n_classes else "features"),
         spread=measure_infos(manifest),
         hops=max(manifest.tokens.rows, manifest.tokens.cols),
-        diagonal=_diagonal(manifest),
+        diagonal=image_diagonal(manifest.tokens),
         thumbs=ThumbsInfo(size=thumbs.SIZE, columns=thumbs.COLUMNS, per_page=thumbs.PER_PAGE),
         capabilities=capabilities(served),
         generation=generation,
@@ -96,12 +97,6 @@ def _tokens(manifest: Manifest) -> TokenInfo:
         patch=Size(height=height, width=width),
         cls=tokens.cls,
     )
-
-
-def _diagonal(manifest: Manifest) -> float:
-    """Of the token grid's image in pixels, as `measures.image_diagonal`."""
-    (height, width), tokens = manifest.tokens.patch, manifest.tokens
-    return math.hypot(tokens.rows * height, tokens.cols * width)
 
 
 def measure_infos(manifest: Manifest) -> list[MeasureInfo]:

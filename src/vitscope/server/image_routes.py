@@ -14,13 +14,14 @@ from numpy.typing import NDArray
 from starlette.concurrency import run_in_threadpool
 
 from vitscope.errors import InvalidArgument, NotAvailable
+from vitscope.measures.maps import Direction, Fusion, rollout_of_token
 from vitscope.server import describe
 from vitscope.server.asking import FAILURES, UNCHANGED, ImageRow, TheRun, binary, known_layer, known_token
 from vitscope.server.columns import REVALIDATE, column, etag, not_modified, unchanged
 from vitscope.server.drops import MAX_BYTES
 from vitscope.server.failures import failure
 from vitscope.server.live import Live
-from vitscope.server.matrices import Direction, Fusion, of_token, rollout_of_token
+from vitscope.server.matrices import of_token
 from vitscope.server.served import Served
 from vitscope.server.wire import DroppedImage, ErrorBody
 
@@ -90,10 +91,10 @@ def rollout(
         raise _needs_model(served, "the rollout", image)
     options: dict[str, Any] = {"residual": residual, "fusion": fusion, "discard": discard, "start": start}
     tag = etag(manifest.run_id, "rollout", source, image, token, direction, *options.values())
-    n_heads, cls = manifest.model.n_heads, manifest.tokens.cls
+    n_heads, tokens = manifest.model.n_heads, manifest.tokens
 
     def cut(matrices: NDArray[Any]) -> NDArray[Any]:
-        return rollout_of_token(matrices, token, direction, n_heads=n_heads, cls=cls, **options)
+        return rollout_of_token(matrices, token, direction, tokens=tokens, n_heads=n_heads, **options)
 
     return _cut(served, request, image, source, tag, cut)
 
