@@ -8,7 +8,8 @@ from typing import Final
 
 import numpy as np
 
-from vitscope.analysis.findings import Ranking, mean_over_images
+from vitscope.analysis.findings import Ranking
+from vitscope.analysis.statistics.descriptive import mean_over_images
 from vitscope.errors import NotAvailable
 from vitscope.store import Run
 from vitscope.store.heads import THRESHOLD, VARIANTS, Group

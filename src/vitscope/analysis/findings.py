@@ -12,11 +12,11 @@ from math import ceil
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from jaxtyping import Bool, Float, Float64
+from jaxtyping import Bool, Float
 
 from vitscope.analysis.places import uniform_distance
 from vitscope.analysis.statistics import descriptive, intervals
-from vitscope.analysis.statistics.descriptive import Agreement, PerHead, Summary
+from vitscope.analysis.statistics.descriptive import Agreement, PerHead, Summary, mean_over_images
 from vitscope.analysis.statistics.intervals import Interval
 from vitscope.analysis.statistics.resampling import resample
 from vitscope.measures import image_diagonal
@@ -280,12 +280,3 @@ def measured(images: "pd.DataFrame") -> Bool[np.ndarray, " image"]:
 def occurrences(images: "pd.DataFrame", column: str) -> dict[str, int]:
     """How often each text of a column occurs, most frequent first; images without one are left out."""
     return dict(Counter(text for text in images[column].to_numpy() if isinstance(text, str)).most_common())
-
-
-def mean_over_images(values: Float[np.ndarray, "image *rest"]) -> Float64[np.ndarray, "*rest"]:
-    """Mean over the images that have a value; NaN where none has."""
-    values = np.asarray(values)
-    present = np.isfinite(values)
-    n = present.sum(axis=0)
-    total = np.where(present, values, 0).sum(axis=0, dtype=np.float64)
-    return np.where(n > 0, total / np.maximum(n, 1), np.nan)

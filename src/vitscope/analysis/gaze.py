@@ -9,8 +9,9 @@ from typing import Final
 
 import numpy as np
 
-from vitscope.analysis.findings import kept, mean_over_images
+from vitscope.analysis.findings import kept
 from vitscope.analysis.places import n_border_patches, n_corner_patches, token_name, uniform_reach
+from vitscope.analysis.statistics.descriptive import mean_over_images
 from vitscope.measures import image_diagonal
 from vitscope.measures.keys import patch_shares, stand_out
 from vitscope.store import Run
