@@ -35,6 +35,11 @@ def test_serving_loads_no_torch(module):
     assert not loaded_by(f"import {module}") & (HEAVY - {"fastapi"})
 
 
+def test_measures_that_runs_need_load_no_torch():
+    names = "check_attention, coverage, head_diversity, image_diagonal, key_shares, map_entropy, rollout"
+    assert not loaded_by(f"from vitscope.measures import {names}") & HEAVY
+
+
 def test_the_command_line_starts_without_torch():
     assert not loaded_by("import vitscope.cli") & {"torch", "timm", "xarray", "zarr"}
 

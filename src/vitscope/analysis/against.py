@@ -8,9 +8,10 @@ from typing import Final
 
 import numpy as np
 
-from vitscope.analysis.findings import Ranking, mean_over_images
+from vitscope.analysis.findings import Ranking
 from vitscope.analysis.heads.compared import THRESHOLD, VARIANTS, Group
 from vitscope.analysis.run import Run
+from vitscope.analysis.statistics.descriptive import mean_over_images
 from vitscope.errors import NotAvailable
 from vitscope.tokens import HeadRef
 

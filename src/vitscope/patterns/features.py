@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from vitscope.measures.geometry import image_diagonal
+from vitscope.measures import image_diagonal
 from vitscope.measures.matrices import in_blocks, widen
 from vitscope.measures.summary import Summary, summarise
 from vitscope.patterns.common import check_layout, offset_sums, patch_offset_sums

@@ -13,6 +13,7 @@ from jaxtyping import Float16
 from vitscope.analysis.heads import similarity as alike
 from vitscope.analysis.heads.seriation import Tree, mean_similarity, tree
 from vitscope.errors import InvalidArgument, NotAvailable
+from vitscope.measures.similarity import cosines, diversity_of_rows
 from vitscope.store.arrays import DEPTH, DEPTH_COUNT, DIVERSITY, OUTPUTS, planned_arrays
 from vitscope.tokens import HEAD, HeadRef
 
@@ -27,7 +28,6 @@ WAYS: Final = ("cls", "mean", "output")
 """Of similarity: cosine of CLS->patch rows, mean over images; cosine of the mean matrices; linear CKA of outputs z."""
 THRESHOLD: Final = 0.9
 """Heads are called redundant from this mean similarity."""
-_OF_ROWS: Final = {"cls": alike.row_diversity, "jensen-shannon": alike.row_distance}
 _AGAIN: Final = "Analyse again into another folder: runs are of format 4 now."
 
 
@@ -67,7 +67,7 @@ class Heads:
         if variant == "full":
             values = self._run.measure(DIVERSITY)
         else:
-            values = self._once(f"diversity {variant}", lambda: self._of_rows(_OF_ROWS[variant]))
+            values = self._once(f"diversity {variant}", lambda: self._of_rows(variant))
         return xr.DataArray(values.copy(), dims=("image", "layer"), attrs={"units": "0 to 1", "variant": variant})
 
     def similarity(self, by: str = "cls") -> "xr.DataArray":
@@ -174,20 +174,20 @@ class Heads:
         mean, n = self._run.mean_attention, int(self._run.images["problem"].isna().to_numpy().sum())
         assert mean is not None, "asked for mean matrices that are not there"
         maps = mean[self._layers, self._heads]
-        return alike.map_similarity(maps.reshape(len(maps), -1)), n, "images"
+        return cosines(maps.reshape(len(maps), -1)).astype(np.float64), n, "images"
 
     def _by_outputs(self) -> tuple[alike.Pairs, int, str]:
         outputs = self.outputs
         layers = [outputs[:, layer, :n] for layer, n in enumerate(self._run.manifest.model.n_heads)]
         return alike.output_similarity(layers), len(outputs), "sampled tokens"
 
-    def _of_rows(self, measure: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-        """A measure of a layer's CLS rows, image by image [image, layer]."""
+    def _of_rows(self, variant: str) -> np.ndarray:
+        """Diversity by a layer's CLS rows, image by image [image, layer]."""
         manifest = self._run.manifest
         values = np.full((manifest.n_images, manifest.model.n_layers), np.nan, np.float32)
         for rows, block in self._run.cls_row_blocks():
             for layer, n_heads in enumerate(manifest.model.n_heads):
-                values[rows, layer] = measure(block[:, layer, :n_heads])
+                values[rows, layer] = diversity_of_rows(block[:, layer, :n_heads], variant)
         return values
 
     @property

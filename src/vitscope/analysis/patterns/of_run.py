@@ -14,6 +14,7 @@ from jaxtyping import Float, Float16, Float64, Int
 
 from vitscope.analysis.patterns.by_head import repeated
 from vitscope.errors import InvalidArgument, NotAvailable
+from vitscope.measures.entropies import a_log_a, row_entropy
 from vitscope.store.arrays import CODES, DEVIATION, ENERGY, MATRICES, MEDOIDS, PROTOTYPES
 from vitscope.store.files.tables import POINTS, read_tables
 from vitscope.store.pattern_files import FIT, POINTS_TABLE, read_document, read_names, require_patterns, write_name
@@ -202,9 +203,7 @@ class Patterns:
 
         shares = self.mix.values
         shares = np.concatenate([shares, 1 - shares.sum(-1, keepdims=True)], axis=-1).clip(min=0)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            bits = -np.where(shares > 0, shares * np.log2(shares), 0).sum(-1)
-        bits = np.where(np.isnan(shares).any(-1), np.nan, np.abs(bits))
+        bits = row_entropy(a_log_a(shares)) / np.log(2)
         return xr.DataArray(bits, dims=("layer", "head"), attrs={"units": "bits"})
 
     @property

@@ -28,6 +28,7 @@ from vitscope.answers.rows.modes import mode_label
 from vitscope.answers.rows.patterns import patterns_reason
 from vitscope.answers.source import Source
 from vitscope.answers.table import ANSWERS, document
+from vitscope.measures import image_diagonal
 from vitscope.quantities import Quantity, of_kind, ranking_metric
 from vitscope.store import Manifest
 from vitscope.tokens import HEAD, available_modes, mode_regions
@@ -70,7 +71,7 @@ def run(source: Source) -> RunInfo:
         default_metric=default_metric(manifest),
         spread=measure_infos(manifest),
         hops=max(manifest.tokens.rows, manifest.tokens.cols),
-        diagonal=_diagonal(manifest),
+        diagonal=image_diagonal(manifest.tokens),
         thumbs=ThumbsInfo(size=thumbs.SIZE, columns=thumbs.COLUMNS, per_page=thumbs.PER_PAGE),
         capabilities=capabilities(source),
         generation=source.generation,
@@ -116,12 +117,6 @@ def _tokens(manifest: Manifest) -> TokenInfo:
         patch=Size(height=height, width=width),
         cls=tokens.cls,
     )
-
-
-def _diagonal(manifest: Manifest) -> float:
-    """Of the token grid's image in pixels, as `measures.image_diagonal`."""
-    (height, width), tokens = manifest.tokens.patch, manifest.tokens
-    return math.hypot(tokens.rows * height, tokens.cols * width)
 
 
 def measure_infos(manifest: Manifest) -> list[MeasureInfo]:
