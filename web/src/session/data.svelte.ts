@@ -35,6 +35,8 @@ const POLICIES: Partial<Record<AnswerName, Policy>> = {
   resolution_column: { most: 48 },
   resolution_map: { most: 48 },
 };
+/** Of all answers without a policy of their own, held in one cache. */
+const MOST_OTHERS = 128;
 const MOST = 64;
 /** In an image's own answers nothing grows with the run. */
 const FOR_EVER = 0;
@@ -45,7 +47,9 @@ export class Data {
   generation = $state(0);
   /** The first answer is on the screen: what is bulky may be fetched now, and not before, or it would stand in its way. */
   opened = $state(false);
+  // Made with the data: state that is made inside a derived does not tell that derived when it changes.
   readonly #caches = new Map<string, Cache<unknown>>();
+  readonly #others = new Cache<unknown>(MOST_OTHERS);
   /** The values of a `large` run wait as well: a summary over all its images is shown first. */
   readonly #large: boolean;
 
@@ -53,6 +57,8 @@ export class Data {
     this.source = source;
     this.#large = large;
     this.generation = progress.generation;
+    for (const [name, { newest, most }] of Object.entries(POLICIES))
+      this.#caches.set(newest ?? name, new Cache(most ?? MOST));
   }
 
   /** An answer; null while it is on its way. */
@@ -85,13 +91,10 @@ export class Data {
 
   /** Ask again for what failed. */
   retry(): void {
-    for (const cache of this.#caches.values()) cache.retry();
+    for (const cache of [...this.#caches.values(), this.#others]) cache.retry();
   }
 
   #cache<T>(name: AnswerName): Cache<T> {
-    const group = POLICIES[name]?.newest ?? name;
-    const cache = this.#caches.get(group) ?? new Cache<unknown>(POLICIES[name]?.most ?? MOST);
-    this.#caches.set(group, cache);
-    return cache as Cache<T>;
+    return (this.#caches.get(POLICIES[name]?.newest ?? name) ?? this.#others) as Cache<T>;
   }
 }

@@ -21,10 +21,11 @@ from vitscope.answers.arguments import (
     known_layer,
     known_token,
 )
-from vitscope.answers.rows.matrices import of_token, rollout_of_token
+from vitscope.answers.rows.matrices import of_token
 from vitscope.answers.source import Source
 from vitscope.answers.table import array
 from vitscope.errors import InvalidArgument, NotAvailable
+from vitscope.measures.maps import rollout_of_token
 
 Kind = Literal["gradient_rollout", "relevance", "legrad"]
 Reading = Literal["mean", "classifier"]
@@ -108,8 +109,8 @@ def rollout(
         matrices,
         token,
         direction,
+        tokens=manifest.tokens,
         n_heads=manifest.model.n_heads,
-        cls=manifest.tokens.cls,
         residual=residual,
         fusion=fusion,
         discard=discard,
