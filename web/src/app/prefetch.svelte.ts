@@ -3,7 +3,6 @@
 // small pictures, and a change of the scope is rehearsed.
 import { PATTERN_COLUMNS, STRENGTHS } from '../ground/quantities';
 import { tokenCount } from '../ground/tokens';
-import { atlasesOf } from '../views/parts/marks/thumbs.svelte';
 import type { Loaded } from '../session/cache.svelte';
 import type { Session } from '../session/session.svelte';
 
@@ -42,7 +41,7 @@ export class Prefetch {
     }
     const { perPage } = session.run.thumbs;
     for (let image = 0; image < Math.min(session.run.nImages, MOST_ATLASES * perPage); image += perPage) {
-      if (!atlasesOf(session).place(image)) return undefined; // as above
+      if (!session.thumbs.place(image)) return undefined; // as above
     }
     return this.#rehearse(session);
   }

@@ -23,9 +23,13 @@ import type { Data } from './data.svelte';
 import { Intervals } from './compute/intervals.svelte';
 import { know, manyValues, type Known } from './compute/known';
 import { OverScope, type Made } from './compute/over_scope.svelte';
+import { Workers } from './compute/workers';
 import type { Hover } from './hover';
+import type { LabModel } from './lab/lab.svelte';
 import type { PatternModel } from './patterns.svelte';
-import { Travel } from './page/travel';
+import { Shell } from './shell.svelte';
+import { Thumbs } from './thumbs.svelte';
+import { Travel, type Browser } from './page/travel';
 
 /** Attention of the token before is shown no longer than this while the next one's is awaited. */
 const STALE_MS = 150;
@@ -42,6 +46,8 @@ export class Session {
   hover = $state.raw<Hover | null>(null);
   /** What the page knows of patterns: loaded after the first paint, where the run has any. */
   patterns = $state.raw<PatternModel | null>(null);
+  /** What the Lab knows: loaded with it; it stays, so that a job goes on while another perspective is looked at. */
+  lab: LabModel | null = null;
   notice = $state<string | null>(null);
   /** Images of the user's own, in the order they were dropped; their numbers follow those of the run. */
   dropped = $state.raw<readonly DroppedImage[]>([]);
@@ -49,10 +55,13 @@ export class Session {
   outage = $state.raw<Failure | null>(null);
   /** How often the server came back: pictures that failed meanwhile are asked for again. */
   recoveries = $state(0);
-  readonly intervals = new Intervals('ranking');
+  readonly shell = new Shell();
+  readonly thumbs = new Thumbs(this);
+  readonly #workers = new Workers();
+  readonly intervals = new Intervals(this.#workers, 'ranking');
   /** Of the focus head alone, whatever the other ones are asked for. */
-  readonly focusInterval = new Intervals('focus');
-  readonly overScope = new OverScope();
+  readonly focusInterval = new Intervals(this.#workers, 'focus');
+  readonly overScope = new OverScope(this.#workers);
   /** The image the app chose by itself; it stays while the run grows. */
   #settled: { readonly scope: State['scope']; readonly image: number } | null = null;
   #shownRows = $state.raw<RowsOfToken | null>(null);
@@ -60,16 +69,18 @@ export class Session {
   #forImageBefore: InForce | null = null;
   #headBefore: HeadRef = { layer: 0, head: 0 };
   #headsBefore: readonly HeadRef[] = [];
-  readonly #travel = new Travel((at) => this.#arriveAlone(at));
+  readonly #travel: Travel;
   #openedBy = '';
 
-  private constructor({ source, run, progress, data }: Known, images: ImageTable) {
+  private constructor({ source, run, progress, data }: Known, images: ImageTable, browser: Browser | null) {
+    this.#travel = new Travel((at) => this.#arriveAlone(at), browser);
     [this.source, this.run, this.progress, this.data, this.images] = [source, run, progress, data, images];
   }
 
-  static async open(source: DataSource, hash: string): Promise<Session> {
+  /** With the `browser` the page's address and history are this session's: at most one on a page. */
+  static async open(source: DataSource, hash: string, browser: Browser | null = null): Promise<Session> {
     const [known, images] = await Promise.all([know(source, hash), source.images()]);
-    const session = new Session(known, images);
+    const session = new Session(known, images, browser);
     session.restore(hash);
     session.calm.jump(session.inForce);
     return session;
@@ -225,6 +236,11 @@ export class Session {
     this.#travel.write(this.history.at, address, replace);
   };
 
+  /** What is shown, as an address. */
+  get address(): string {
+    return encode(this.state, this.run, this.#kept);
+  }
+
   /** Put the address of what is shown into the browser's bar now: it follows a moment later by itself. */
   writeAddress(): void {
     this.#travel.tell();
@@ -261,7 +277,7 @@ export class Session {
   #arriveAlone(at: number): void {
     this.history = go(this.history, at);
     this.notice = null;
-    history.replaceState({ at }, '', encode(this.state, this.run, this.#kept));
+    this.#travel.begin(at, this.address);
   }
 
   /** Begin anew from an address. */
@@ -270,7 +286,7 @@ export class Session {
     this.#kept = restored.kept;
     this.#openedBy = hash;
     this.history = begin(restored.state, 'Open the run');
-    history.replaceState({ at: 0 }, '');
+    this.#travel.begin(0);
     this.notice = restored.lost.length
       ? `This run does not have what the link asks for: ${restored.lost.join(', ')}.`
       : null;
@@ -330,6 +346,11 @@ export class Session {
     }
     this.#shownRows = null;
     return undefined;
+  }
+
+  /** Nobody looks at it any more. */
+  close(): void {
+    this.#workers.close();
   }
 
   #withAggregates(now: InForce): InForce {

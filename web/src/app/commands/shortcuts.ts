@@ -25,20 +25,15 @@ export interface Command {
   readonly run: () => void;
 }
 
-export interface Windows {
-  readonly help: () => void;
-  readonly tour: () => void;
-  readonly headline: () => void;
-}
-
 const onMac = typeof navigator !== 'undefined' && /mac/i.test(navigator.platform);
 
 /** Keys as this system prints them: `Ctrl K` is ⌘K on a Mac. */
 export const printed = (keys: string): string => (onMac ? keys.replace('Ctrl ', '⌘').replace('Shift ', '⇧') : keys);
 
 /** Everything the palette offers for a run and its state. */
-export function commands(session: Session, show: Windows): Command[] {
+export function commands(session: Session): Command[] {
   const { run, state } = session;
+  const { show } = session.shell;
   const send = (intent: Intent) => () => session.send(intent);
   return [
     ...PERSPECTIVES.map(({ view, name, what, key }) => ({

@@ -3,7 +3,7 @@ import { rgb, type Rgb, type Theme } from '../../../plot/colour';
 import type { Placed } from '../../../plot/marks/scatter';
 import type { Paint } from '../../parts/next_frame';
 import { Sheet, stamp, type Stamp } from '../../parts/marks/stamps';
-import type { Place } from '../../parts/marks/thumbs.svelte';
+import type { Place } from '../../../session/thumbs.svelte';
 
 interface Inks {
   readonly right: string;

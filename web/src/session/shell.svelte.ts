@@ -1,4 +1,5 @@
-// Which windows of the shell are open, and what it remembers between visits: hidden headline, keys, where the tour is.
+// Which windows around a session are open, and what this browser remembers between visits: hidden headline, keys, where
+// the tour is.
 import type { PaneName } from '../selection/state';
 import { TOUR } from '../words/tour';
 
@@ -33,8 +34,10 @@ class Remembered {
 /** What Explore shows where there is room for one thing only. */
 export type NarrowPane = PaneName | 'filters' | 'inspector';
 
-class Shell {
+export class Shell {
   pane = $state<NarrowPane>('importance');
+  /** When `g` was pressed, the first of two keys that go to a perspective. */
+  went = -Infinity;
   palette = $state(false);
   help = $state(false);
   /** The step of the tour that is shown; null = closed. */
@@ -82,5 +85,3 @@ class Shell {
     headline: (): void => this.showHeadline(true),
   };
 }
-
-export const shell = new Shell();
