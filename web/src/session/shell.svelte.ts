@@ -1,6 +1,6 @@
 // Which windows around a session are open, and what this browser remembers between visits: hidden headline, keys, where
 // the tour is.
-import type { PaneName } from '../selection/state';
+import type { ExplorePane } from '../ground/perspectives';
 import { TOUR } from '../words/tour';
 
 class Remembered {
@@ -31,11 +31,9 @@ class Remembered {
   }
 }
 
-/** What Explore shows where there is room for one thing only. */
-export type NarrowPane = PaneName | 'filters' | 'inspector';
-
 export class Shell {
-  pane = $state<NarrowPane>('importance');
+  /** What Explore shows where there is room for one thing only. */
+  pane = $state<ExplorePane>('importance');
   /** When `g` was pressed, the first of two keys that go to a perspective. */
   went = -Infinity;
   palette = $state(false);

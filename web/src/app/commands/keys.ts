@@ -1,5 +1,5 @@
 // Keys that work wherever the focus is: undo and redo, perspectives, from pane to pane, palette, help, Escape.
-import { PERSPECTIVES } from '../../selection/perspectives';
+import { PERSPECTIVES } from '../../ground/perspectives';
 import type { Session } from '../../session/session.svelte';
 
 const SEQUENCE_MS = 1200;
