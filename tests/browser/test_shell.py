@@ -2,13 +2,23 @@
 
 import numpy as np
 import pytest
-from tests.browser.hands import address_of, command, focus_head, painted, read_ahead, reload, settled, steps, wait_until
+from tests.browser.hands import (
+    VIEWS,
+    address_of,
+    command,
+    focus_head,
+    painted,
+    read_ahead,
+    reload,
+    settled,
+    steps,
+    wait_until,
+)
 from tests.synthetic_run import STRONG, synthetic_run
 
 pytestmark = pytest.mark.slow  # half of the browser tests' time; CI runs it, the default run leaves it out
 
 HEAD = "{}.{}".format(*STRONG)
-VIEWS = ["explore", "image", "heads", "lab"]
 
 
 def test_undo_and_redo_by_keys_buttons_list_and_browser(open_page, address):
