@@ -1,6 +1,5 @@
 // What the page knows: the run's data as it arrives, the selection with its history, and everything computed from the
 // two. One object; views get slices of it and send intents. Nothing is fetched on hover.
-import { flushSync, untrack } from 'svelte';
 import { decode, encode, type Restored } from '../selection/address';
 import type { RowsOfToken } from '../attention/rows';
 import { attentionAnswer, type Answer } from '../words/answers';
@@ -17,7 +16,7 @@ import { defaultQuery } from '../ground/tokens';
 import { intentWords } from '../words/words';
 import { type DataSource, asFailure, type Failure } from '../io/source';
 import type { DroppedImage, ImageTable, MetricInfo, ModeInfo, ProgressInfo, RunInfo } from '../io/wire';
-import { Calm, type InForce } from './calm.svelte';
+import type { InForce } from './in_force';
 import type { StrengthName } from '../io/quantities.gen';
 import type { Data } from './data.svelte';
 import { Intervals } from './compute/intervals.svelte';
@@ -66,7 +65,7 @@ export class Session {
   #settled: { readonly scope: State['scope']; readonly image: number } | null = null;
   #shownRows = $state.raw<RowsOfToken | null>(null);
   #kept: Restored['kept'] = [];
-  #forImageBefore: InForce | null = null;
+  #shownBefore: InForce | null = null;
   #headBefore: HeadRef = { layer: 0, head: 0 };
   #headsBefore: readonly HeadRef[] = [];
   readonly #travel: Travel;
@@ -82,16 +81,13 @@ export class Session {
     const [known, images] = await Promise.all([know(source, hash), source.images()]);
     const session = new Session(known, images, browser);
     session.restore(hash);
-    session.calm.jump(session.inForce);
     return session;
   }
 
   // Parts of the state on their own: what depends on one of them is not computed anew when another changes.
   readonly state: State = $derived(this.history.steps[this.history.at]!.state);
   readonly options = $derived(this.state.options);
-  /** A scope that is never painted: see `rehearse`. */
-  #rehearsed = $state.raw<State['scope'] | null>(null);
-  readonly scope = $derived(this.#rehearsed ?? this.state.scope);
+  readonly scope = $derived(this.state.scope);
   readonly statistic = $derived(this.options.statistic);
   readonly direction = $derived(this.state.direction);
   readonly metric: MetricInfo = $derived(this.run.metrics.find((metric) => metric.name === this.state.metric)!);
@@ -107,11 +103,9 @@ export class Session {
   readonly inForce: InForce = $derived(
     this.#sameInForce({ scope: this.scope, rows: this.inScope, metric: this.metric.name, mode: this.mode.name }),
   );
-  /** The same a moment later, for what is no aggregate. */
-  readonly calm = new Calm();
-  /** The same with the aggregates and in one update with them: what the app's own choice of image is made from. */
-  readonly forImage: InForce = $derived(this.#withAggregates(this.inForce));
-  readonly following: boolean = $derived(this.calm.behind(this.inForce));
+  /** The same with the aggregates, in one update with them: what is no aggregate never stands beside numbers of another scope. */
+  readonly shown: InForce = $derived(this.#withAggregates(this.inForce));
+  readonly following: boolean = $derived(this.shown !== this.inForce);
   readonly scopePending = $derived(this.#inScope.pending);
 
   /** Values [image, layer, head] of the metric and mode in force; null until they are here. */
@@ -307,30 +301,8 @@ export class Session {
   /** Remember the app's own choice of image, so that it does not jump while results arrive. */
   settle(): void {
     if (this.state.image !== null || this.image === null || !this.values) return;
-    const { scope } = this.forImage;
+    const { scope } = this.shown;
     if (this.#settled?.scope !== scope) this.#settled = { scope, image: this.image };
-  }
-
-  /**
-   * Change the scope and back before anything is painted: the browser compiles now, while nobody waits, what would
-   * make the user's first changes slow. No step of the history is made.
-   */
-  rehearse(correct: 'right' | 'wrong'): void {
-    const kept = [this.#inForceBefore, this.#rowsBefore, this.#forImageBefore, this.#settled] as const;
-    this.#rehearsed = { ...this.scope, correct };
-    flushSync();
-    [this.#inForceBefore, this.#rowsBefore, this.#forImageBefore, this.#settled] = kept; // nothing follows: all is as it was
-    this.#rehearsed = null;
-    flushSync();
-  }
-
-  /** Let `calm` follow, in the other views at once. To be called in an effect. */
-  follow(): (() => void) | void {
-    const { inForce, calm } = this;
-    const exploring = this.state.view === 'explore';
-    if (!exploring) return calm.jump(inForce);
-    const awaited = this.overScope.busy || (!this.summary && !this.columnFailure);
-    return awaited || !untrack(() => calm.behind(inForce)) ? undefined : calm.follow(inForce);
   }
 
   /** Keep the rows that are shown for a moment after another token was asked for. To be called in an effect. */
@@ -355,13 +327,13 @@ export class Session {
 
   #withAggregates(now: InForce): InForce {
     const there = (this.fill !== null || this.columnFailure !== null) && this.aggregated === now.rows;
-    if (there || this.state.view !== 'explore') this.#forImageBefore = now;
-    return (this.#forImageBefore ??= now);
+    if (there || this.state.view !== 'explore') this.#shownBefore = now;
+    return (this.#shownBefore ??= now);
   }
 
   #ownImage(): number | null {
     const settled = this.#settled;
-    const { scope, rows } = this.forImage;
+    const { scope, rows } = this.shown;
     if (settled && settled.scope === scope) return settled.image;
     // Rather an image whose attention can be shown: without CLS and without the model only the featured ones.
     const query = defaultQuery(this.run.tokens);

@@ -1,5 +1,6 @@
 // A session's steps in the browser's history, which goes by itself, later than keys come, and keeps 50 of them. A page has
 // one address: it is the session's that was opened with the browser; steps of others are theirs alone.
+import { whenIdle } from '../time';
 
 /** A browser that has no such step any more says nothing, when it is asked to go there. */
 const UNHEARD_MS = 30;
@@ -11,15 +12,6 @@ function forgotten(steps: number): boolean {
   const { navigation } = globalThis as Partial<Pick<typeof globalThis, 'navigation'>>;
   const at = navigation?.currentEntry?.index ?? -1;
   return at >= 0 && !navigation!.entries()[at + steps];
-}
-
-function whenIdle(run: () => void, latest: number): () => void {
-  if (!('requestIdleCallback' in globalThis)) {
-    const timer = setTimeout(run, latest);
-    return () => clearTimeout(timer);
-  }
-  const idle = requestIdleCallback(run, { timeout: latest });
-  return () => cancelIdleCallback(idle);
 }
 
 interface Untold {
