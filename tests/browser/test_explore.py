@@ -307,7 +307,7 @@ def test_without_cls_and_classifier(open_page, chromium, serve, tmp_path):
         page.wait_for_selector("[data-tile]")
         assert page.locator("[data-tile]").count() == 24
         assert page.get_by_role("button", name="CLS", exact=True).is_disabled()
-        assert "patch (1, 2)" in page.locator('[data-pane="One image"]').inner_text()
+        assert "patch (1, 2)" in page.locator('[data-pane="picture"]').inner_text()
         page.close()
 
 

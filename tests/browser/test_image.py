@@ -12,7 +12,7 @@ from tests.synthetic_run import STRONG
 pytestmark = pytest.mark.slow  # `make test-browser` runs them
 
 HEAD = "{}.{}".format(*STRONG)
-PICTURE = '[data-pane="One image"]'
+PICTURE = '[data-pane="picture"]'
 
 
 def recorded(run):

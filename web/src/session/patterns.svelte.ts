@@ -33,9 +33,9 @@ import { tip } from './page/tip.svelte';
 import type { PatternPoints } from '../io/answers';
 import type { Failure } from '../io/source';
 import type { PatternCluster, PatternsInfo, RunInfo } from '../io/wire';
-import type { Calm } from './calm.svelte';
 import type { Data } from './data.svelte';
 import type { Hover } from './hover';
+import type { InForce } from './in_force';
 import type { OverScope } from './compute/over_scope.svelte';
 
 /** Rows and columns of a matrix at the common size. */
@@ -53,7 +53,8 @@ export interface Around {
   readonly data: Data;
   readonly state: State;
   readonly options: Options;
-  readonly calm: Calm;
+  /** What the numbers on the page are of. */
+  readonly shown: InForce;
   readonly cells: number;
   readonly width: number;
   readonly overScope: OverScope;
@@ -99,7 +100,7 @@ export class PatternModel {
   /** Positions [matrix, 2] in parts of the map's box, y upwards. */
   readonly positions: Float32Array | null = $derived(this.points && boxed(this.points.x, this.points.y));
   readonly grid: DotGrid | null = $derived(this.positions && new DotGrid(this.positions));
-  readonly #rows = $derived.by(() => this.#session.calm.patterns.rows); // by itself: another measure changes nothing here
+  readonly #rows = $derived.by(() => this.#session.shown.rows); // by itself: another measure changes nothing here
   /** 1 for each sampled image in scope. */
   readonly within: Uint8Array | null = $derived.by(() => this.sample && sampledInScope(this.sample, this.#rows));
   readonly mixes: Mixes | null = $derived(
@@ -134,9 +135,9 @@ export class PatternModel {
 
   /** Content dependence over the images in scope, by head place; NaN while it is on its way. */
   readonly content: Float64Array = $derived.by(() => {
-    const { run, cells, width, overScope, data, calm } = this.#session;
+    const { run, cells, width, overScope, data, shown } = this.#session;
     const found = new Float64Array(cells).fill(NaN);
-    if (isEverything(calm.patterns.scope)) {
+    if (isEverything(shown.scope)) {
       this.info?.content.forEach((layer, at) =>
         layer.forEach((value, head) => (found[at * width + head] = value ?? NaN)),
       );

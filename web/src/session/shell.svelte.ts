@@ -1,5 +1,6 @@
-// Which windows of the shell are open, and what it remembers between visits: hidden headline, keys, where the tour is.
-import type { PaneName } from '../selection/state';
+// Which windows around a session are open, and what this browser remembers between visits: hidden headline, keys, where
+// the tour is.
+import type { ExplorePane } from '../ground/perspectives';
 import { TOUR } from '../words/tour';
 
 class Remembered {
@@ -30,11 +31,11 @@ class Remembered {
   }
 }
 
-/** What Explore shows where there is room for one thing only. */
-export type NarrowPane = PaneName | 'filters' | 'inspector';
-
-class Shell {
-  pane = $state<NarrowPane>('importance');
+export class Shell {
+  /** What Explore shows where there is room for one thing only. */
+  pane = $state<ExplorePane>('importance');
+  /** When `g` was pressed, the first of two keys that go to a perspective. */
+  went = -Infinity;
   palette = $state(false);
   help = $state(false);
   /** The step of the tour that is shown; null = closed. */
@@ -82,5 +83,3 @@ class Shell {
     headline: (): void => this.showHeadline(true),
   };
 }
-
-export const shell = new Shell();

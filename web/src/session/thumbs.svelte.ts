@@ -1,5 +1,6 @@
 // Atlases of small pictures: each is fetched when a picture of it is first wanted, once for as long as the run stands still.
-import type { Session } from '../../../session/session.svelte';
+import type { DataSource } from '../io/source';
+import type { ImageTable, RunInfo } from '../io/wire';
 
 type Entry = { atlas: ImageBitmap | null; generation: number; state: 'loading' | 'here' | 'failed' };
 
@@ -11,16 +12,22 @@ export interface Place {
   readonly size: number;
 }
 
-/** Outside of any derived: a state made within one would not tell that one of its changes. */
-const arrivals = new (class {
-  n = $state(0);
-})();
+/** What small pictures need of their session. */
+interface Around {
+  readonly run: RunInfo;
+  readonly images: ImageTable;
+  readonly source: Pick<DataSource, 'address'>;
+  readonly data: { readonly generation: number };
+  /** How often the server came back. */
+  readonly recoveries: number;
+}
 
-class Atlases {
+export class Thumbs {
+  #arrivals = $state(0);
   readonly #entries = new Map<number, Entry>();
-  readonly #session: Session;
+  readonly #session: Around;
 
-  constructor(session: Session) {
+  constructor(session: Around) {
     this.#session = session;
   }
 
@@ -36,7 +43,7 @@ class Atlases {
   }
 
   #read(page: number): Entry {
-    void arrivals.n;
+    void this.#arrivals;
     const generation = this.#session.data.generation;
     const recoveries = this.#session.recoveries;
     const held = this.#entries.get(page);
@@ -59,14 +66,6 @@ class Atlases {
     }
     entry.state = entry.atlas ? 'here' : 'failed';
     this.#entries.set(page, entry);
-    arrivals.n++;
+    this.#arrivals++;
   }
-}
-
-const bySession = new WeakMap<Session, Atlases>();
-
-export function atlasesOf(session: Session): Atlases {
-  let atlases = bySession.get(session);
-  if (!atlases) bySession.set(session, (atlases = new Atlases(session)));
-  return atlases;
 }

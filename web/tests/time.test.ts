@@ -1,11 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { Calm, type InForce } from '../src/session/calm.svelte';
-import { EVERYTHING } from '../src/selection/scope';
-import { nextFrame } from '../src/views/parts/next_frame';
-
-const inForce = (n: number): InForce => ({ scope: EVERYTHING, rows: new Int32Array(n), metric: 'jsd', mode: 'head' });
-const counts = ({ images, patterns, inspector }: Calm): number[] =>
-  [images, patterns, inspector].map(({ rows }) => rows.length);
+import { nextFrame } from '../src/session/time';
 
 const frames: (() => void)[] = [];
 const frame = (): void => frames.splice(0).forEach((run) => run());
@@ -18,54 +12,6 @@ beforeEach(() => {
 afterEach(() => {
   vi.useRealTimers();
   vi.unstubAllGlobals();
-});
-
-describe('what is no aggregate', () => {
-  it('follows when a frame is painted, one after the other and each in a task of its own', () => {
-    const calm = new Calm();
-    calm.follow(inForce(3));
-    const seen = [counts(calm)];
-    expect(vi.getTimerCount()).toBe(0);
-    frame();
-    for (let task = 0; task < 3; task++) {
-      vi.advanceTimersToNextTimer();
-      seen.push(counts(calm));
-    }
-    expect(seen).toEqual([
-      [0, 0, 0],
-      [3, 0, 0],
-      [3, 3, 0],
-      [3, 3, 3],
-    ]);
-    expect(vi.getTimerCount()).toBe(0);
-  });
-  it('gives up what is out of date, before the frame and after it', () => {
-    for (const tasks of [0, 1, 2]) {
-      const calm = new Calm();
-      const giveUp = calm.follow(inForce(3));
-      if (tasks) frame();
-      for (let task = 0; task < tasks; task++) vi.advanceTimersToNextTimer();
-      giveUp();
-      calm.follow(inForce(5));
-      frame();
-      vi.runAllTimers();
-      expect(counts(calm)).toEqual([5, 5, 5]);
-    }
-  });
-  it('goes at once where asked, and says whether some are behind', () => {
-    const calm = new Calm();
-    const now = inForce(2);
-    expect(calm.behind(now)).toBe(true);
-    calm.jump(now);
-    expect(counts(calm)).toEqual([2, 2, 2]);
-    expect(calm.behind(now)).toBe(false);
-    const other = inForce(4);
-    calm.follow(other);
-    expect(calm.behind(other)).toBe(true);
-    frame();
-    vi.runAllTimers();
-    expect(calm.behind(other)).toBe(false);
-  });
 });
 
 describe('painting after a frame', () => {

@@ -1,9 +1,8 @@
 // Columns that other panes and other choices will need, read one after the other while nothing else is going on, so
 // that a later choice fetches nothing. The likeliest first, and no more than is small together. Then the first atlases of
-// small pictures, and a change of the scope is rehearsed.
+// small pictures.
 import { PATTERN_COLUMNS, STRENGTHS } from '../ground/quantities';
 import { tokenCount } from '../ground/tokens';
-import { atlasesOf } from '../views/parts/marks/thumbs.svelte';
 import type { Loaded } from '../session/cache.svelte';
 import type { Session } from '../session/session.svelte';
 
@@ -12,54 +11,28 @@ const MOST_BYTES = 16 * 2 ** 20;
 const MOST_ATLASES = 5;
 const FLOAT32 = 4;
 const FLOAT16 = 2;
-const IDLE_MS = 400;
-/** Long enough for the answers to the one before. */
-const REHEARSE_MS = 150;
-const REHEARSALS = ['wrong', 'right', 'wrong', 'right'] as const;
+const MOST_TOKENS = 64;
 
 interface Column {
   readonly bytes: number;
   readonly read: () => Loaded<unknown>;
 }
 
-export class Prefetch {
-  #idle = $state(false);
-  #rehearsed = $state(0);
-
-  /** To be called in an effect: asks for the next column, and is called again when it has come. */
-  run(session: Session): (() => void) | undefined {
-    if (session.progress.state !== 'complete' || session.outage || !session.values) return undefined;
-    if (!this.#idle) {
-      const timer = setTimeout(() => (this.#idle = true), IDLE_MS);
-      return () => clearTimeout(timer);
-    }
-    let bytes = 0;
-    for (const column of wanted(session)) {
-      bytes += column.bytes;
-      if (bytes > MOST_BYTES) break;
-      const { value, failure } = column.read();
-      if (!value && !failure) return undefined; // on its way now
-    }
-    const { perPage } = session.run.thumbs;
-    for (let image = 0; image < Math.min(session.run.nImages, MOST_ATLASES * perPage); image += perPage) {
-      if (!atlasesOf(session).place(image)) return undefined; // as above
-    }
-    return this.#rehearse(session);
+/** To be called in an effect, of a page at rest: asks for the next column, and is called again when it has come. */
+export function readAhead(session: Session): void {
+  if (session.progress.state !== 'complete' || session.outage || !session.values) return;
+  let bytes = 0;
+  for (const column of wanted(session)) {
+    bytes += column.bytes;
+    if (bytes > MOST_BYTES) break;
+    const { value, failure } = column.read();
+    if (!value && !failure) return; // on its way now
   }
-
-  #rehearse(session: Session): (() => void) | undefined {
-    const correct = REHEARSALS[this.#rehearsed];
-    if (!correct || session.state.view !== 'explore') return undefined;
-    const timer = setTimeout(() => {
-      this.#rehearsed++;
-      // Not under a user's hands: what has the focus may be made anew.
-      if (document.activeElement === document.body) session.rehearse(correct);
-    }, REHEARSE_MS);
-    return () => clearTimeout(timer);
+  const { perPage } = session.run.thumbs;
+  for (let image = 0; image < Math.min(session.run.nImages, MOST_ATLASES * perPage); image += perPage) {
+    if (!session.thumbs.place(image)) return; // as above
   }
 }
-
-const MOST_TOKENS = 64;
 
 function wanted({ data, run, state, cells, head }: Session): Column[] {
   const size = run.nImages * cells;
