@@ -31,7 +31,6 @@ EXCEPTIONS = {
     "src/vitscope/patterns/features.py": "features of a matrix, some of which are called as the quantity that they are",
     "src/vitscope/patterns/names/naming.py": "features of a matrix",
     "src/vitscope/patterns/names/rules.py": "features of a matrix",
-    "web/src/io/source.ts": "the columns of a comparison of sizes",
     "web/src/attention/resolution.ts": "the columns of a comparison of sizes",
     "web/src/selection/options.ts": "words of the address, which links in the world hold",
     "web/src/views/heads/resolution/ResolutionPane.svelte": "the columns of a comparison of sizes",

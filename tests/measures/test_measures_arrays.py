@@ -13,7 +13,7 @@ from reference import measures as twin
 from vitscope import measures
 from vitscope.errors import InvalidArgument, NotAttention
 from vitscope.measures.arrays import Array
-from vitscope.measures.maps import rollout_of_token
+from vitscope.measures.maps.rollout import rollout_of_token
 from vitscope.tokens import TokenLayout
 
 PRECISION = {"float64": {"rtol": 1e-9, "atol": 1e-12}, "float32": {"rtol": 1e-5, "atol": 1e-6}}

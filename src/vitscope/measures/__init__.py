@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from vitscope.measures.cls_row import coverage, focus, map_entropy, share_above_uniform, spread_level
-    from vitscope.measures.effect import cls_cos, cosine_distance, flip, jsd, logit_drop, patch_cos, prob_drop
-    from vitscope.measures.faithfulness import (
+    from vitscope.measures.effects.effect import cls_cos, cosine_distance, flip, jsd, logit_drop, patch_cos, prob_drop
+    from vitscope.measures.grid import image_diagonal
+    from vitscope.measures.keys import border, corners, few_keys, key_shares, sink_keys
+    from vitscope.measures.maps.faithfulness import (
         centre_map,
         curve_area,
         mass_inside,
@@ -20,10 +22,8 @@ if TYPE_CHECKING:
         removed,
         step_sizes,
     )
-    from vitscope.measures.gradient_maps import gradient_rollout, legrad, relevance
-    from vitscope.measures.grid import image_diagonal
-    from vitscope.measures.keys import border, corners, few_keys, key_shares, sink_keys
-    from vitscope.measures.maps import cls_map, fuse, rollout
+    from vitscope.measures.maps.gradient_maps import gradient_rollout, legrad, relevance
+    from vitscope.measures.maps.rollout import cls_map, fuse, rollout
     from vitscope.measures.matrices import check_attention
     from vitscope.measures.similarity import head_diversity, head_similarity, linear_cka
     from vitscope.measures.spread import cls_entropy, entropy, mean_distance, nmi, sink
@@ -35,52 +35,52 @@ _HOMES = {
     "Step": "steps",
     "Summary": "summary",
     "border": "keys",
-    "centre_map": "faithfulness",
+    "centre_map": "maps.faithfulness",
     "check_attention": "matrices",
-    "cls_cos": "effect",
+    "cls_cos": "effects.effect",
     "cls_entropy": "spread",
-    "cls_map": "maps",
+    "cls_map": "maps.rollout",
     "corners": "keys",
-    "cosine_distance": "effect",
+    "cosine_distance": "effects.effect",
     "coverage": "cls_row",
-    "curve_area": "faithfulness",
+    "curve_area": "maps.faithfulness",
     "entropy": "spread",
     "few_keys": "keys",
-    "flip": "effect",
+    "flip": "effects.effect",
     "focus": "cls_row",
-    "fuse": "maps",
-    "gradient_rollout": "gradient_maps",
+    "fuse": "maps.rollout",
+    "gradient_rollout": "maps.gradient_maps",
     "head_diversity": "similarity",
     "head_similarity": "similarity",
     "image_diagonal": "grid",
-    "jsd": "effect",
+    "jsd": "effects.effect",
     "key_shares": "keys",
-    "legrad": "gradient_maps",
+    "legrad": "maps.gradient_maps",
     "linear_cka": "similarity",
-    "logit_drop": "effect",
+    "logit_drop": "effects.effect",
     "map_entropy": "cls_row",
-    "mass_inside": "faithfulness",
+    "mass_inside": "maps.faithfulness",
     "mass_to_cls": "strength",
     "mass_to_others": "strength",
     "mean_distance": "spread",
     "neighbour": "steps",
     "nmi": "spread",
-    "patch_cos": "effect",
-    "patch_order": "faithfulness",
-    "pointing_hit": "faithfulness",
-    "prob_drop": "effect",
+    "patch_cos": "effects.effect",
+    "patch_order": "maps.faithfulness",
+    "pointing_hit": "maps.faithfulness",
+    "prob_drop": "effects.effect",
     "region_sums": "strength",
-    "relevance": "gradient_maps",
-    "removed": "faithfulness",
+    "relevance": "maps.gradient_maps",
+    "removed": "maps.faithfulness",
     "ring_density": "strength",
     "ring_mass": "strength",
-    "rollout": "maps",
+    "rollout": "maps.rollout",
     "share_above_uniform": "cls_row",
     "sink": "spread",
     "sink_keys": "keys",
     "spread_level": "cls_row",
     "step": "steps",
-    "step_sizes": "faithfulness",
+    "step_sizes": "maps.faithfulness",
     "summarise": "summary",
 }
 

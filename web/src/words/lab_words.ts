@@ -111,7 +111,7 @@ export function pythonCode(
     'import torch',
     '',
     'import vitscope',
-    ...(labels ? ['from vitscope.measures.answers import predictions'] : []),
+    ...(labels ? ['from vitscope.measures.effects.answers import predictions'] : []),
     'from vitscope.models.pictures.images import read_picture',
     'from vitscope.analysis.statistics.paired import paired',
     '',

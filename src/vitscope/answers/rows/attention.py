@@ -25,7 +25,7 @@ from vitscope.answers.rows.matrices import of_token
 from vitscope.answers.source import Source
 from vitscope.answers.table import array
 from vitscope.errors import InvalidArgument, NotAvailable
-from vitscope.measures.maps import rollout_of_token
+from vitscope.measures.maps.rollout import rollout_of_token
 
 Kind = Literal["gradient_rollout", "relevance", "legrad"]
 Reading = Literal["mean", "classifier"]

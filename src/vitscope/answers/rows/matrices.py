@@ -6,7 +6,7 @@ Knows nothing about: where matrices come from, HTTP.
 import numpy as np
 from jaxtyping import Float, Float32
 
-from vitscope.measures.maps import Direction
+from vitscope.measures.maps.rollout import Direction
 
 Matrices = Float[np.ndarray, "layer head query key"]
 

@@ -20,7 +20,7 @@ from vitscope.engine.forward import BATCH, require_finite
 from vitscope.engine.importance.head_importance import targets
 from vitscope.engine.pruning.prune import check_heads
 from vitscope.errors import InvalidArgument
-from vitscope.measures import effect
+from vitscope.measures.effects import effect
 from vitscope.models import Evaluation, Model
 from vitscope.models.block import attend_rows, finish
 from vitscope.quantities import names, quantity

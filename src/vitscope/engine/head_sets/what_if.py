@@ -19,7 +19,7 @@ from vitscope.engine.pruning.mask_check import check_mask
 from vitscope.engine.pruning.prune import Heads, check_fill, check_heads, features_from
 from vitscope.engine.pruning.references import References, make_references
 from vitscope.errors import InvalidArgument
-from vitscope.measures import answers, effect
+from vitscope.measures.effects import answers, effect
 from vitscope.models import Evaluation, Model
 from vitscope.quantities import Readout, quantity
 from vitscope.tokens import Fill

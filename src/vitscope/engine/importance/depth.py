@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float, Float64
 from torch import Tensor
 
-from vitscope.measures import effect
+from vitscope.measures.effects import effect
 from vitscope.models import Model
 from vitscope.quantities import names
 

@@ -15,7 +15,7 @@ from vitscope.engine.importance.sweep import sweep
 from vitscope.engine.pruning.prune import check_fill
 from vitscope.engine.pruning.references import make_references
 from vitscope.errors import InvalidArgument
-from vitscope.measures.answers import predictions
+from vitscope.measures.effects.answers import predictions
 from vitscope.models import Model
 from vitscope.quantities import of_kind
 from vitscope.tokens import HEAD, Fill, canonical_modes

@@ -21,7 +21,7 @@ from vitscope.engine.pruning.prune import check_fill
 from vitscope.engine.pruning.references import EVERY_TOKEN, References
 from vitscope.engine.pruning.regions import Parts, Rows, change_of_z, pruned_columns, split_columns, token_groups
 from vitscope.errors import InvalidArgument
-from vitscope.measures import effect
+from vitscope.measures.effects import effect
 from vitscope.models import Evaluation, Model
 from vitscope.models.block import Block, attend_rows, attention_weights, finish
 from vitscope.quantities import names

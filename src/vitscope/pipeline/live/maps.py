@@ -16,8 +16,8 @@ from vitscope.engine.explaining import SCORES, LeGrad, padded
 from vitscope.engine.gradients import Score, layer_gradients, target_classes
 from vitscope.errors import InvalidArgument
 from vitscope.measures import gradient_rollout, legrad, relevance
-from vitscope.measures.gradient_maps import first_of_last
-from vitscope.measures.maps import Fusion
+from vitscope.measures.maps.gradient_maps import first_of_last
+from vitscope.measures.maps.rollout import Fusion
 from vitscope.models import Model
 
 Kind = Literal["gradient_rollout", "relevance", "legrad"]

@@ -21,7 +21,7 @@ from vitscope.engine import attention, features_and_logits
 from vitscope.engine.explaining import AUTHORS, LeGrad, Reading
 from vitscope.engine.look import most_probable
 from vitscope.errors import ImageUnreadable, InvalidArgument, NotAvailable, NotFinite
-from vitscope.measures.maps import Fusion
+from vitscope.measures.maps.rollout import Fusion
 from vitscope.models import Model, load_model
 from vitscope.models.pictures.images import decode_picture
 from vitscope.pipeline.live.lab import Lab

@@ -15,7 +15,7 @@ from PIL import Image
 from vitscope.engine import attention, features_and_logits
 from vitscope.errors import InvalidArgument
 from vitscope.measures import entropy, image_diagonal, mean_distance
-from vitscope.measures.answers import probabilities
+from vitscope.measures.effects.answers import probabilities
 from vitscope.models import Model
 from vitscope.pipeline.studies.sizing import Size, at_size, check_sizes, interpolated, pixels_at
 from vitscope.results import SizeLook

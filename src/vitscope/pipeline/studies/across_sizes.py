@@ -18,7 +18,7 @@ from vitscope.engine.importance.schedule import keep_freed_memory
 from vitscope.engine.look import Look, images_at_once, look
 from vitscope.errors import BadInput
 from vitscope.measures import image_diagonal
-from vitscope.measures.answers import predictions, probabilities
+from vitscope.measures.effects.answers import predictions, probabilities
 from vitscope.models import Model
 from vitscope.pipeline.plan.labels import Given, classes_of
 from vitscope.pipeline.plan.listing import Images, list_images

@@ -23,7 +23,7 @@ from vitscope.engine.finite import HINT
 from vitscope.engine.gradients import target_classes
 from vitscope.engine.importance.schedule import keep_freed_memory, plan_micro_batch
 from vitscope.errors import BadInput, InvalidArgument
-from vitscope.measures.answers import probabilities
+from vitscope.measures.effects.answers import probabilities
 from vitscope.models import Model
 from vitscope.pipeline.plan.labels import Given, classes_of
 from vitscope.pipeline.plan.listing import Images, list_images

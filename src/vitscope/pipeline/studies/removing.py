@@ -20,7 +20,7 @@ from vitscope.analysis.heads.backups import Backup, backups, backups_text
 from vitscope.analysis.statistics.paired import Paired, paired
 from vitscope.engine import intact, interactions, prune
 from vitscope.errors import BadInput, ImageUnreadable, InvalidArgument, ParityError
-from vitscope.measures.answers import predictions
+from vitscope.measures.effects.answers import predictions
 from vitscope.models import Evaluation, Model
 from vitscope.models.parity import probe_image, relative_difference
 from vitscope.models.pictures.images import decode_picture, read_bytes

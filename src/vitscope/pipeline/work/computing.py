@@ -15,7 +15,7 @@ from torch import Tensor
 
 from vitscope.engine import DepthSums, PairedReferences, References, targets
 from vitscope.engine.importance.head_importance import sweep
-from vitscope.measures import answers
+from vitscope.measures.effects import answers
 from vitscope.models import Model
 from vitscope.pipeline.work.intact_pass import IntactPass
 from vitscope.pipeline.work.loading import Batch, Fact

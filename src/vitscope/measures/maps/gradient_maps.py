@@ -12,7 +12,7 @@ from torch import Tensor
 
 from vitscope.arguments import checked
 from vitscope.errors import InvalidArgument
-from vitscope.measures.maps import Fusion, check_start, known_heads, one_axis, roll_out, there
+from vitscope.measures.maps.rollout import Fusion, check_start, known_heads, one_axis, roll_out, there
 from vitscope.measures.matrices import check_attention, widen
 from vitscope.tokens import TokenLayout
 

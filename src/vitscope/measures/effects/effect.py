@@ -13,8 +13,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from vitscope.arguments import checked
-from vitscope.measures.answers import either, probabilities, yes_or_no
 from vitscope.measures.directions import unit
+from vitscope.measures.effects.answers import either, probabilities, yes_or_no
 from vitscope.measures.matrices import widen
 from vitscope.quantities.readouts import Readout
 from vitscope.tokens import TokenLayout
