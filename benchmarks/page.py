@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from tests.browser.conftest import ARGUMENTS
 
-from vitscope.store import Run
+from vitscope.analysis import Run
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, FloatRect, Locator, Page, Request

@@ -9,9 +9,9 @@ from tests.browser.hands import address_of, outlined, painted, settled, wait_unt
 from tests.browser.journeys import Keyboard
 from tests.synthetic_run import synthetic_run
 
+from vitscope.analysis import open_run
 from vitscope.analysis.against import against
 from vitscope.analysis.findings import output_ranking
-from vitscope.store import open_run
 from vitscope.tokens import HeadRef
 
 pytestmark = pytest.mark.slow  # `make test-browser` runs them

@@ -10,8 +10,8 @@ from tests.browser.hands import PATIENCE, address_of, painted, settled, wait_unt
 from tests.server.clients import FakeLive
 from tests.synthetic_resolution import synthetic_resolution
 
+from vitscope.analysis import open_run
 from vitscope.analysis.sizes import by_size
-from vitscope.store import open_run
 
 pytestmark = pytest.mark.slow  # `make test-browser` runs them
 

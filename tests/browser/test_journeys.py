@@ -18,8 +18,8 @@ import vitscope
 from vitscope import measures, text
 from vitscope.analysis.statistics.descriptive import spearman
 from vitscope.analysis.statistics.paired import paired
-from vitscope.models.bundled import DEMO
-from vitscope.pipeline.live import load_live
+from vitscope.models.sources.bundled import DEMO
+from vitscope.pipeline.live.model import load_live
 
 pytestmark = pytest.mark.slow  # `make test-browser` runs them
 
@@ -307,7 +307,7 @@ def pixels_of(run, rows):
 
 def map_place(page, run, row):
     """Where an image is on the map by importance vectors: shares of the box, by the layout that the server gives."""
-    from vitscope.analysis.layout import importance_vectors, layout
+    from vitscope.analysis.images.layout import importance_vectors, layout
 
     positions = layout(importance_vectors(run.effect("jsd", "head")), "pca").positions
     box = page.locator("[data-map]").bounding_box()

@@ -18,10 +18,10 @@ from tests.browser.test_layout import CLIPPED, OUTSIDE, OVERLAPS, everywhere
 from tests.tiny_analysis import tiny_model, to_pixels, write_photos
 
 import vitscope
+from vitscope.analysis import open_run
 from vitscope.analysis.statistics.paired import paired
-from vitscope.models.images import read_picture
+from vitscope.models.pictures.images import read_picture
 from vitscope.pipeline import LiveModel
-from vitscope.store import open_run
 
 pytestmark = pytest.mark.slow  # `make test-browser` runs them
 

@@ -1,5 +1,7 @@
 """The frame around the views: history, palette, help, tour, questions, keys, narrow windows, open to everyone."""
 
+import re
+
 import numpy as np
 import pytest
 from tests.browser.hands import (
@@ -274,10 +276,10 @@ def test_the_link_is_copied(open_page, address):
 
 def test_opening_that_fails_can_be_tried_again(open_page, address):
     page, watch = open_page(address)
-    page.route("**/api/run", lambda route: route.abort())
+    page.route("**/api/answers/run", lambda route: route.abort())
     page.reload()
     page.wait_for_selector("[role=alert]:has-text('does not answer')")
-    page.unroute("**/api/run")
+    page.unroute("**/api/answers/run")
     page.get_by_role("button", name="Retry").click()
     page.wait_for_selector("main .pane")
     watch.complaints[:] = [line for line in watch.complaints if "Failed to load resource" not in line]
@@ -296,8 +298,8 @@ def test_an_opening_page_builds_the_heads_at_once_with_their_numbers(open_page, 
         page, watch = open_page(address)
         page.add_init_script(f"({BUILT})()")
         held = []
-        for slow in ("headline", "importance/**"):
-            page.route(f"**/api/{slow}", lambda route: held.append(route))  # noqa: PLW0108
+        for slow in ("headline", "importance"):
+            page.route(re.compile(f"answers/{slow}"), lambda route: held.append(route))  # noqa: PLW0108
         watch.requests.clear()
         page.reload()
         page.wait_for_selector("[data-pane=inspector]")
@@ -318,7 +320,7 @@ def test_an_opening_page_builds_the_heads_at_once_with_their_numbers(open_page, 
 
 def test_a_slow_opening_shows_the_page_to_come(open_page, address):
     page, _ = open_page(address)
-    page.route("**/api/run", lambda route: None)
+    page.route("**/api/answers/run", lambda route: None)
     page.evaluate("location.reload()")
     page.wait_for_selector(".opening .work")
     page.wait_for_selector(".opening >> text=Opening the run")

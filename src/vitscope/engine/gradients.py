@@ -13,7 +13,7 @@ from torch import Tensor
 from vitscope.arguments import checked
 from vitscope.engine.finite import Watch, refuse
 from vitscope.engine.forward import features_and_logits, intact
-from vitscope.engine.importance import targets as resolve_targets
+from vitscope.engine.importance.head_importance import targets as resolve_targets
 from vitscope.errors import InvalidArgument, NotFinite, UnsupportedModel
 from vitscope.measures.answers import either
 from vitscope.models import Evaluation, Model

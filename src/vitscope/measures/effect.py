@@ -14,6 +14,7 @@ from torch import Tensor
 
 from vitscope.arguments import checked
 from vitscope.measures.answers import either, probabilities, yes_or_no
+from vitscope.measures.directions import unit
 from vitscope.measures.matrices import widen
 from vitscope.quantities.readouts import Readout
 from vitscope.tokens import TokenLayout
@@ -197,11 +198,6 @@ def patch_cos(
 
 
 # Unchecked cores ------------------------------------------------------------------------------------------------------
-
-
-def unit(vectors: Tensor) -> Tensor:
-    """Vectors of length 1 along the last axis; NaN for the vector 0, which has no direction."""
-    return vectors / vectors.norm(dim=-1, keepdim=True)
 
 
 def divergence(p: Tensor, q: Tensor) -> Tensor:

@@ -44,22 +44,31 @@ function wanted({ data, run, state, cells, head }: Session): Column[] {
     // The first change of the scope asks for them: content dependence over other images than all.
     ...(run.capabilities.patterns ? PATTERN_COLUMNS : []).map((what) => ({
       bytes: size * FLOAT32,
-      read: () => data.patternColumn(what),
+      read: () => data.get('pattern_column', { column: what }),
     })),
     // Why a head matters names the token that draws all: it is in the mean matrices.
     ...[...new Set(layers)].map((layer) => ({
       bytes: run.model.nHeads[layer]! * side * side,
-      read: () => data.meanMatrices(layer),
+      read: () => data.get('mean', { layer }),
     })),
     ...run.spread
       .filter((measure) => measure.available)
-      .map(({ name }) => ({ bytes: size * FLOAT16, read: () => data.spread(name) })),
-    ...metrics.map(({ name }) => ({ bytes: size * FLOAT32, read: () => data.importance(name, 'head') })),
+      .map(({ name }) => ({ bytes: size * FLOAT16, read: () => data.get('spread', { measure: name }) })),
+    ...metrics.map(({ name }) => ({
+      bytes: size * FLOAT32,
+      read: () => data.get('importance', { metric: name, mode: 'head' }),
+    })),
     // Small, but the server goes through all rows of CLS for it.
     ...(run.tokens.cls === null
       ? []
-      : [{ bytes: run.nImages * (run.model.nLayers + 1) * FLOAT32, read: () => data.levels() }]),
-    ...STRENGTHS.toReversed().map((kind) => ({ bytes: size * run.hops * FLOAT16, read: () => data.strength(kind) })),
-    ...modes.map(({ name }) => ({ bytes: size * FLOAT32, read: () => data.importance(state.metric, name) })),
+      : [{ bytes: run.nImages * (run.model.nLayers + 1) * FLOAT32, read: () => data.get('levels', {}) }]),
+    ...STRENGTHS.toReversed().map((kind) => ({
+      bytes: size * run.hops * FLOAT16,
+      read: () => data.get('strength', { kind }),
+    })),
+    ...modes.map(({ name }) => ({
+      bytes: size * FLOAT32,
+      read: () => data.get('importance', { metric: state.metric, mode: name }),
+    })),
   ];
 }

@@ -30,7 +30,8 @@ import type { Intent, State } from '../selection/state';
 import { count, percent } from '../ground/numbers';
 import type { PatternFacts } from '../words/why';
 import { tip } from './page/tip.svelte';
-import type { Failure, PatternPoints } from '../io/source';
+import type { PatternPoints } from '../io/answers';
+import type { Failure } from '../io/source';
 import type { PatternCluster, PatternsInfo, RunInfo } from '../io/wire';
 import type { Data } from './data.svelte';
 import type { Hover } from './hover';
@@ -61,6 +62,9 @@ export interface Around {
   readonly send: (intent: Intent) => void;
 }
 
+/** In `k` clusters; 0 = in those that the run chose. */
+const inClusters = (k: number): { k?: number } => (k ? { k } : {});
+
 export class PatternModel {
   readonly #session: Around;
 
@@ -70,8 +74,8 @@ export class PatternModel {
 
   /** Into how many clusters the matrices shall fall; 0 = as the run chose. */
   readonly #wanted = $derived.by(() => this.#session.options.clusters);
-  readonly #asked = $derived.by(() => this.#session.data.patterns(this.#wanted));
-  readonly #askedPoints = $derived.by(() => this.#session.data.patternPoints(this.#wanted));
+  readonly #asked = $derived.by(() => this.#session.data.get('patterns', inClusters(this.#wanted)));
+  readonly #askedPoints = $derived.by(() => this.#session.data.get('pattern_points', inClusters(this.#wanted)));
   /** Clusters and matrices together: those of before until both are here. */
   #before: Shown = { k: 0, info: null, points: null };
   readonly #shown: Shown = $derived.by(() => {
@@ -140,7 +144,7 @@ export class PatternModel {
       return found;
     }
     const [deviation, energy] = PATTERN_COLUMNS.map((what) => {
-      const values = data.patternColumn(what).value;
+      const values = data.get('pattern_column', { column: what }).value;
       return values && overScope.read('means', `patterns/${what}`, values, run.model.nLayers * width, this.#rows);
     });
     return deviation && energy ? found.map((_, i) => deviation[i]! / energy[i]!) : found;
@@ -198,7 +202,7 @@ export class PatternModel {
     return this.#glyphs[(kind === 'medoid' ? 0 : this.#nClusters) + cluster] ?? null;
   }
   // The very same arrays as long as they are the same numbers: whoever draws one draws it once.
-  readonly #askedGlyphs = $derived.by(() => this.#session.data.patternGlyphs(this.#shown.k).value);
+  readonly #askedGlyphs = $derived.by(() => this.#session.data.get('pattern_glyphs', inClusters(this.#shown.k)).value);
   readonly #glyphs = $derived.by(() => {
     const found = this.#askedGlyphs;
     const size = SIDE * SIDE;
@@ -287,7 +291,7 @@ export class PatternModel {
   #contentOf(head: HeadRef, rows: Int32Array, everything: boolean): number {
     if (everything) return this.info?.content[head.layer]?.[head.head] ?? NaN;
     const { data, cells, run } = this.#session;
-    const [deviation, energy] = PATTERN_COLUMNS.map((what) => data.patternColumn(what).value);
+    const [deviation, energy] = PATTERN_COLUMNS.map((what) => data.get('pattern_column', { column: what }).value);
     if (!deviation || !energy) return NaN;
     let [above, below] = [0, 0];
     for (const row of rows) {

@@ -8,7 +8,7 @@ import { headAt, headIndex, maxHeads } from '../ground/run';
 import { amend, begin, commit, go, type History } from '../selection/history';
 import { descending, ranks, type Summary } from '../stats/kernels';
 import { Memo } from '../ground/memo';
-import { axesOf, axisValues, boxed, type AxisData } from '../selection/positions';
+import { axesOf, axisValues, boxed, layoutOf, type AxisData } from '../selection/positions';
 import { EVERYTHING, isEverything, rowsInScope, sameScope, type InScope, type ScopeData } from '../selection/scope';
 import { type HeadRef, sameHead, sameHeads } from '../ground/head_ref';
 import { initialState, reduce, type Intent, type State } from '../selection/state';
@@ -78,7 +78,7 @@ export class Session {
 
   /** With the `browser` the page's address and history are this session's: at most one on a page. */
   static async open(source: DataSource, hash: string, browser: Browser | null = null): Promise<Session> {
-    const [known, images] = await Promise.all([know(source, hash), source.images()]);
+    const [known, images] = await Promise.all([know(source, hash), source.get('images', {})]);
     const session = new Session(known, images, browser);
     session.restore(hash);
     return session;
@@ -109,7 +109,7 @@ export class Session {
   readonly scopePending = $derived(this.#inScope.pending);
 
   /** Values [image, layer, head] of the metric and mode in force; null until they are here. */
-  readonly column = $derived(this.data.importance(this.state.metric, this.state.mode));
+  readonly column = $derived(this.data.get('importance', { metric: this.state.metric, mode: this.state.mode }));
   readonly values: Float32Array | null = $derived(this.column.value);
   readonly columnFailure: Failure | null = $derived(this.values ? null : this.column.failure);
   readonly summary: Summary | null = $derived(this.summaryOf(this.state.metric, this.state.mode));
@@ -150,7 +150,9 @@ export class Session {
   );
 
   readonly #asked = $derived(
-    this.image !== null && this.answer?.kind === 'yes' ? this.data.rows(this.image, this.query, this.direction) : null,
+    this.image !== null && this.answer?.kind === 'yes'
+      ? this.data.get('attention', { image: this.image, query: this.query, direction: this.direction })
+      : null,
   );
   readonly #askedRows: RowsOfToken | null = $derived.by(() => {
     const { run, width, query, direction } = this;
@@ -171,27 +173,27 @@ export class Session {
 
   /** Statistics over the images in scope for any metric and mode; null while they are on their way. */
   summaryOf(metric: string, mode: string): Summary | null {
-    const { value: values } = this.data.importance(metric, mode);
+    const { value: values } = this.data.get('importance', { metric, mode });
     const made = this.#summarised(metric, mode)?.result ?? null;
     if (made || !isEverything(this.scope) || !manyValues(this.run)) return made;
     // Over all images the server has the answer already.
-    return values ? this.data.peekSummary(metric, mode) : this.data.summary(metric, mode).value;
+    return values ? this.data.peek('summary', { metric, mode }) : this.data.get('summary', { metric, mode }).value;
   }
 
   #summarised(metric: string, mode: string): Made<Summary> | null {
-    const { value: values } = this.data.importance(metric, mode);
+    const { value: values } = this.data.get('importance', { metric, mode });
     return values && this.overScope.made('summarise', `importance/${metric}/${mode}`, values, this.cells, this.inScope);
   }
 
   /** Mean over the images in scope, [layer, head, hop]. */
   strengthMeans(kind: StrengthName): Float64Array | null {
-    const values = this.data.strength(kind).value;
+    const values = this.data.get('strength', { kind }).value;
     return values && this.overScope.read('means', `strength/${kind}`, values, this.cells * this.run.hops, this.inScope);
   }
 
   /** Mean over the images in scope, [layer, head]. */
   spreadMeans(measure: string): Float64Array | null {
-    const values = this.data.spread(measure).value;
+    const values = this.data.get('spread', { measure }).value;
     return values && this.overScope.read('means', `spread/${measure}`, values, this.cells, this.inScope);
   }
 
@@ -202,7 +204,7 @@ export class Session {
       const [x, y] = axes.map((axis) => axisValues(axis, this.#axisData()));
       return x && y ? this.#memo.get(map, [x, y], () => boxed(x, y)) : null;
     }
-    const found = this.data.layout(map).value;
+    const found = this.data.get('layout', layoutOf(map)).value;
     const axis = (at: number): Float32Array => found!.positions.filter((_, i) => i % 2 === at);
     return found && this.#memo.get(map, [found], () => boxed(axis(0), axis(1)));
   }
@@ -352,7 +354,7 @@ export class Session {
   #scopeData(): ScopeData {
     return {
       positions: (map) => this.positions(map),
-      values: (metric, mode) => this.data.importance(metric, mode).value,
+      values: (metric, mode) => this.data.get('importance', { metric, mode }).value,
       width: this.width,
       cells: this.cells,
     };
@@ -362,7 +364,7 @@ export class Session {
     return {
       ...this.#scopeData(),
       images: this.images,
-      spread: (measure) => this.data.spread(measure).value,
+      spread: (measure) => this.data.get('spread', { measure }).value,
       keep: this.#memo.get,
     };
   }

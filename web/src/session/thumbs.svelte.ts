@@ -1,4 +1,5 @@
 // Atlases of small pictures: each is fetched when a picture of it is first wanted, once for as long as the run stands still.
+import type { DataSource } from '../io/source';
 import type { ImageTable, RunInfo } from '../io/wire';
 
 type Entry = { atlas: ImageBitmap | null; generation: number; state: 'loading' | 'here' | 'failed' };
@@ -15,7 +16,7 @@ export interface Place {
 interface Around {
   readonly run: RunInfo;
   readonly images: ImageTable;
-  readonly source: { thumbs(page: number): string };
+  readonly source: Pick<DataSource, 'address'>;
   readonly data: { readonly generation: number };
   /** How often the server came back. */
   readonly recoveries: number;
@@ -58,7 +59,7 @@ export class Thumbs {
   /** As a bitmap: decoded off the page's own thread, and once, not whenever a canvas draws from it. */
   async #fetch(page: number, entry: Entry): Promise<void> {
     try {
-      const response = await fetch(this.#session.source.thumbs(page));
+      const response = await fetch(this.#session.source.address('thumbs', { page }));
       entry.atlas = response.ok ? await createImageBitmap(await response.blob()) : null;
     } catch {
       entry.atlas = null;
