@@ -1,5 +1,5 @@
 // Where the curves run on the screen, and which of them is nearest to a pointer.
-import { placeOn, valueAt, type Axis } from '../../plot/axis';
+import { placeOn, valueAt, type Axis } from './axis';
 
 export interface Frame {
   readonly left: number;
@@ -27,6 +27,11 @@ export class Plot {
   x = (at: number): number =>
     this.steps > 1 ? this.frame.left + at * this.step : (this.frame.left + this.frame.right) / 2;
   y = (value: number): number => this.frame.bottom - placeOn(this.axis, value) * (this.frame.bottom - this.frame.top);
+  /** Steps that have `room` pixels for a name. */
+  named(room: number): number[] {
+    const every = Math.max(1, Math.ceil(room / Math.max(this.step, 1)));
+    return Array.from({ length: Math.ceil(this.steps / every) }, (_, i) => i * every);
+  }
   /** The step nearest to a place. */
   stepAt = (x: number): number => Math.max(0, Math.min(this.steps - 1, Math.round((x - this.frame.left) / this.step)));
   valueAt = (y: number): number => {
