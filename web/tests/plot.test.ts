@@ -9,6 +9,7 @@ import { scene as distance } from '../src/views/explore/strength/distance_scene'
 import { scene as shares } from '../src/views/explore/strength/shares_scene';
 import { scene as trend } from '../src/views/explore/strength/trend_scene';
 import { scene as depth } from '../src/views/heads/depth_scene';
+import { scene as spread } from '../src/views/image/spread/spread_scene';
 import { scene as diversity } from '../src/views/heads/diversity_scene';
 import type { Marked } from '../src/views/parts/marks/marked';
 import { marksOf, parsed, wordsOf } from './drawing';
@@ -219,5 +220,28 @@ describe('attention strength', () => {
     const bars = marksOf(drawn, 'self').filter((mark) => mark.kind === 'rect');
     expect(bars.map(({ y, height, data }) => [y, height, data!.share])).toEqual([[60, 40, 'self L0·H1']]);
     expect(parsed(toSvg(drawn)).words).toEqual(expect.arrayContaining(['100 %', 'self']));
+  });
+});
+
+describe('the spread of an image', () => {
+  const column = { low: 1, q1: 2, median: 3, q3: 4, high: 5, n: 9 };
+  const drawn = spread({
+    ...SIZE,
+    quartiles: [column, column, column],
+    line: Float32Array.of(2, NaN, 2.5),
+    levels: [4, null, 1],
+    dots: [{ layer: 0, value: 4.5, focus: true }],
+    low: 0,
+    high: 5,
+    unit: 'nats',
+    formula: '− Σ a log a',
+    focus: 0,
+  });
+  it('has bands, the levels of the image, a point a known layer and the mean beside them', () => {
+    expect(marksOf(drawn, 'quartiles')).toHaveLength(4);
+    expect(marksOf(drawn, 'levels').flatMap(({ data }) => data?.level ?? [])).toEqual([4, 1]);
+    expect(marksOf(drawn, 'image').filter(({ kind }) => kind === 'circle')).toHaveLength(2);
+    expect(wordsOf(drawn, 'step axis')).toEqual(['L0', 'L1', 'mean']);
+    expect(parsed(toSvg(drawn)).words).toEqual(expect.arrayContaining(['nats', '5', '− Σ a log a']));
   });
 });
