@@ -4,6 +4,7 @@ import { spaced } from '../src/plot/axes';
 import { colourOf, INK_NAMES } from '../src/plot/inks';
 import { circle, group, path, rect, text, type Scene } from '../src/plot/scene';
 import { toSvg } from '../src/plot/svg';
+import { scene as valuesOver } from '../src/views/explore/inspector/histogram_scene';
 import { scene as curves } from '../src/views/explore/strength/curves_scene';
 import { scene as distance } from '../src/views/explore/strength/distance_scene';
 import { scene as shares } from '../src/views/explore/strength/shares_scene';
@@ -11,6 +12,8 @@ import { scene as trend } from '../src/views/explore/strength/trend_scene';
 import { scene as depth } from '../src/views/heads/depth_scene';
 import { scene as spread } from '../src/views/image/spread/spread_scene';
 import { scene as diversity } from '../src/views/heads/diversity_scene';
+import { scene as sizes } from '../src/views/heads/resolution/sizes_scene';
+import { histogram } from '../src/stats/histogram';
 import type { Marked } from '../src/views/parts/marks/marked';
 import { marksOf, parsed, wordsOf } from './drawing';
 
@@ -243,5 +246,62 @@ describe('the spread of an image', () => {
     expect(marksOf(drawn, 'image').filter(({ kind }) => kind === 'circle')).toHaveLength(2);
     expect(wordsOf(drawn, 'step axis')).toEqual(['L0', 'L1', 'mean']);
     expect(parsed(toSvg(drawn)).words).toEqual(expect.arrayContaining(['nats', '5', '− Σ a log a']));
+  });
+});
+
+describe('values over images', () => {
+  const drawn = (own: number): Scene =>
+    valuesOver({
+      width: 288,
+      found: histogram([0, 0, 1, 3], 4)!,
+      unit: 'bits',
+      centre: 1,
+      statistic: 'mean',
+      own,
+      image: 7,
+    });
+  it('have a bar a bin that is not empty, and the focus image where it is', () => {
+    const [bars] = marksOf(drawn(3), 'images').filter((mark) => mark.kind === 'path');
+    expect([...bars!.d.matchAll(/v-([\d.]+)/g)].map(([, height]) => height)).toEqual(['46.0', '23.0', '23.0']);
+    expect(wordsOf(drawn(3))).toEqual(['0', '│ mean\u2002▼ #7\u2002· n = 4', '3.00 bits']);
+    expect(wordsOf(drawn(NaN))[1]).toBe('│ mean\u2002· n = 4');
+    expect(marksOf(drawn(NaN))).toHaveLength(marksOf(drawn(3)).length - 1);
+    expect(parsed(toSvg(drawn(3))).words).toContain('3.00 bits');
+  });
+});
+
+describe('quantities over input sizes', () => {
+  const estimate = (value: number, low = NaN, high = NaN): { value: number; low: number; high: number } => ({
+    value,
+    low,
+    high,
+  });
+  const drawn = sizes({
+    width: 400,
+    rowHeight: 80,
+    sizes: [
+      { name: '28', tokens: 50, interpolated: false },
+      { name: '56', tokens: 197, interpolated: true },
+    ],
+    rows: [
+      {
+        title: 'answer',
+        most: 1,
+        format: String,
+        lines: [{ name: 'accuracy', paint: 'accent', dash: '', points: [estimate(0.5, 0.4, 0.6), estimate(NaN)] }],
+      },
+      {
+        title: 'entropy, nats',
+        format: String,
+        lines: [{ name: 'all heads', paint: 'muted', dash: '4 3', points: [estimate(1), estimate(2)] }],
+      },
+    ],
+  });
+  it('have a row each, with intervals where they are known, and the sizes below', () => {
+    const dots = (name: string): number => marksOf(drawn, name).filter(({ kind }) => kind === 'circle').length;
+    expect([dots('answer'), dots('entropy, nats')]).toEqual([1, 2]);
+    expect(wordsOf(drawn, 'size axis')).toEqual(['px', 'tokens', '28', '50', '56', '197*']);
+    expect(drawn.height).toBe(190);
+    expect(parsed(toSvg(drawn)).words).toEqual(expect.arrayContaining(['entropy, nats', 'accuracy', 'px']));
   });
 });

@@ -1,7 +1,7 @@
 // What charts share: values at the left with lines across, steps below, names at the ends of lines.
 
 import type { Frame, Plot } from './line_plot';
-import { group, level, path, text, type Group } from './scene';
+import { group, level, path, text, upright, type Group } from './scene';
 import type { Paint } from './inks';
 
 /** Lines across the frame at the ticks, each with its value at the left; `beyond`: how far they reach out of it. */
@@ -19,6 +19,29 @@ export const valueAxis = (
       text(left - beyond - 4, y(tick) + 3.5, words(tick), { anchor: 'end' }),
     ]),
   );
+
+/** Lines down the frame at the ticks, each with its value below; the last is kept inside `width`. */
+export const acrossAxis = (
+  { top, bottom }: Pick<Frame, 'top' | 'bottom'>,
+  x: (value: number) => number,
+  ticks: readonly number[],
+  words: (value: number) => string,
+  width: number,
+): Group =>
+  group(
+    'across axis',
+    ticks.flatMap((tick) => [
+      upright(x(tick), [top, bottom], { stroke: 'line' }),
+      text(x(tick), bottom + 13, words(tick), { anchor: x(tick) > width - 40 ? 'end' : 'middle' }),
+    ]),
+  );
+
+/** What both axes of a scatter are, towards their large ends. */
+export const axisTitles = ({ right, top }: Frame, height: number, across: string, up: string): Group =>
+  group('axis titles', [
+    text(right, height - 5, `${across} →`, { anchor: 'end' }),
+    text(11, top, `${up} →`, { anchor: 'end', upright: true }),
+  ]);
 
 /** The names of the steps below the frame: as many as have `room` pixels each. */
 export const stepAxis = (plot: Plot, name: (at: number) => string, room = 24): Group =>
