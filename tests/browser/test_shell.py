@@ -306,8 +306,13 @@ def test_an_opening_page_builds_the_heads_at_once_with_their_numbers(open_page, 
         assert float(page.evaluate("window.__built")) == pytest.approx(
             float(np.nanmean(run.effect("jsd", "head")[:, 0, 0])), rel=1e-5
         )
-        asked = [url.removeprefix(f"{address}api/") for url in watch.requests]
-        assert [asked.count(name) for name in ("run", "progress", "images", "summary/jsd/head")] == [1, 1, 1, 1]
+        asked = [url.removeprefix(f"{address}api/answers/") for url in watch.requests]
+        assert [asked.count(name) for name in ("run", "progress", "images", "summary?metric=jsd&mode=head")] == [
+            1,
+            1,
+            1,
+            1,
+        ]
         wait_until(page, "document.body.innerText.includes('The first answer is being worked out')")
         assert "is loading" in page.locator("[data-testid=differ]").inner_text()
         assert "has not been computed" not in page.locator("[data-pane=inspector]").inner_text()

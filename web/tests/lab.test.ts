@@ -1,15 +1,11 @@
 // The Lab's pure parts: sets to begin with, what is kept, words, code that repeats a result, and the drawing of curves.
 import { expect, test, describe } from 'vitest';
-import {
-  apart,
-  bandPath,
-  besideBand,
-  besideWords,
-  curveScales,
-  lastKnown,
-  linePath,
-  sizeWords,
-} from '../src/plot/curve_plot';
+import { besideBand, besideWords, sizeWords } from '../src/words/curve_words';
+import { plotOf, scene } from '../src/views/lab/curve_scene';
+import { scene as interval } from '../src/views/lab/interval_scene';
+import type { AccuracyChange } from '../src/io/wire';
+import { marksOf, parsed, wordsOf } from './drawing';
+import { toSvg } from '../src/plot/svg';
 import {
   allBut,
   asPruned,
@@ -245,35 +241,52 @@ describe('curves', () => {
       moved: { low: [0, 0.01, 0.1], median: [0, 0.02, 0.2], high: [0, 0.04, 0.3] },
     },
   };
-  const box = { left: 10, top: 0, width: 80, height: 100 };
+  const drawn = { width: 400, height: 200, curve, by: 'accuracy', present: { size: 3, accuracy: 0.2 } } as const;
 
-  test('scales hold all values, the box and no more', () => {
-    const scales = curveScales(curve, 'accuracy', box, [0.2]);
-    expect(scales.x(0)).toBe(10);
-    expect(scales.x(4)).toBe(90);
+  test('scales hold all values, the frame and no more', () => {
+    const { frame, x, y } = plotOf(drawn);
+    expect([x(0), x(4)]).toEqual([frame.left, frame.right]);
     for (const value of [0.2, 0.3, 0.9]) {
-      expect(scales.y(value)).toBeGreaterThanOrEqual(0);
-      expect(scales.y(value)).toBeLessThanOrEqual(100);
+      expect(y(value)).toBeGreaterThanOrEqual(frame.top);
+      expect(y(value)).toBeLessThanOrEqual(frame.bottom);
     }
-    expect(scales.y(0.9)).toBeLessThan(scales.y(0.3));
-    expect(curveScales(curve, 'moved', box).y(0)).toBe(100);
+    expect(y(0.9)).toBeLessThan(y(0.3));
+    expect(plotOf({ ...drawn, by: 'moved' }).y(0)).toBe(frame.bottom);
   });
-  test('lines stop where values stop; the band goes there and back', () => {
-    const scales = curveScales(curve, 'accuracy', box);
-    expect(linePath(curve.sizes, curve.lines[1]!.accuracy, scales).match(/[ML]/g)).toEqual(['M', 'L']);
-    expect(linePath([0, 1, 2], [1, null, 1], scales).match(/[ML]/g)).toEqual(['M', 'M']);
-    expect(bandPath(curve.sizes, curve.band.accuracy.low, curve.band.accuracy.high, scales).match(/L/g)).toHaveLength(
-      5,
-    );
-    expect(bandPath([0], [null], [null], scales)).toBe('');
-    expect(lastKnown([0.5, 0.4, null])).toBe(1);
+  test('lines stop where values stop, and have their names there; the band goes there and back', () => {
+    const lines = marksOf(scene(drawn), 'lines').filter((mark) => mark.kind === 'path');
+    expect(lines.map(({ data, d }) => [data!.line, d.match(/[ML]/g)!.join('')])).toEqual([
+      ['least', 'MLL'],
+      ['short', 'ML'],
+    ]);
+    const [band] = marksOf(scene(drawn), 'band').filter((mark) => mark.kind === 'path');
+    expect(band!.d.match(/L/g)).toHaveLength(5);
+    expect(wordsOf(scene(drawn), 'names')).toEqual(['least', 'short', 'random × 10']);
   });
-  test('labels stand apart, within the box and in their order', () => {
-    const placed = apart([50, 50, 10, 99], 12, 100);
-    expect(placed[2]).toBe(10);
-    const sorted = [...placed].sort((a, b) => a - b);
-    sorted.slice(1).forEach((at, i) => expect(at - sorted[i]!).toBeGreaterThanOrEqual(12));
-    expect(Math.max(...placed)).toBeLessThanOrEqual(100);
+  test('the present set is marked where it is, and a file says the unit', () => {
+    const [, own] = marksOf(scene(drawn), 'present set');
+    expect([own!.data, own!.title]).toEqual([{ present: 3 }, 'the present set on the images in scope: 20.0 %']);
+    expect(parsed(toSvg(scene(drawn))).words).toContain('heads pruned · accuracy · n = 50');
+    expect(parsed(toSvg(scene({ ...drawn, by: 'moved' }))).words).toContain('heads pruned · mean JSD, bits · n = 50');
+  });
+  test('a change of accuracy is a dot with its interval about 0', () => {
+    const change = {
+      before: 0.9,
+      after: 0.86,
+      low: -0.07,
+      high: -0.01,
+      n: 300,
+      level: 0.95,
+    } as unknown as AccuracyChange;
+    const bar = interval({ width: 220, change });
+    const [line, dot] = marksOf(bar, 'change');
+    expect(dot).toMatchObject({ kind: 'circle' });
+    if (line?.kind !== 'line' || dot?.kind !== 'circle') throw new Error('no interval');
+    expect(line.x1).toBeLessThan(dot.x);
+    expect(dot.x).toBeLessThan(line.x2);
+    expect(line.x2).toBeLessThan(110);
+    expect(wordsOf(bar).at(-1)).toContain(' pp');
+    expect(parsed(toSvg(bar)).words[0]).toBe('Change of accuracy −4.0 pp, 95 % interval −7.0 pp to −1.0 pp');
   });
   test('beside the band', () => {
     expect([

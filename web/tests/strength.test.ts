@@ -10,7 +10,6 @@ import {
   layerBands,
   realHeads,
   ringMembers,
-  spaced,
   uniformReach,
   uniformStrength,
 } from '../src/attention/strength';
@@ -69,14 +68,6 @@ describe('heads by profile', () => {
     expect(brushed(square, 'mass', 0, 13, 0.5).least).toBe(1);
     expect(brushed(square, 'density', 1, 1, 0.02).least).toBe(0.14); // 0.02 x 7.16 ring members
     expect(brushed(square, 'mass', 5, 5, 0.0042).least).toBe(0.004);
-  });
-});
-
-describe('labels', () => {
-  it('are moved apart as little as needed and stay inside', () => {
-    expect(spaced([10, 11, 50], 10, 0, 100)).toEqual([10, 20, 50]);
-    expect(spaced([98, 99], 10, 0, 100)).toEqual([90, 100]);
-    expect(spaced([20, 20], 10, 0, 100)).toEqual([20, 30]);
   });
 });
 

@@ -116,20 +116,3 @@ export function brushed(tokens: TokenInfo, kind: StrengthName, from: number, to:
   const steps = sum >= 0.02 ? 100 : 1000;
   return { from, to, least: Math.max(0, Math.min(1, Math.round(sum * steps) / steps)) };
 }
-
-/** Places moved apart as little as needed to keep `gap` between them, inside [low, high]; in the order given. */
-export function spaced(wanted: readonly number[], gap: number, low: number, high: number): number[] {
-  const order = wanted.map((_, i) => i).sort((a, b) => wanted[a]! - wanted[b]!);
-  const found = [...wanted];
-  let least = low;
-  for (const i of order) {
-    found[i] = Math.max(wanted[i]!, least);
-    least = found[i]! + gap;
-  }
-  let most = high;
-  for (const i of order.reverse()) {
-    found[i] = Math.min(found[i]!, most);
-    most = found[i]! - gap;
-  }
-  return found;
-}

@@ -1,6 +1,7 @@
 // How heads are drawn in the strength views: the set in its colours and dashes, the focus head always, the rest grey.
 import type { Session } from '../../../session/session.svelte';
 import { HEAD_COLOURS, HEAD_DASHES, type Theme } from '../../../plot/colour';
+import type { Paint } from '../../../plot/inks';
 import { headAt, headIndex, headName } from '../../../ground/run';
 import { sameHead } from '../../../ground/head_ref';
 
@@ -8,6 +9,8 @@ export interface Marked {
   readonly index: number;
   readonly name: string;
   readonly colour: string;
+  /** The same, for a drawing. */
+  readonly paint: Paint;
   /** As `stroke-dasharray`; empty = solid. */
   readonly dash: string;
   readonly focus: boolean;
@@ -23,6 +26,7 @@ export function markedHeads(session: Session, theme: Theme): Marked[] {
     index: headIndex(session.run, head),
     name: headName(head),
     colour: colours[at]!,
+    paint: { head: at },
     dash: HEAD_DASHES[at]!.join(' '),
     focus: sameHead(head, focus),
     inSet: true,
@@ -31,7 +35,15 @@ export function markedHeads(session: Session, theme: Theme): Marked[] {
   const inSet = session.heads.some((head) => sameHead(head, focus));
   return [
     ...marked,
-    { index: session.headIndex, name: headName(focus), colour: 'var(--ink)', dash: '', focus: true, inSet },
+    {
+      index: session.headIndex,
+      name: headName(focus),
+      colour: 'var(--ink)',
+      paint: 'ink',
+      dash: '',
+      focus: true,
+      inSet,
+    },
   ];
 }
 

@@ -1,5 +1,5 @@
 // Where the curves run on the screen, and which of them is nearest to a pointer.
-import { placeOn, valueAt, type Axis } from '../../plot/axis';
+import { placeOn, valueAt, type Axis } from './axis';
 
 export interface Frame {
   readonly left: number;
@@ -13,12 +13,9 @@ export class Plot {
   /** Steps on the x axis: hops or layers. */
   readonly steps: number;
   readonly axis: Axis;
-  /** Of each step, as it is written in a path. */
-  readonly #across: readonly string[];
 
   constructor(frame: Frame, steps: number, axis: Axis) {
     [this.frame, this.steps, this.axis] = [frame, steps, axis];
-    this.#across = Array.from({ length: steps }, (_, at) => this.x(at).toFixed(1));
   }
 
   get step(): number {
@@ -27,6 +24,11 @@ export class Plot {
   x = (at: number): number =>
     this.steps > 1 ? this.frame.left + at * this.step : (this.frame.left + this.frame.right) / 2;
   y = (value: number): number => this.frame.bottom - placeOn(this.axis, value) * (this.frame.bottom - this.frame.top);
+  /** Steps that have `room` pixels for a name. */
+  named(room: number): number[] {
+    const every = Math.max(1, Math.ceil(room / Math.max(this.step, 1)));
+    return Array.from({ length: Math.ceil(this.steps / every) }, (_, i) => i * every);
+  }
   /** The step nearest to a place. */
   stepAt = (x: number): number => Math.max(0, Math.min(this.steps - 1, Math.round((x - this.frame.left) / this.step)));
   valueAt = (y: number): number => {
@@ -35,32 +37,17 @@ export class Plot {
   };
 
   /** A line through a head's values at all steps; gaps where there are none. */
-  line(value: (at: number) => number): string {
-    let path = '';
-    let gap = true;
-    for (let at = 0; at < this.steps; at++) {
-      const found = value(at);
-      if (!Number.isFinite(found)) {
-        gap = true;
-        continue;
-      }
-      path += `${gap ? 'M' : 'L'}${this.#across[at]} ${this.y(found).toFixed(1)}`;
-      gap = false;
-    }
-    return path;
-  }
-
+  line = (value: (at: number) => number): string => lineThrough(this.steps, this.x, (at) => this.#known(value(at)));
   /** The area between two lines, over the steps that have both. */
-  area(low: (at: number) => number, high: (at: number) => number): string {
-    const known = Array.from({ length: this.steps }, (_, at) => at).filter(
-      (at) => Number.isFinite(low(at)) && Number.isFinite(high(at)),
+  area = (low: (at: number) => number, high: (at: number) => number): string =>
+    areaBetween(
+      this.steps,
+      this.x,
+      (at) => this.#known(low(at)),
+      (at) => this.#known(high(at)),
     );
-    if (!known.length) return '';
-    const point = (at: number, value: number): string => `${this.x(at).toFixed(1)} ${this.y(value).toFixed(1)}`;
-    const there = known.map((at) => point(at, high(at)));
-    const back = known.reverse().map((at) => point(at, low(at)));
-    return `M${[...there, ...back].join('L')}Z`;
-  }
+  /** An infinite value has no place: it is not at the end of the axis. */
+  #known = (value: number): number => (Number.isFinite(value) ? this.y(value) : NaN);
 
   /** The curve nearest to a point, within `reach` pixels; `favour` wins over the others by three. */
   nearest(
@@ -86,6 +73,33 @@ export class Plot {
   }
 }
 
+type Place = (at: number) => number;
+
+/** Places in a path to the tenth of a pixel: more is not seen. */
+const tenth = (place: number): number => Math.round(place * 10) / 10;
+
+/** A line through `n` points; a gap where one is not finite. */
+export function lineThrough(n: number, x: Place, y: Place): string {
+  let path = '';
+  let gap = true;
+  for (let at = 0; at < n; at++) {
+    const height = y(at);
+    if (Number.isFinite(height)) path += `${gap ? 'M' : 'L'}${tenth(x(at))} ${tenth(height)}`;
+    gap = !Number.isFinite(height);
+  }
+  return path;
+}
+
+/** The area between two lines, over the points that have both. */
+export function areaBetween(n: number, x: Place, low: Place, high: Place): string {
+  const known = Array.from({ length: n }, (_, at) => at).filter(
+    (at) => Number.isFinite(low(at)) && Number.isFinite(high(at)),
+  );
+  if (!known.length) return '';
+  const along = (of: readonly number[], y: Place): string[] => of.map((at) => `${tenth(x(at))} ${tenth(y(at))}`);
+  return `M${[...along(known, high), ...along(known.toReversed(), low)].join('L')}Z`;
+}
+
 /** Dots as one path: with round caps every zero-length piece is a dot. */
 export const dots = (points: readonly (readonly [x: number, y: number])[]): string =>
-  points.map(([x, y]) => `M${x.toFixed(1)} ${y.toFixed(1)}h0`).join('');
+  points.map(([x, y]) => `M${tenth(x)} ${tenth(y)}h0`).join('');
