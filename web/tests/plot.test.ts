@@ -5,14 +5,17 @@ import { colourOf, INK_NAMES } from '../src/plot/inks';
 import { circle, group, path, rect, text, type Scene } from '../src/plot/scene';
 import { toSvg } from '../src/plot/svg';
 import { scene as valuesOver } from '../src/views/explore/inspector/histogram_scene';
+import { scene as scatter } from '../src/views/explore/importance/scatter_scene';
 import { scene as curves } from '../src/views/explore/strength/curves_scene';
 import { scene as distance } from '../src/views/explore/strength/distance_scene';
 import { scene as shares } from '../src/views/explore/strength/shares_scene';
 import { scene as trend } from '../src/views/explore/strength/trend_scene';
+import { scene as coverage, pointsOf } from '../src/views/heads/focus_scene';
 import { scene as depth } from '../src/views/heads/depth_scene';
 import { scene as spread } from '../src/views/image/spread/spread_scene';
 import { scene as diversity } from '../src/views/heads/diversity_scene';
 import { scene as sizes } from '../src/views/heads/resolution/sizes_scene';
+import { scaleFor } from '../src/plot/colour';
 import { histogram } from '../src/stats/histogram';
 import type { Marked } from '../src/views/parts/marks/marked';
 import { marksOf, parsed, wordsOf } from './drawing';
@@ -303,5 +306,66 @@ describe('quantities over input sizes', () => {
     expect(wordsOf(drawn, 'size axis')).toEqual(['px', 'tokens', '28', '50', '56', '197*']);
     expect(drawn.height).toBe(190);
     expect(parsed(toSvg(drawn)).words).toEqual(expect.arrayContaining(['entropy, nats', 'accuracy', 'px']));
+  });
+});
+
+describe('heads by two measures', () => {
+  const head = (at: number): { layer: number; head: number } => ({ layer: at >> 1, head: at & 1 });
+  const places = new Map([[2, 0]]);
+  it('are points, those of the set in their colours, with the quadrant of the hidden ones', () => {
+    const [xs, ys] = [
+      [0.1, 0.2, 0.3, NaN],
+      [0.3, 0.2, 0.1, 0.4],
+    ];
+    const drawn = scatter({
+      ...SIZE,
+      xs,
+      ys,
+      x: scaleFor(xs, false, 'linear'),
+      y: scaleFor(ys, false, 'linear'),
+      across: 'JSD, mean (bits), n = 9',
+      up: 'change of the layer, mean',
+      quadrant: { heads: [0], outputLine: 0.15, layerLine: 0.25, expected: 1, p: 1 },
+      head,
+      focus: 1,
+      places,
+      named: [1, 2],
+    });
+    const points = marksOf(drawn, 'heads');
+    expect(points.map(({ data, fill, stroke }) => [data!.scatter, fill, stroke])).toEqual([
+      ['0.0', 'accent', 'panel'],
+      ['0.1', 'line-strong', 'ink'],
+      ['1.0', { head: 0 }, 'panel'],
+    ]);
+    expect(wordsOf(drawn, 'names')).toEqual(['L0·H1', 'L1·H0']);
+    expect(parsed(toSvg(drawn)).words).toEqual(
+      expect.arrayContaining(['JSD, mean (bits), n = 9 →', 'change of the layer, mean →']),
+    );
+  });
+  it('by focus and coverage are the larger the more important, the largest below', () => {
+    const props = {
+      ...SIZE,
+      focus: [0.1, 0.5, 0.3, NaN],
+      coverage: [0.4, 0.1, 0.2, 0.3],
+      importance: [0.25, -1, NaN, 1],
+      head,
+      focusHead: 0,
+      places,
+      named: [0],
+    };
+    const found = pointsOf(props).map(({ at, r }) => [at, r]);
+    expect(found).toEqual([
+      [1, 11],
+      [0, 6.75],
+      [2, 2.5],
+    ]);
+    const points = marksOf(coverage(props), 'heads');
+    expect(points.map(({ data }) => [data!.head, data!.focus, data!.coverage])).toEqual([
+      ['0.1', 0.5, 0.1],
+      ['0.0', 0.1, 0.4],
+      ['1.0', 0.3, 0.2],
+    ]);
+    const { words } = parsed(toSvg(coverage(props)));
+    expect(words).toEqual(expect.arrayContaining(['focus of CLS, mean →', 'coverage, share of patches →', '40 %']));
   });
 });

@@ -1,6 +1,6 @@
 // Follows the run behind the page: asks how far it is, again and again, and refills the session when shards have landed or
 // the server has come back.
-import { asFailure } from '../io/source';
+import { asFailure } from '../io/failure';
 import type { Session } from '../session/session.svelte';
 
 const POLL_MS = 1000;

@@ -63,26 +63,31 @@ export interface DepthCurves {
   readonly n: number;
 }
 
+/** Ends of the 95 % intervals of the heads' means over all images, by head place, as the report says them. */
+export interface Ranking {
+  readonly low: Float64Array;
+  readonly high: Float64Array;
+}
+
 type Arrays = Readonly<Record<string, NdArray>>;
 
 const singles = (found: Arrays, name: string): Float32Array => found[name]!.values as Float32Array;
+const doubles = (found: Arrays, name: string): Float64Array => found[name]!.values as Float64Array;
 const bytes = (found: Arrays, name: string): Uint8Array => found[name]!.values as Uint8Array;
 const number = (found: Arrays, name: string): number => found[name]!.values[0]!;
 const shares = (found: Arrays): Float32Array => fromLog8(bytes(found, 'log8'));
 
 /** Answers of several arrays, or of one in a code, as the page holds them. */
 const SHAPED = {
-  summary: (found: Arrays): Summary => {
-    const doubles = (name: string): Float64Array => found[name]!.values as Float64Array;
-    return {
-      n: Int32Array.from(doubles('n')),
-      mean: doubles('mean'),
-      median: doubles('median'),
-      q1: doubles('q1'),
-      q3: doubles('q3'),
-      consistency: doubles('consistency'),
-    };
-  },
+  summary: (found: Arrays): Summary => ({
+    n: Int32Array.from(doubles(found, 'n')),
+    mean: doubles(found, 'mean'),
+    median: doubles(found, 'median'),
+    q1: doubles(found, 'q1'),
+    q3: doubles(found, 'q3'),
+    consistency: doubles(found, 'consistency'),
+  }),
+  ranking: (found: Arrays): Ranking => ({ low: doubles(found, 'low'), high: doubles(found, 'high') }),
   layout: (found: Arrays): Layout => ({
     positions: singles(found, 'positions'),
     trustworthiness: number(found, 'trustworthiness'),

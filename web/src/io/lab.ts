@@ -1,5 +1,5 @@
 // The Lab's half of the server: one image at once, jobs as lines of JSON that come while they go on, and kept runs.
-import { Failure } from './source';
+import { Failure } from './failure';
 import type { CurveQuestion, ErrorBody, ImageWhatIf, LabInfo, LabMessage, LabRun, ScopeQuestion } from './wire';
 
 export type Asked = Pick<ScopeQuestion, 'heads' | 'fill'>;

@@ -1,13 +1,17 @@
 // The run behind a `vitscope serve`, over HTTP. An answer that has not changed costs a 304.
 import { question, read, type AnswerName, type Arguments, type PictureName, type Result } from './answers';
-import { Failure, type DataSource } from './source';
+import { LabSource } from './lab';
+import { Failure } from './failure';
+import type { DataSource } from './source';
 import type { DroppedImage, ErrorBody, PatternsInfo } from './wire';
 
 export class LiveSource implements DataSource {
   readonly #base: string;
+  readonly lab: LabSource;
 
   constructor(base = './api') {
     this.#base = base;
+    this.lab = new LabSource(base);
   }
 
   async get<Name extends AnswerName>(name: Name, given: Arguments<Name>, signal?: AbortSignal): Promise<Result<Name>> {

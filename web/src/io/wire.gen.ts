@@ -2010,6 +2010,104 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/answers/ranking": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ranking
+         * @description The heads ranked by their mean over all images, as `vitscope show` says it: float64 [layer, head] each.
+         *
+         *     Ends of the 95 % interval of the mean, rank and ends of its interval, share of the images that each leads; `clear`
+         *     is 1 where the images leave no doubt about the first. NaN where there is none.
+         */
+        get: {
+            parameters: {
+                query: {
+                    metric: "prob_drop" | "logit_drop" | "jsd" | "flip" | "out_cos" | "cls_cos" | "patch_cos";
+                    /** @description Which part of the matrix is pruned, e.g. head or cp+pc. */
+                    mode?: string;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The answer. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/x-npz": string;
+                    };
+                };
+                /** @description Unchanged since the tag in If-None-Match. */
+                304: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description An argument outside what the run allows. */
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+                /** @description Not this server's own page. */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+                /** @description Not there, or not available without the live model. */
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+                /** @description The run folder is damaged or incomplete. */
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+                /** @description The request does not fit the route. */
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/answers/resolution": {
         parameters: {
             query?: never;

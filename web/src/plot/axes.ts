@@ -1,6 +1,7 @@
 // What charts share: values at the left with lines across, steps below, names at the ends of lines.
 
 import type { Frame, Plot } from './line_plot';
+import { labelPlaces } from './marks/label_places';
 import { group, level, path, text, upright, type Group } from './scene';
 import type { Paint } from './inks';
 
@@ -101,4 +102,25 @@ export function spaced(wanted: readonly number[], gap: number, low: number, high
     most = found[i]! - gap;
   }
   return found;
+}
+
+export interface NamedPoint {
+  readonly x: number;
+  readonly y: number;
+  readonly name: string;
+  readonly bold: boolean;
+}
+
+/** The names of points beside them, the first ones first: a name without room is left out. */
+export function pointNames(points: readonly NamedPoint[], width: number, bottom: number): Group {
+  const places = labelPlaces(
+    points.map(({ x, y, name, bold }) => ({ x, y, width: name.length * 6.2 * (bold ? 1.2 : 1) })),
+    { width, height: bottom },
+  );
+  return group(
+    'names',
+    points.flatMap(({ name, bold }, i) =>
+      places[i] ? [text(...places[i], name, { fill: 'ink', bold, rim: true })] : [],
+    ),
+  );
 }

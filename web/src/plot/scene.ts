@@ -28,6 +28,8 @@ export interface Style {
 interface Marked extends Style {
   /** Names and values of the mark, for whoever reads the drawing: `data-<name>` in the document. */
   readonly data?: Readonly<Record<string, string | number>>;
+  /** Who the mark is when others come before it or go: the page's hands stay with it. */
+  readonly key?: string;
   /** What a pointer that rests on the mark is told. */
   readonly title?: string;
 }

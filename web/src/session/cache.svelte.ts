@@ -1,6 +1,6 @@
 // What was fetched, by name. Reading what is not here starts its fetch, once; the reader is told again when it arrives.
 // An outdated value is shown until its successor has come.
-import { asFailure, type Failure } from '../io/source';
+import { asFailure, type Failure } from '../io/failure';
 
 export interface Loaded<T> {
   readonly value: T | null;

@@ -18,6 +18,7 @@ interface Policy {
 
 const POLICIES: Partial<Record<AnswerName, Policy>> = {
   summary: { most: 16 },
+  ranking: { most: 16, later: 'always' },
   importance: { later: 'large' },
   strength: { later: 'always' },
   spread: { later: 'always' },

@@ -31,7 +31,7 @@ import { count, percent } from '../ground/numbers';
 import type { PatternFacts } from '../words/why';
 import { tip } from './page/tip.svelte';
 import type { PatternPoints } from '../io/answers';
-import type { Failure } from '../io/source';
+import type { Failure } from '../io/failure';
 import type { PatternCluster, PatternsInfo, RunInfo } from '../io/wire';
 import type { Data } from './data.svelte';
 import type { Hover } from './hover';

@@ -6,6 +6,7 @@ import { attentionAnswer, type Answer } from '../words/answers';
 import { firstImage, queryOf } from '../selection/focus';
 import { headAt, headIndex, maxHeads } from '../ground/run';
 import { amend, begin, commit, go, type History } from '../selection/history';
+import type { Interval } from '../stats/intervals';
 import { descending, ranks, type Summary } from '../stats/kernels';
 import { Memo } from '../ground/memo';
 import { axesOf, axisValues, boxed, layoutOf, type AxisData } from '../selection/positions';
@@ -14,7 +15,8 @@ import { type HeadRef, sameHead, sameHeads } from '../ground/head_ref';
 import { initialState, reduce, type Intent, type State } from '../selection/state';
 import { defaultQuery } from '../ground/tokens';
 import { intentWords } from '../words/words';
-import { type DataSource, asFailure, type Failure } from '../io/source';
+import { asFailure, type Failure } from '../io/failure';
+import type { DataSource } from '../io/source';
 import type { DroppedImage, ImageTable, MetricInfo, ModeInfo, ProgressInfo, RunInfo } from '../io/wire';
 import type { InForce } from './in_force';
 import type { StrengthName } from '../io/quantities.gen';
@@ -121,6 +123,22 @@ export class Session {
   /** Head places, the largest value first. */
   readonly order: number[] = $derived(this.fill ? descending(this.fill) : []);
   readonly ranks: Int32Array | null = $derived(this.fill && ranks(this.fill));
+
+  /** The means' intervals over all images, as `vitscope show` says them; null where others are asked for. */
+  readonly #ranking = $derived.by(() => {
+    if (!this.values || !isEverything(this.scope) || this.statistic !== 'mean') return null;
+    const asked = this.data.get('ranking', { metric: this.metric.name, mode: this.mode.name });
+    return asked.failure ? null : asked;
+  });
+  /** Whether the intervals are the server's, so that none need be made here. */
+  readonly intervalsTold = $derived(this.#ranking !== null);
+
+  /** The 95 % interval of a head over the images in scope; null where it is not here yet. */
+  intervalOf(index: number): Interval | null {
+    const told = this.#ranking?.value;
+    if (told) return [told.low[index]!, told.high[index]!];
+    return this.intervals.current.get(index) ?? this.focusInterval.current.get(index) ?? null;
+  }
 
   /** Another measure is on its way: the heads that follow from one stay as they were. */
   readonly #awaited = $derived(!this.fill && !this.columnFailure);

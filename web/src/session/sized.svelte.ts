@@ -1,5 +1,6 @@
 // One image at several input sizes, asked for one after the other, smallest first; a new question or Cancel gives up the rest.
-import { type DataSource, asFailure, type Failure } from '../io/source';
+import { asFailure, type Failure } from '../io/failure';
+import type { DataSource } from '../io/source';
 import type { SizedImage } from '../io/wire';
 
 export interface Sized {

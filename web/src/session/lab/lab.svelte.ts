@@ -8,8 +8,8 @@ import type { PrunedHead } from '../../selection/prune_set';
 import type { Options } from '../../selection/options';
 import { EVERYTHING, isEverything, type Scope } from '../../selection/scope';
 import type { Intent, State } from '../../selection/state';
-import { LabSource } from '../../io/lab';
-import { asFailure, type Failure } from '../../io/source';
+import { type LabSource } from '../../io/lab';
+import { asFailure, type Failure } from '../../io/failure';
 import type {
   CurveQuestion,
   CurveResult,
@@ -42,17 +42,18 @@ export interface Around {
   readonly inScope: Int32Array;
   readonly image: number | null;
   readonly recoveries: number;
+  readonly source: { readonly lab: LabSource };
   readonly send: (intent: Intent) => void;
 }
 
 export class LabModel {
   readonly #session: Around;
-  readonly #source = new LabSource();
+  readonly #source: LabSource;
   info = $state.raw<LabInfo | null>(null);
   infoFailure = $state.raw<Failure | null>(null);
   #focus = $state.raw<Focus | null>(null);
-  readonly scopeJob = new Job<ScopeResult>(this.#source, (message) => message.result ?? null);
-  readonly curveJob = new Job<CurveResult>(this.#source, (message) => message.curve ?? null);
+  readonly scopeJob: Job<ScopeResult>;
+  readonly curveJob: Job<CurveResult>;
   /** Kept runs that were fetched whole. */
   #opened = $state.raw<ReadonlyMap<string, LabRun>>(new Map());
   readonly #asked = new Set<string>();
@@ -61,6 +62,9 @@ export class LabModel {
 
   constructor(session: Around) {
     this.#session = session;
+    this.#source = session.source.lab;
+    this.scopeJob = new Job(this.#source, (message) => message.result ?? null);
+    this.curveJob = new Job(this.#source, (message) => message.curve ?? null);
     void this.refresh();
   }
 

@@ -2,7 +2,7 @@
 import type { LabFill } from '../../selection/lab';
 import type { PrunedHead } from '../../selection/prune_set';
 import type { LabSource } from '../../io/lab';
-import { asFailure, Failure } from '../../io/source';
+import { asFailure, Failure } from '../../io/failure';
 import type { LabEntry, LabMessage } from '../../io/wire';
 
 /** What a job was asked, to tell whether it still answers the question on the page. */

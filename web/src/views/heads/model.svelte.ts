@@ -4,7 +4,7 @@ import { headIndex, headName } from '../../ground/run';
 import { groupName, groupsAt, placesOf, type Group } from '../../stats/head_groups';
 import type { HeadRef } from '../../ground/head_ref';
 import type { HeadComparison, HeadsInfo, HeadTree } from '../../io/wire';
-import type { Failure } from '../../io/source';
+import type { Failure } from '../../io/failure';
 
 /** The value of an option if the run has it, else the first that it has. */
 export function available(all: readonly HeadComparison[] | undefined, wanted: string): HeadComparison | null {

@@ -27,6 +27,8 @@ export function scene({ width, found, unit, centre, statistic, own, image }: Val
     return `M${(bin * step + 0.5).toFixed(1)} ${base}v-${height}h${(step - 1).toFixed(1)}v${height}z`;
   };
   const words = `│ ${statistic}${Number.isFinite(own) ? `\u2002▼ #${image}` : ''}\u2002· n = ${count(n)}`;
+  const ends = [number(low), `${number(high)} ${unit}`] as const;
+  const LETTER = 6;
   return {
     width,
     height: base + 16,
@@ -52,9 +54,10 @@ export function scene({ width, found, unit, centre, statistic, own, image }: Val
         path(`M${x(own).toFixed(1)} ${ABOVE}l-4 -8h8z`, { fill: 'wrong', stroke: 'panel' }),
       ]),
       group('value axis', [
-        text(0, base + 13, number(low)),
-        text(width / 2, base + 13, words, { anchor: 'middle' }),
-        text(width, base + 13, `${number(high)} ${unit}`, { anchor: 'end' }),
+        text(0, base + 13, ends[0]),
+        // Midway between the two ends' words.
+        text((width + LETTER * (ends[0].length - ends[1].length)) / 2, base + 13, words, { anchor: 'middle' }),
+        text(width, base + 13, ends[1], { anchor: 'end' }),
       ]),
     ],
   };
