@@ -52,8 +52,8 @@ export class LabModel {
   info = $state.raw<LabInfo | null>(null);
   infoFailure = $state.raw<Failure | null>(null);
   #focus = $state.raw<Focus | null>(null);
-  readonly scopeJob: Job<ScopeResult>;
-  readonly curveJob: Job<CurveResult>;
+  readonly scopeJob!: Job<ScopeResult>;
+  readonly curveJob!: Job<CurveResult>;
   /** Kept runs that were fetched whole. */
   #opened = $state.raw<ReadonlyMap<string, LabRun>>(new Map());
   readonly #asked = new Set<string>();
