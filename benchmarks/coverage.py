@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 from scipy.special import stdtrit
 
+from vitscope.analysis import Run
 from vitscope.analysis.findings import flatten, real_heads
 from vitscope.analysis.statistics.intervals import Interval, mean_interval, range_of
 from vitscope.analysis.statistics.resampling import resample
-from vitscope.store import Run
 
 METRICS = ("jsd", "out_cos", "cls_cos", "prob_drop", "logit_drop", "flip")
 GOALS = {10: 0.90, 30: 0.92, 100: 0.93}

@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from tests.browser.conftest import ARGUMENTS
 
-from vitscope.store import Run
+from vitscope.analysis import Run
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, FloatRect, Locator, Page, Request
@@ -101,7 +101,7 @@ def opened(browser: "Browser", address: str, shows: str = "[data-head]", script:
 
 
 def at_rest(page: "Page", quiet_ms: int = 3000) -> None:
-    """Wait until what is loaded in the background is there, and long enough for what is rehearsed unseen after it."""
+    """Wait until what is loaded in the background is there."""
     step, rested = 50, 0
     while rested < quiet_ms:
         page.wait_for_timeout(step)

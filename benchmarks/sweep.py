@@ -26,7 +26,8 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 import vitscope
-from vitscope.engine import DepthSums, plan_micro_batch, sweep
+from vitscope.engine import DepthSums, plan_micro_batch
+from vitscope.engine.importance.head_importance import sweep
 from vitscope.tokens import ALL_MODES, HEAD
 
 WEIGHTS = "weights/vit_tiny_patch16_224.augreg_in21k_ft_in1k/model.safetensors"

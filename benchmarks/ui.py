@@ -39,8 +39,8 @@ from benchmarks.page import (  # noqa: E402
 )
 from tests.synthetic_run import write_synthetic_run  # noqa: E402
 
+from vitscope.analysis import Run, open_run  # noqa: E402
 from vitscope.server.assets import STATIC  # noqa: E402
-from vitscope.store import Run, open_run  # noqa: E402
 
 BENCH = ROOT / ".bench"
 LOADS = 7

@@ -11,8 +11,7 @@ from reproductions.distance_claims import distance_table, distances_of, global_a
 from reproductions.look import attention_of, featured, heads_by_layer, map_grid, pictures_of, rows_as_maps
 from reproductions.page import Page, three
 from reproductions.sources import Sources
-from vitscope.measures import rollout
-from vitscope.measures.geometry import image_diagonal
+from vitscope.measures import image_diagonal, rollout
 
 NAME: Final = "a-distance-rollout-heads"
 

@@ -14,7 +14,7 @@ import vitscope
 from reproductions.look import thirds
 from reproductions.page import Claim
 from vitscope.measures import head_diversity, share_above_uniform
-from vitscope.pipeline.loading import ImageSource
+from vitscope.pipeline.work.loading import ImageSource
 
 VARIANTS: Final = {
     "cls": "1 - cosine of CLS->patch rows",

@@ -13,8 +13,7 @@ from reproductions.look import attention_of, featured, heads_by_layer, map_grid,
 from reproductions.page import Page, percent, three
 from reproductions.sizes import section
 from reproductions.sources import IMAGES, Sources
-from vitscope.measures import rollout
-from vitscope.measures.geometry import image_diagonal
+from vitscope.measures import image_diagonal, rollout
 
 NAME: Final = "c-fashion-mnist"
 SIZED = 50

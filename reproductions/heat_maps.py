@@ -15,10 +15,10 @@ from reproductions.look import map_grid
 from reproductions.page import Claim, Page, percent, three
 from reproductions.sources import BOXES, Sources
 from vitscope.measures import cls_map, coverage, mass_inside
-from vitscope.pipeline.boxes import boxed, on_patches, read_boxes
-from vitscope.pipeline.labels import ClassNames
-from vitscope.pipeline.listing import list_images
-from vitscope.pipeline.pictures import in_batches, pictures
+from vitscope.pipeline.plan.labels import ClassNames
+from vitscope.pipeline.plan.listing import list_images
+from vitscope.pipeline.studies.boxes import boxed, on_patches, read_boxes
+from vitscope.pipeline.studies.pictures import in_batches, pictures
 
 MASS: Final = 0.6
 PHOTOS: Final = 100

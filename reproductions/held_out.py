@@ -11,7 +11,7 @@ import vitscope
 from reproductions.page import Claim, Page, percent, three
 from reproductions.sources import Sources
 from vitscope.analysis.findings import real_heads
-from vitscope.pipeline.loading import ImageSource
+from vitscope.pipeline.work.loading import ImageSource
 from vitscope.tokens import HeadRef
 
 NAME: Final = "e-pruning-held-out"

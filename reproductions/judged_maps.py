@@ -13,7 +13,7 @@ from reproductions.page import Claim, Page, three
 from reproductions.sources import BOXES, Sources
 from vitscope.commands.terminal import progress_bar
 from vitscope.engine import MAPS
-from vitscope.pipeline.judging import STEPS, Verdict, verdicts_of
+from vitscope.pipeline.studies.judging import STEPS, Verdict, verdicts_of
 
 if TYPE_CHECKING:
     import xarray

@@ -10,7 +10,7 @@ import torch
 from reproductions.look import attention_of, featured, map_grid, picture, pictures_of, rows_as_maps
 from reproductions.page import Page, percent, three
 from reproductions.sources import Sources
-from vitscope.analysis.levels import map_entropies
+from vitscope.analysis.images.levels import map_entropies
 from vitscope.measures import rollout, spread_level
 
 NAME: Final = "b-layer-maps-spread"

@@ -12,7 +12,7 @@ from typing import Final
 import vitscope
 from vitscope.commands.serving import DEMO_PARTIAL_IMAGES, DEMO_PATTERNS
 from vitscope.commands.terminal import progress_bars
-from vitscope.models.bundled import DEMO
+from vitscope.models.sources.bundled import DEMO
 from vitscope.store.manifest import FILE
 
 NAME: Final = "timm:vit_tiny_patch16_224"

@@ -13,9 +13,9 @@ from reproductions.head_claims import all_to_themselves, itself_and_matters, one
 from reproductions.page import Page, percent, three
 from reproductions.sources import Sources
 from vitscope import Run
-from vitscope.analysis.census import census
 from vitscope.analysis.findings import Ranking, output_ranking, rank_heads
-from vitscope.analysis.layout import importance_vectors
+from vitscope.analysis.images.layout import importance_vectors
+from vitscope.analysis.patterns.census import census
 from vitscope.analysis.statistics.descriptive import spearman
 from vitscope.text.answer import answer
 

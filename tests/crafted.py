@@ -7,14 +7,14 @@ from pathlib import Path
 from starlette.testclient import TestClient
 
 from synthetic_run import synthetic_manifest, write_synthetic_run
-from vitscope.store import Run, open_run
-from vitscope.store.checksums import read_checksums, write_checksums
-from vitscope.store.commits import read_commit, write_commit
-from vitscope.store.durable import file_sha256, write_json, write_sealed
+from vitscope.analysis import Run, open_run
+from vitscope.store.files.checksums import read_checksums, write_checksums
+from vitscope.store.files.commits import read_commit, write_commit
+from vitscope.store.files.durable import file_sha256, write_json, write_sealed
+from vitscope.store.files.tables import COMPUTED, PLANNED, write_table
 from vitscope.store.image_table import IMAGE_TABLE, PLAN_TABLE
 from vitscope.store.lab import LabRuns
 from vitscope.store.pattern_files import CLUSTERS, FIT, NAMES
-from vitscope.store.tables import COMPUTED, PLANNED, write_table
 
 MARKUP = (
     '<img src=x onerror="window.__executed=1;alert(1)">'

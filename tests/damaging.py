@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from synthetic_run import synthetic_run
+from vitscope.analysis import Run, open_run
 from vitscope.errors import RunError, VitscopeError
-from vitscope.store import Run, open_run
 from vitscope.store.checking import check
 from vitscope.store.lab import LabRuns
 from vitscope.text import show
@@ -27,22 +27,22 @@ ASKED = (
     "run",
     "headline",
     "images",
-    "summary/jsd/head",
-    "summary/jsd/pp",
-    "strength/mass",
-    "spread/nmi",
+    "summary?metric=jsd&mode=head",
+    "summary?metric=jsd&mode=pp",
+    "strength?kind=mass",
+    "spread?measure=nmi",
     "levels",
-    "mean/1",
+    "mean?layer=1",
     "heads",
-    "heads/similarity/output",
-    "heads/depth/cls_cos_at/pp",
+    "similarity?by=output",
+    "depth?metric=cls_cos_at&mode=pp",
     "patterns",
-    "patterns/points",
-    "patterns/typical/0/0",
-    "patterns/glyphs",
-    "attention/0?query=cls",
-    "matrix/0/1/0",
-    "preview/0",
+    "pattern_points",
+    "typical_images?layer=0&head=0",
+    "pattern_glyphs",
+    "attention?image=0&query=cls",
+    "matrix?image=0&layer=1&head=0",
+    "preview?image=0",
 )
 """Questions to the server that together read all that a run keeps, but for the Lab's runs."""
 
@@ -110,7 +110,7 @@ def answers(path: Path, client_of: Callable) -> dict[str, bytes | None]:
         client = client_of(open_run(path), raise_errors=False)
     except RunError:
         return dict.fromkeys(ASKED)
-    return {asked: _answer(client.get(f"/api/{asked}")) for asked in ASKED}
+    return {asked: _answer(client.get(f"/api/answers/{asked}")) for asked in ASKED}
 
 
 def _answer(response) -> bytes | None:

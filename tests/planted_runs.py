@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from vitscope.analysis import Run
 from vitscope.quantities import names, of_kind, recorded
-from vitscope.store import Manifest, ModelInfo, Options, Progress, Run, Source
+from vitscope.store import Manifest, ModelInfo, Options, Progress, Source
 from vitscope.tokens import TokenLayout
 
 METRICS = names("metric")

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from vitscope.store import Run, RunWriter
+from vitscope.analysis import Run
+from vitscope.store import RunWriter
 from vitscope.store.resolution import COLUMNS, Resolution, SizeInfo, write_resolution
 
 

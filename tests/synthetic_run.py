@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from vitscope.analysis import Run
 from vitscope.quantities import KINDS, names, recorded
 from vitscope.store import (
     SCHEMA_VERSION,
@@ -29,12 +30,11 @@ from vitscope.store import (
     PartialUnit,
     PatternSample,
     PatternsUnit,
-    Run,
     RunWriter,
     Source,
 )
-from vitscope.store.commits import Unit, read_commit, write_commit
-from vitscope.store.durable import file_sha256
+from vitscope.store.files.commits import Unit, read_commit, write_commit
+from vitscope.store.files.durable import file_sha256
 from vitscope.tokens import TokenLayout, available_modes
 
 STRONG = (0, 1)

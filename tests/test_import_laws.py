@@ -6,6 +6,8 @@ Import arrows are checked by import-linter (`make imports`); this is about what 
 import json
 import subprocess
 import sys
+from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -35,6 +37,11 @@ def test_serving_loads_no_torch(module):
     assert not loaded_by(f"import {module}") & (HEAVY - {"fastapi"})
 
 
+def test_measures_that_runs_need_load_no_torch():
+    names = "check_attention, coverage, head_diversity, image_diagonal, key_shares, map_entropy, rollout"
+    assert not loaded_by(f"from vitscope.measures import {names}") & HEAVY
+
+
 def test_the_command_line_starts_without_torch():
     assert not loaded_by("import vitscope.cli") & {"torch", "timm", "xarray", "zarr"}
 
@@ -43,5 +50,11 @@ def test_reading_a_run_and_showing_it_loads_no_torch(tmp_path):
     from synthetic_run import synthetic_run
 
     synthetic_run(tmp_path / "run")
-    imports = "from vitscope.store import open_run; from vitscope.text import show"
+    imports = "from vitscope.analysis import open_run; from vitscope.text import show"
     assert not loaded_by(f"{imports}; show(open_run({str(tmp_path / 'run')!r}))") & {"torch", "torchvision", "timm"}
+
+
+def test_no_room_has_more_than_15_files_at_its_top_level():
+    source = Path(__file__).parents[1] / "src" / "vitscope"
+    rooms = Counter(path.parent.relative_to(source).as_posix() for path in source.rglob("*.py"))
+    assert {room: files for room, files in rooms.items() if files > 15} == {}

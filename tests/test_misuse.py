@@ -43,9 +43,9 @@ ACCEPTED = {
     ("coverage", "mass"): {"half"},
     ("entropy", "attention"): {"no entries", "seven axes"},
     ("sink", "attention"): {"no entries", "seven axes"},
-    ("map_entropy", "cls_rows"): {"no entries", "seven axes"},
-    ("spread_level", "entropies"): {"one axis", "no entries", "seven axes"},
-    ("fuse", "values"): {"one axis", "no axes", "no entries", "seven axes"},
+    ("map_entropy", "cls_rows"): {"array", "no entries", "seven axes"},
+    ("spread_level", "entropies"): {"array", "one axis", "no entries", "seven axes"},
+    ("fuse", "values"): {"array", "one axis", "no axes", "no entries", "seven axes"},
     ("fuse", "dim"): {"minus one"},
     ("curve_area", "scores"): {"one axis"},
     ("head_diversity", "variant"): {"text"},
@@ -187,6 +187,6 @@ def test_options_of_an_analysis_are_whole_numbers_and_known(model, tmp_path):
     ):
         with pytest.raises(InvalidArgument, match=words):
             vitscope.analyze(model, tmp_path, tmp_path / "run", **options)
-    from vitscope.pipeline.request import Request
+    from vitscope.pipeline.plan.request import Request
 
     assert Request(limit=np.int64(3)).limit == 3

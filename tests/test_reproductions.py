@@ -16,7 +16,7 @@ from reproductions.judged_maps import better_than_the_centre
 from reproductions.look import thirds
 from reproductions.page import Claim, Page, Was
 
-from vitscope.pipeline.judging import Verdict
+from vitscope.pipeline.studies.judging import Verdict
 
 ROOT = Path(__file__).parents[1]
 

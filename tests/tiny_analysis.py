@@ -8,8 +8,8 @@ from PIL import Image
 
 import vitscope
 import zoo
+from vitscope.analysis import Run
 from vitscope.models import Model
-from vitscope.store import Run
 
 
 def to_pixels(image: Image.Image) -> torch.Tensor:

@@ -13,6 +13,7 @@ from vitscope._version import __version__
 
 if TYPE_CHECKING:
     from vitscope import measures
+    from vitscope.analysis import Run, open_run
     from vitscope.engine import (
         attention,
         attention_gradients,
@@ -25,14 +26,13 @@ if TYPE_CHECKING:
         what_if,
     )
     from vitscope.models import Model, load_model, wrap
-    from vitscope.models.smaller import without_heads
+    from vitscope.models.sources.smaller import without_heads
     from vitscope.pipeline import analyze, judge, resolution
-    from vitscope.store import Run, open_run
     from vitscope.tokens import TokenLayout
 
 _HOMES = {
     "Model": "vitscope.models",
-    "Run": "vitscope.store",
+    "Run": "vitscope.analysis",
     "TokenLayout": "vitscope.tokens",
     "analyze": "vitscope.pipeline",
     "attention": "vitscope.engine",
@@ -43,13 +43,13 @@ _HOMES = {
     "judge": "vitscope.pipeline",
     "load_model": "vitscope.models",
     "measures": "vitscope",
-    "open_run": "vitscope.store",
+    "open_run": "vitscope.analysis",
     "prune": "vitscope.engine",
     "pruning_curve": "vitscope.engine",
     "resolution": "vitscope.pipeline",
     "shapley": "vitscope.engine",
     "what_if": "vitscope.engine",
-    "without_heads": "vitscope.models.smaller",
+    "without_heads": "vitscope.models.sources.smaller",
     "wrap": "vitscope.models",
 }
 

@@ -240,17 +240,17 @@ def _array(annotation: Any) -> Any:  # noqa: ANN401
 
 
 def _tensor(value: Any, what: str, *, array: Any) -> Any:  # noqa: ANN401
-    """A tensor with the number of axes and the kind of entries that an annotation such as Float[...] names."""
+    """A tensor or array with the number of axes and the kind of entries that an annotation such as Float[...] names."""
     if not isinstance(value, array.array_type):
         raise InvalidArgument(
-            f"cannot use {_kind(value)} as {what}: expected a tensor {_axes(array)}", _tensor_hint(value, array)
+            f"cannot use {_kind(value)} as {what}: expected {_wanted(array)} {_axes(array)}", _tensor_hint(value, array)
         )
     entries = str(value.dtype).rpartition(".")[2]
     if not any(one == entries if isinstance(one, str) else one.match(entries) for one in array.dtypes):
         names = {"Float": "floating-point numbers", "Int": "whole numbers", "Bool": "True or False"}
         named = next((text for start, text in names.items() if array.__name__.startswith(start)), "other entries")
         raise InvalidArgument(
-            f"cannot use a tensor of {value.dtype} as {what}: expected {named}",
+            f"cannot use {_shaped(value)} of {value.dtype} as {what}: expected {named}",
             "Pixels are floating point: normalised, as model.preprocess makes them." if "color" in _axes(array) else "",
         )
     names = array.dim_str.split()
@@ -258,10 +258,18 @@ def _tensor(value: Any, what: str, *, array: Any) -> Any:  # noqa: ANN401
     if value.ndim < least or (value.ndim > least and least == len(names)):
         single = value.ndim == least - 1 and names[:1] == ["image"]
         raise InvalidArgument(
-            f"cannot use a tensor {list(value.shape)} as {what}: expected {_axes(array)}",
+            f"cannot use {_shaped(value)} {list(value.shape)} as {what}: expected {_axes(array)}",
             "Of a single image give it as a batch of one: tensor[None]." if single else "",
         )
     return value
+
+
+def _wanted(array: Any) -> str:  # noqa: ANN401
+    return "a tensor" if array.array_type.__name__ == "Tensor" else "a tensor or a numpy array"
+
+
+def _shaped(value: Any) -> str:  # noqa: ANN401
+    return "a tensor" if type(value).__module__.partition(".")[0] == "torch" else "an array"
 
 
 def _tensor_hint(value: Any, array: Any) -> str:  # noqa: ANN401

@@ -168,7 +168,7 @@ def analyze(
     stopped at any moment: --resume continues it, with the same results to the bit.
     """
     from vitscope.commands import analysis
-    from vitscope.pipeline.request import Request
+    from vitscope.pipeline.plan.request import Request
 
     request = Request(
         labels=labels,
@@ -224,8 +224,8 @@ def serve(
 def show(run: RunFolder, as_json: Json = False) -> None:
     """Say which heads matter and why, as text."""
     from vitscope import text
+    from vitscope.analysis import open_run
     from vitscope.commands import terminal
-    from vitscope.store import open_run
 
     opened = open_run(run)
     if as_json:

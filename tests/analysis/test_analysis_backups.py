@@ -3,7 +3,7 @@
 import numpy as np
 import xarray
 
-from vitscope.analysis.backups import backups, backups_text, simultaneous
+from vitscope.analysis.heads.backups import backups, backups_text, simultaneous
 
 
 def planted(n: int) -> xarray.Dataset:

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from vitscope.analysis import layout as module
-from vitscope.analysis.layout import embedding_vectors, importance_vectors, layout, principal, trust
+from vitscope.analysis.images import layout as module
+from vitscope.analysis.images.layout import embedding_vectors, importance_vectors, layout, principal, trust
 from vitscope.errors import NotAvailable
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from synthetic_run import synthetic_run
 from vitscope.analysis import recluster
-from vitscope.analysis.recluster import MOST, most_clusters
+from vitscope.analysis.patterns.recluster import MOST, most_clusters
 from vitscope.errors import InvalidArgument, NotAvailable
 
 K = 4

@@ -117,7 +117,7 @@ class Watch:
     @property
     def data(self) -> list[str]:
         """Requests but for the page's regular question how far the run is."""
-        return [url for url in self.requests if not url.endswith("/api/progress")]
+        return [url for url in self.requests if not url.endswith("/api/answers/progress")]
 
     def foreign(self, address: str) -> list[str]:
         return [url for url in self.requests if not url.startswith((address, "data:", "blob:"))]

@@ -1,6 +1,8 @@
 """What a user does, and what is then on the page, in the words of the tests."""
 
+import re
 import time
+from pathlib import Path
 
 import numpy as np
 
@@ -9,6 +11,13 @@ import numpy as np
 STILL = """() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(
   () => requestIdleCallback(done, { timeout: 300 }))))"""
 
+
+VIEWS = re.findall(
+    r"^    view: '(\w+)'",
+    (Path(__file__).parents[2] / "web" / "src" / "ground" / "perspectives.ts").read_text(encoding="utf-8"),
+    re.MULTILINE,
+)
+"""The perspectives, as the page lists them."""
 
 PATIENCE = 60
 """Seconds until a wait is given up: machines are slow, and nothing is asserted about time."""

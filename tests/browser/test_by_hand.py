@@ -8,8 +8,8 @@ from tests.browser.hands import outlined, painted, reload, settled, wait_until
 from tests.synthetic_run import head_unit, synthetic_run
 
 import vitscope
-from vitscope.models.bundled import DEMO
-from vitscope.pipeline.live import load_live
+from vitscope.models.sources.bundled import DEMO
+from vitscope.pipeline.live.model import load_live
 
 pytestmark = pytest.mark.slow  # `make test-browser` runs them
 

@@ -1,5 +1,7 @@
 """Explore in a real browser: its numbers are the run's, one selection drives every pane, nothing is asked in vain."""
 
+import re
+
 import numpy as np
 import pytest
 from tests.browser.hands import (
@@ -66,20 +68,22 @@ def test_hovering_and_choosing_heads_asks_for_nothing_and_a_scope_only_for_its_i
     assert watch.data[before:] == []
     page.get_by_label("Measure", exact=True).select_option("cls_cos")
     settled(page)
-    assert not [url for url in watch.data[before:] if url.endswith("/importance/cls_cos/head")], "it was read ahead"
+    assert not [url for url in watch.data[before:] if url.endswith("/importance?metric=cls_cos&mode=head")], (
+        "it was read ahead"
+    )
     read_ahead(page, watch)  # the map of the images by the new measure, and its parts
     before = len(watch.data)
     for words in ("show wrong", "class bee", "show all images"):
         command(page, words)
     read_ahead(page, watch)
-    asked = {url.split("/api/")[1].split("/")[0] for url in watch.data[before:]}
+    asked = {url.split("/answers/")[1].split("?")[0] for url in watch.data[before:]}
     assert asked <= {"preview", "attention"}, "the picture of the new focus image, and nothing else"
     before = len(watch.data)
     for key in ("Control+z", "Control+z", "Control+Shift+z"):
         page.keyboard.press(key)
         painted(page)
     read_ahead(page, watch)
-    assert not [url for url in watch.data[before:] if "/api/preview/" not in url]
+    assert not [url for url in watch.data[before:] if "/answers/preview?" not in url]
 
 
 def test_a_cell_and_a_ranked_head_choose_the_head(open_page, address, run):
@@ -157,7 +161,7 @@ def test_heads_by_keyboard(open_page, address):
 def test_the_matrix_stays_and_is_empty_while_another_measure_is_on_its_way(chromium, address, run):
     page = chromium.new_context(viewport={"width": 1440, "height": 900}).new_page()
     held = []
-    page.route("**/api/importance/patch_cos/head*", lambda route: held.append(route))  # noqa: PLW0108
+    page.route(re.compile("importance.metric=patch_cos&mode=head"), lambda route: held.append(route))  # noqa: PLW0108
     page.goto(address)
     page.wait_for_selector(f'{HUB} [data-head="2.1"]')
     page.focus(f'{HUB} [data-head="2.1"]')
@@ -181,8 +185,10 @@ def test_the_matrix_stays_and_is_empty_while_another_measure_is_on_its_way(chrom
 def test_a_map_of_images_that_takes_its_time_says_so(chromium, address):
     page = chromium.new_context(viewport={"width": 1440, "height": 900}).new_page()
     held = []
-    page.route("**/api/layout/**", lambda route: held.append(route))  # noqa: PLW0108
-    page.goto(address)
+    asked = re.compile("answers/layout")
+    page.route(asked, lambda route: held.append(route))  # noqa: PLW0108
+    with page.expect_request(asked):
+        page.goto(address)
     images = page.locator("[data-pane=images]")
     images.get_by_text("The images are being laid out").wait_for()
     held[0].fallback()
@@ -237,7 +243,7 @@ def test_a_lasso_sets_the_scope_and_undo_and_redo_bring_it_back(open_page, addre
     assert (address_of(page), scope.locator(".n").inner_text()) == (url, lassoed)
     np.testing.assert_array_equal(shown(page, 6, 4), means)
     read_ahead(page, watch)
-    asked = {url.split("/api/")[1].split("/")[0] for url in watch.data[before:]}
+    asked = {url.split("/answers/")[1].split("?")[0] for url in watch.data[before:]}
     assert asked <= {"preview", "attention"}, "the picture of the new focus image, and nothing else"
     page.get_by_role("button", name="Remove: inside the lasso").click()
     painted(page)
@@ -301,7 +307,7 @@ def test_without_cls_and_classifier(open_page, chromium, serve, tmp_path):
         page.wait_for_selector("[data-tile]")
         assert page.locator("[data-tile]").count() == 24
         assert page.get_by_role("button", name="CLS", exact=True).is_disabled()
-        assert "patch (1, 2)" in page.locator('[data-pane="One image"]').inner_text()
+        assert "patch (1, 2)" in page.locator('[data-pane="picture"]').inner_text()
         page.close()
 
 

@@ -9,9 +9,9 @@ from tests.browser.hands import address_of, outlined, painted, settled, wait_unt
 from tests.browser.journeys import Keyboard
 from tests.synthetic_run import synthetic_run
 
+from vitscope.analysis import open_run
 from vitscope.analysis.against import against
 from vitscope.analysis.findings import output_ranking
-from vitscope.store import open_run
 from vitscope.tokens import HeadRef
 
 pytestmark = pytest.mark.slow  # `make test-browser` runs them
@@ -52,10 +52,10 @@ def heads_of(text):
 @pytest.mark.parametrize("variant", ["cls", "jensen-shannon", "full"])
 def test_diversity_is_that_of_python_over_the_scope(open_page, address, run, variant):
     page, _ = open_page(f"{address}#/heads?v=1&dv={variant}&s=wrong")
-    (means,) = data(page, f"{pane('Diversity')} circle[data-layer]", "mean")
+    (means,) = data(page, f"{pane('diversity')} circle[data-layer]", "mean")
     wrong = np.flatnonzero((run.images["correct"] == False).to_numpy())  # noqa: E712 - None must not count
     np.testing.assert_allclose(means, run.heads.diversity(variant).values[wrong].mean(0), rtol=1e-5)
-    assert f"n = {len(wrong)}" in page.locator(pane("Diversity")).inner_text()
+    assert f"n = {len(wrong)}" in page.locator(pane("diversity")).inner_text()
 
 
 def test_groups_are_those_of_python_and_go_to_the_lab(open_page, address, run):
@@ -79,7 +79,7 @@ def test_groups_are_those_of_python_and_go_to_the_lab(open_page, address, run):
 
 def test_a_click_on_a_block_is_the_head_set(open_page, address, run):
     page, _ = open_page(f"{address}#/heads?v=1&hb=output")
-    frame = page.locator(f'{pane("Redundancy")} rect[data-group="A"]')
+    frame = page.locator(f'{pane("redundancy")} rect[data-group="A"]')
     box = frame.bounding_box()
     page.mouse.move(box["x"] + box["width"] / 4, box["y"] + box["height"] * 3 / 4)
     tip = page.locator("[role=tooltip]")
@@ -97,9 +97,9 @@ def test_a_click_on_a_block_is_the_head_set(open_page, address, run):
 
 def test_below_the_threshold_there_is_no_group_and_a_way_to_one(open_page, address, run):
     page, _ = open_page(f"{address}#/heads?v=1")
-    words = page.locator(pane("Redundancy")).inner_text()
+    words = page.locator(pane("redundancy")).inner_text()
     assert "No two heads are merged at 0.9" in words
-    page.locator(pane("Redundancy")).get_by_role("button", name="Groups from").click()
+    page.locator(pane("redundancy")).get_by_role("button", name="Groups from").click()
     settled(page)
     threshold = float(address_of(page).split("gf=")[1].split("&")[0])
     groups = run.heads.groups("cls", threshold)
@@ -109,7 +109,7 @@ def test_below_the_threshold_there_is_no_group_and_a_way_to_one(open_page, addre
 
 def test_focus_and_coverage_are_means_over_the_scope(open_page, address, run):
     page, _ = open_page(f"{address}#/heads?v=1")
-    marks = f"{pane('Focus × coverage')} circle[data-head]"
+    marks = f"{pane('focusCoverage')} circle[data-head]"
     names = page.locator(marks).evaluate_all("all => all.map(one => one.dataset.head)")
     focus, coverage = data(page, marks, "focus", "coverage")
     places = [HeadRef(*map(int, name.split("."))) for name in names]
@@ -117,20 +117,20 @@ def test_focus_and_coverage_are_means_over_the_scope(open_page, address, run):
     for found, measure in ((focus, "focus"), (coverage, "coverage")):
         expected = np.nanmean(run.measure(f"spread/{measure}").astype(np.float16).astype(float), 0)
         np.testing.assert_allclose(found, [expected[place] for place in places], rtol=1e-5)
-    outlined(page, f"{pane('Focus × coverage')} .plot", [(0.03, 0.02), (0.5, 0.5), (0.98, 0.86)])
+    outlined(page, f"{pane('focusCoverage')} .plot", [(0.03, 0.02), (0.5, 0.5), (0.98, 0.86)])
     assert len(heads_of(address_of(page).split("hs=")[1].split("&")[0])) == LAYERS * HEADS
 
 
 def test_over_depth_is_that_of_python(open_page, address, run):
     page, _ = open_page(f"{address}#/heads?v=1&h=1.2&hs=0.1,3.0&dm=patches&r=pp")
-    rows = page.locator(f"{pane('Over depth')} [data-repair]")
+    rows = page.locator(f"{pane('depth')} [data-repair]")
     ratios = dict(rows.evaluate_all("all => all.map(one => [one.dataset.repair, Number(one.dataset.ratio)])"))
     curves = run.repair["patch_cos_at"].sel(mode="pp").values
     for head in (HeadRef(1, 2), HeadRef(0, 1), HeadRef(3, 0)):
         curve = curves[head]
         assert ratios[str(head)] == pytest.approx(curve[LAYERS - 2] / curve[head.layer], rel=1e-5)
     assert "repaired: 87.5 % undone" in rows.filter(has_text="L1·H2").inner_text()
-    assert f"n = {int(run.repair['n'].sel(mode='pp'))}" in page.locator(pane("Over depth")).inner_text()
+    assert f"n = {int(run.repair['n'].sel(mode='pp'))}" in page.locator(pane("depth")).inner_text()
     told = page.locator('[data-plot="depth"]').get_attribute("aria-valuetext")
     for part in ("L1·H2: repaired", "cosine distance", "right after layer 1", "n = "):
         assert part in told
@@ -139,7 +139,7 @@ def test_over_depth_is_that_of_python(open_page, address, run):
 def test_classes_over_layers_are_means_over_their_images(open_page, address, run):
     page, _ = open_page(f"{address}#/heads?v=1&m=out_cos&h=2.1")
     effect, target = run.effect("out_cos", "head").astype(float), run.images["target"].to_numpy()
-    rows = page.locator(f"{pane('By class')} tr[data-class]")
+    rows = page.locator(f"{pane('classTrend')} tr[data-class]")
     assert rows.count() == len(set(target[target >= 0]))
     for row in rows.all():
         mine = effect[(target == int(row.get_attribute("data-class"))) & np.isfinite(effect).all((1, 2))]
@@ -151,7 +151,7 @@ def test_classes_over_layers_are_means_over_their_images(open_page, address, run
         assert row.locator("td.n").inner_text() == str(len(mine))
     page.get_by_role("button", name="pattern", exact=True).click()
     settled(page)
-    assert "share of matrices that show" in page.locator(f"{pane('By class')} figcaption").inner_text()
+    assert "share of matrices that show" in page.locator(f"{pane('classTrend')} figcaption").inner_text()
     rows.first.get_by_role("button").click()
     assert "s=class" in address_of(page)
 
@@ -200,15 +200,15 @@ def test_what_is_not_there_says_why(open_page, serve, tmp_path):
     bare = synthetic_run(tmp_path / "bare", prefix=(), classifier=False, layers=3, heads=3)
     with serve(open_run(tmp_path / "old")) as old:
         page, _ = open_page(f"{old}#/heads?v=1")
-        assert "the run is of format 3, which does not keep it" in page.locator(pane("Over depth")).inner_text()
+        assert "the run is of format 3, which does not keep it" in page.locator(pane("depth")).inner_text()
         assert page.get_by_role("button", name="Output", exact=True).is_disabled()
         page.close()
     with serve(bare) as address:
         page, _ = open_page(f"{address}#/heads?v=1")
-        assert "no CLS token" in page.locator(pane("Focus × coverage")).inner_text()
+        assert "no CLS token" in page.locator(pane("focusCoverage")).inner_text()
         assert page.get_by_role("button", name="Attention", exact=True).is_disabled()
-        assert "Whole matrix" in page.locator(f"{pane('Diversity')} select").evaluate(
+        assert "Whole matrix" in page.locator(f"{pane('diversity')} select").evaluate(
             "one => one.selectedOptions[0].text"
         )
-        assert "of the patches" in page.locator(pane("Over depth")).inner_text()
+        assert "of the patches" in page.locator(pane("depth")).inner_text()
         page.close()

@@ -66,18 +66,18 @@ def test_honest_maps_of_one_image(honest_page, address, run):
     page.goto(f"{address}#/image?v=1&i={run.featured[1]}&q=2,3")
     page.locator("[data-matrix]").wait_for()
     settled(page)
-    for pane in ("One image", "Matrix"):
+    for pane in ("picture", "matrix"):
         bar = page.locator(f'section[data-pane="{pane}"]')
         assert bar.locator("figcaption").count() >= 1, pane
         assert any(character.isdigit() for character in bar.locator(".ticks").first.inner_text()), pane
-    tiles = page.locator('section[data-pane="All heads, this query"]')
+    tiles = page.locator('section[data-pane="tiles"]')
     assert tiles.locator(".bar b").count() == run.manifest.model.n_layers
-    assert "interpolated" not in page.locator('section[data-pane="One image"]').inner_text()
+    assert "interpolated" not in page.locator('section[data-pane="picture"]').inner_text()
     for kind in ("bilinear", "bicubic"):
         page.get_by_label("Pixels", exact=True).select_option(kind)
         settled(page)
-        assert "interpolated from 7 × 11" in page.locator('section[data-pane="One image"]').inner_text()
-    assert "nats" in page.locator('section[data-pane="Numbers"]').inner_text()
+        assert "interpolated from 7 × 11" in page.locator('section[data-pane="picture"]').inner_text()
+    assert "nats" in page.locator('section[data-pane="numbers"]').inner_text()
 
 
 def test_honest_gaps_say_why(honest_page, address, run):

@@ -12,7 +12,7 @@ from tests.synthetic_run import STRONG
 pytestmark = pytest.mark.slow  # `make test-browser` runs them
 
 HEAD = "{}.{}".format(*STRONG)
-PICTURE = '[data-pane="One image"]'
+PICTURE = '[data-pane="picture"]'
 
 
 def recorded(run):
@@ -29,12 +29,12 @@ def test_the_first_image_is_the_most_confident_wrong_one(open_page, address, run
 def test_a_tile_chooses_the_head_and_its_value_on_the_image_is_told(open_page, address, run):
     page, watch = open_page(f"{address}#/image?v=1&i=4")
     read_ahead(page, watch)
-    before = [url for url in watch.data if "/api/attention/" in url]
+    before = [url for url in watch.data if "/answers/attention?" in url]
     page.click('[data-tile="5.1"]')
     page.hover('[data-tile="1.1"]')
     painted(page)
     assert "h=5.1" in address_of(page)
-    assert [url for url in watch.data if "/api/attention/" in url] == before, "all heads are here already"
+    assert [url for url in watch.data if "/answers/attention?" in url] == before, "all heads are here already"
     value = f"{run.effect('jsd', 'head')[4, 5, 1]:#.3g}"
     assert page.get_by_test_id("on-image").inner_text().startswith(value)
 
@@ -73,7 +73,7 @@ def test_a_featured_image_answers_any_patch(open_page, address, run):
     page.keyboard.press("0")
     settled(page)
     assert "q=" not in address_of(page)
-    asked = [url for url in watch.requests if "/api/attention/" in url]
+    asked = [url for url in watch.requests if "/answers/attention?" in url]
     assert len(asked) == len(set(asked)), "what is here already is not asked for again"
 
 
@@ -83,7 +83,7 @@ def test_what_is_not_stored_is_explained_with_the_command(open_page, address, ru
     tiles = page.locator("section", has_text="All heads, this query").last
     assert "is not stored for this image" in tiles.inner_text()
     assert f"vitscope serve {run.path} --live" in tiles.inner_text()
-    assert not any("/api/attention/" in url for url in watch.requests)
+    assert not any("/answers/attention?" in url for url in watch.requests)
     page.get_by_role("button", name="Back to attention from CLS").click()
     settled(page)
     assert page.locator("[data-tile]").count() == 24

@@ -10,12 +10,12 @@ from tests.browser.hands import PATIENCE, address_of, painted, settled, wait_unt
 from tests.server.clients import FakeLive
 from tests.synthetic_resolution import synthetic_resolution
 
+from vitscope.analysis import open_run
 from vitscope.analysis.sizes import by_size
-from vitscope.store import open_run
 
 pytestmark = pytest.mark.slow  # `make test-browser` runs them
 
-PANE = '[data-pane="Input size"]'
+PANE = '[data-pane="sizes"]'
 ROWS = f"{PANE} [data-sizes] tr"
 
 
@@ -123,7 +123,7 @@ def test_a_map_of_a_class_is_asked_for_by_kind_and_class(open_page, serve, run):
         assert "p=legrad" in address_of(page)
         target = int(run.images.at[4, "target"])
         asked_for(page, live, (4, "legrad", target, 0, "from", 0.5, "mean", 0.0, 0, 2, "mean"))
-        picture = page.locator('[data-pane="One image"]')
+        picture = page.locator('[data-pane="picture"]')
         assert "LeGrad of" in picture.inner_text()
         assert "even 1/77" in picture.inner_text()
         other = page.get_by_label("Class", exact=True).locator("option").nth(1).get_attribute("value")
@@ -138,7 +138,7 @@ def test_a_map_of_a_class_is_asked_for_by_kind_and_class(open_page, serve, run):
         options = {"residual": 0.5, "fusion": "mean", "discard": 0.0, "start": 0, "layers": 2, "reading": "mean"}
         largest = live.class_map(4, "relevance", 0, 0, "from", **options)[-1, 1:]
         expected = f"max {100 * largest.max() / largest.sum():.1f} %"
-        wait_until(page, f"document.querySelector('[data-pane=\"One image\"]').innerText.includes('{expected}')")
+        wait_until(page, f"document.querySelector('[data-pane=\"picture\"]').innerText.includes('{expected}')")
         page.close()
 
 
@@ -146,6 +146,6 @@ def test_maps_of_a_class_need_the_model_and_say_so(open_page, address):
     page, _ = open_page(f"{address}#/image?v=1&i=4&p=relevance")
     settled(page)
     assert page.get_by_label("Map", exact=True).locator('option[value="legrad"]').is_disabled()
-    text = page.locator('[data-pane="One image"]').inner_text()
+    text = page.locator('[data-pane="picture"]').inner_text()
     assert "gradients need the model" in text
     assert "vitscope serve" in text

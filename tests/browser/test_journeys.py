@@ -18,8 +18,8 @@ import vitscope
 from vitscope import measures, text
 from vitscope.analysis.statistics.descriptive import spearman
 from vitscope.analysis.statistics.paired import paired
-from vitscope.models.bundled import DEMO
-from vitscope.pipeline.live import load_live
+from vitscope.models.sources.bundled import DEMO
+from vitscope.pipeline.live.model import load_live
 
 pytestmark = pytest.mark.slow  # `make test-browser` runs them
 
@@ -211,12 +211,12 @@ def test_j2_why_is_this_image_misclassified(open_page, journey_address, run, han
     hand.choose("Draw", "spotlight")
     attention = live_attention(run, row)[last, 1]
     entropy = float(measures.entropy(attention)[0])
-    numbers = page.locator('[data-pane="Numbers"]').inner_text()
+    numbers = page.locator('[data-pane="numbers"]').inner_text()
     assert f"{three_digits(entropy)} of" in numbers
     top = attention[0, run.tokens.n_prefix :].max()
     assert (
         f"max {100 * float(top):.{2 if top < 0.01 else 1}f} %"
-        in page.locator('[data-pane="One image"] .ticks').first.inner_text()
+        in page.locator('[data-pane="picture"] .ticks').first.inner_text()
     )
 
     # 5. Against its class: which heads do something else here than on most images of the class?
@@ -285,8 +285,8 @@ def test_j3_are_these_heads_redundant_prune_and_check(open_page, journey_address
 
 def check_the_scope(page, hand, run, heads, rows):
     """Run the Lab over the images in scope: accuracy, interval and flips are those of Python."""
-    hand.press(re.compile("^Run on "), '[data-pane="Images in scope"]')
-    wait_until(page, "document.querySelector('[data-pane=\"Images in scope\"] [data-state=done]')", 120)
+    hand.press(re.compile("^Run on "), '[data-pane="labScope"]')
+    wait_until(page, "document.querySelector('[data-pane=\"labScope\"] [data-state=done]')", 120)
     settled(page)
     images = run.images.loc[rows]
     logits = vitscope.prune(load_live(run)._model, pixels_of(run, rows), dict.fromkeys(heads, "head"))
@@ -307,7 +307,7 @@ def pixels_of(run, rows):
 
 def map_place(page, run, row):
     """Where an image is on the map by importance vectors: shares of the box, by the layout that the server gives."""
-    from vitscope.analysis.layout import importance_vectors, layout
+    from vitscope.analysis.images.layout import importance_vectors, layout
 
     positions = layout(importance_vectors(run.effect("jsd", "head")), "pca").positions
     box = page.locator("[data-map]").bounding_box()

@@ -18,10 +18,10 @@ from tests.browser.test_layout import CLIPPED, OUTSIDE, OVERLAPS, everywhere
 from tests.tiny_analysis import tiny_model, to_pixels, write_photos
 
 import vitscope
+from vitscope.analysis import open_run
 from vitscope.analysis.statistics.paired import paired
-from vitscope.models.images import read_picture
+from vitscope.models.pictures.images import read_picture
 from vitscope.pipeline import LiveModel
-from vitscope.store import open_run
 
 pytestmark = pytest.mark.slow  # `make test-browser` runs them
 
@@ -77,7 +77,7 @@ def toggle(hand, page, layer, head):
     if type(hand).__name__ == "Mouse":
         page.click(CELL.format(layer, head))
     else:
-        hand.pane("Heads to prune")
+        hand.pane("labHeads")
         hand.focus("[data-prune]")
         page.keyboard.press("Control+Home")
         for _ in range(layer):
@@ -108,8 +108,8 @@ def test_prune_look_run_and_come_back_by_the_link(lab, open_page, tiny, hands):
     assert "masked max = 0 · layer 0 same" in page.locator('[data-testid="receipt"]').inner_text()
     assert page.locator(CELL.format(1, 0)).get_attribute("aria-selected") == "true"
 
-    hand.press(re.compile("^Run on 12"), '[data-pane="Images in scope"]')
-    ran(page, "Images in scope")
+    hand.press(re.compile("^Run on 12"), '[data-pane="labScope"]')
+    ran(page, "labScope")
     expected = changed(tiny, heads)
     assert number(page, "accuracy", "before") == pytest.approx(expected.before)
     assert number(page, "accuracy", "after") == pytest.approx(expected.after)
@@ -134,7 +134,7 @@ def test_prune_look_run_and_come_back_by_the_link(lab, open_page, tiny, hands):
 def test_a_flip_becomes_the_focus_image_and_undo_brings_heads_back(lab, open_page):
     page, _ = open_page(f"{lab[0]}#/lab?v=1&x=1.0;2.1")
     page.click('[data-testid="run-scope"]')
-    ran(page, "Images in scope")
+    ran(page, "labScope")
     flip = page.locator("[data-flip]").first
     row = int(flip.get_attribute("data-flip"))
     flip.click()
@@ -192,7 +192,7 @@ def test_sets_to_begin_with(lab, open_page, tiny):
 def test_with_autorun_every_change_runs_over_the_scope(lab, open_page, tiny):
     page, _ = open_page(f"{lab[0]}#/lab?v=1&xa=on")
     page.click(CELL.format(1, 0))
-    ran(page, "Images in scope")
+    ran(page, "labScope")
     assert number(page, "accuracy", "after") == pytest.approx(changed(tiny, {(1, 0): "head"}).after)
     page.click(CELL.format(2, 1))
     wait_until(page, "document.querySelectorAll('[data-run]').length === 2")
@@ -217,7 +217,7 @@ def test_modes_and_fills(lab, open_page, tiny):
 def test_the_curve_is_that_of_pruning_curve(lab, open_page, tiny):
     page, _ = open_page(f"{lab[0]}#/lab?v=1&x=2.1;0.0")
     page.click('[data-testid="run-curve"]')
-    ran(page, "Pruning curve")
+    ran(page, "labCurve")
     means = tiny[0].effect("jsd", "head").mean(0)
     least = [(int(a), int(b)) for a, b in zip(*np.unravel_index(np.argsort(means, axis=None), (3, 3)), strict=True)]
     orders = {"least JSD first": least, "this set": [(2, 1), (0, 0)]}
@@ -246,7 +246,7 @@ def test_the_curve_is_that_of_pruning_curve(lab, open_page, tiny):
 def test_runs_are_compared_opened_and_deleted(lab, open_page, tiny):
     page, _ = open_page(f"{lab[0]}#/lab?v=1&x=1.0")
     page.click('[data-testid="run-scope"]')
-    ran(page, "Images in scope")
+    ran(page, "labScope")
     page.click(CELL.format(2, 2))
     page.click('[data-testid="run-scope"]')
     wait_until(page, "document.querySelectorAll('[data-run]').length === 2")
@@ -279,7 +279,7 @@ def test_the_class_alone_and_what_can_be_taken_away(lab, open_page, tiny):
     page, _ = open_page(f"{lab[0]}#/lab?v=1&x=1.0;2.1&s=class:{label}")
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.click('[data-testid="run-scope"]')
-    ran(page, "Images in scope")
+    ran(page, "labScope")
     expected = changed(tiny, {(1, 0): "head", (2, 1): "head"}, rows)
     assert number(page, "accuracy", "after") == pytest.approx(expected.after)
     page.get_by_role("button", name="Copy or save this set").click()
@@ -301,11 +301,11 @@ def test_recorded_it_says_why_and_opens_what_is_kept(lab, open_page, serve, tiny
     address, run = lab
     page, _ = open_page(f"{address}#/lab?v=1&x=1.0")
     page.click('[data-testid="run-scope"]')
-    ran(page, "Images in scope")
+    ran(page, "labScope")
     with serve(run) as recorded:
         page, _ = open_page(f"{recorded}#/lab?v=1")
         assert page.locator('[data-testid="run-scope"]').is_disabled()
-        told = page.locator('[data-pane="This image"]').inner_text()
+        told = page.locator('[data-pane="labImage"]').inner_text()
         assert "needs the model" in told
         assert "--live" not in told  # the run was made of a module: that command could not load it
         page.locator("[data-run] .open").click()
@@ -335,7 +335,7 @@ def test_cancel_leaves_what_was_found(open_page, tiny, serve, tmp_path):
         assert "cancelled: so far" in page.locator('[data-testid="accuracy"]').inner_text()
         steps.release(100)
         page.click('[data-testid="run-scope"]')
-        ran(page, "Images in scope")
+        ran(page, "labScope")
         page.context.close()  # before its server stops
 
 
@@ -343,9 +343,9 @@ def test_the_lab_is_accessible_and_nothing_is_clipped_or_leaves_its_pane(lab, op
     page, _ = open_page(f"{lab[0]}#/lab?v=1&i=4&x=1.0;2.1")
     page.evaluate(axe)
     page.click('[data-testid="run-scope"]')
-    ran(page, "Images in scope")
+    ran(page, "labScope")
     page.click('[data-testid="run-curve"]')
-    ran(page, "Pruning curve")
+    ran(page, "labCurve")
     for where, _ in everywhere(page, views=["lab"]):
         found = page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
         faults = [(fault["id"], [node["html"] for node in fault["nodes"]]) for fault in found["violations"]]

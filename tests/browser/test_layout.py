@@ -1,13 +1,12 @@
 """What every view must be at every size and in both themes: accessible, nothing clipped, nothing overlapping."""
 
 import pytest
-from tests.browser.hands import at_its_end, painted, resized, settled
+from tests.browser.hands import VIEWS, at_its_end, painted, resized, settled
 from tests.synthetic_run import synthetic_run
 
 pytestmark = pytest.mark.slow  # `make test-browser` runs them
 
 SIZES = [(1440, 900), (1366, 768)]
-VIEWS = ["explore", "image", "heads", "lab"]
 
 OVERLAPS = """() => {
   const shown = e => e.checkVisibility() && !e.closest('[popover]:not(:popover-open), .visually-hidden, [data-crowd]');

@@ -23,7 +23,7 @@ from tests.browser.test_layout import CLIPPED, OUTSIDE, OVERLAPS, SIZES, faults
 from tests.synthetic_run import synthetic_run
 
 import vitscope
-from vitscope.store.pattern_heads import by_head
+from vitscope.analysis.patterns.by_head import by_head
 from vitscope.tokens import HeadRef
 
 pytestmark = pytest.mark.slow  # `make test-browser` runs them
@@ -103,8 +103,8 @@ def test_mixes_are_those_of_the_python_api_and_follow_the_scope(open_page, addre
     np.testing.assert_allclose(content[..., 0], patterns.content_dependence_of(rows), rtol=1e-5)
     sampled = sorted(set(rows) & set(patterns.images))
     assert f"n = {len(sampled)} of 16 images × 24 heads" in page.get_by_test_id("patterns-n").inner_text()
-    asked = {url.split("/api/")[1].split("?")[0].split("/")[0] for url in watch.data[before:]}
-    assert asked <= {"preview", "attention", "patterns"}, "the new focus image, and two columns once"
+    asked = {url.split("/answers/")[1].split("?")[0] for url in watch.data[before:]}
+    assert asked <= {"preview", "attention", "pattern_column"}, "the new focus image, and two columns once"
 
 
 def choose_by_mouse(page, cluster):
@@ -298,7 +298,7 @@ def test_heads_of_a_long_table_have_their_words_wherever_it_is_scrolled(open_pag
 
 
 def test_a_folder_that_cannot_be_written_disables_renaming_with_the_reason(open_page, address, monkeypatch):
-    monkeypatch.setattr("vitscope.server.describe_patterns.os.access", lambda *_: False)
+    monkeypatch.setattr("vitscope.answers.rows.patterns.os.access", lambda *_: False)
     page, _ = open_page(f"{address}#/explore?v=1&pat=0")
     button = page.locator(PANE).get_by_role("button", name="Rename")
     assert button.is_disabled()

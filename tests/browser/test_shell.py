@@ -1,14 +1,26 @@
 """The frame around the views: history, palette, help, tour, questions, keys, narrow windows, open to everyone."""
 
+import re
+
 import numpy as np
 import pytest
-from tests.browser.hands import address_of, command, focus_head, painted, read_ahead, reload, settled, steps, wait_until
+from tests.browser.hands import (
+    VIEWS,
+    address_of,
+    command,
+    focus_head,
+    painted,
+    read_ahead,
+    reload,
+    settled,
+    steps,
+    wait_until,
+)
 from tests.synthetic_run import STRONG, synthetic_run
 
 pytestmark = pytest.mark.slow  # half of the browser tests' time; CI runs it, the default run leaves it out
 
 HEAD = "{}.{}".format(*STRONG)
-VIEWS = ["explore", "image", "heads", "lab"]
 
 
 def test_undo_and_redo_by_keys_buttons_list_and_browser(open_page, address):
@@ -38,24 +50,6 @@ def test_undo_and_redo_by_keys_buttons_list_and_browser(open_page, address):
     page.click('[data-pane="importance"] [data-head="5.1"]')
     painted(page)
     assert page.get_by_role("button", name="Redo").is_disabled(), "a new step forgets what was undone"
-
-
-def test_a_change_of_scope_is_rehearsed_and_never_seen(open_page, address):
-    page, _ = open_page(address)
-    page.evaluate("""() => {
-      const told = document.querySelector('.scope .n');
-      Object.assign(window, { frames: new Set(), changes: 0 });
-      const every = { subtree: true, characterData: true, childList: true };
-      new MutationObserver(() => window.changes++).observe(told, every);
-      const look = () => { window.frames.add(told.textContent); requestAnimationFrame(look); };
-      look();
-    }""")
-    before = page.evaluate("[history.length, location.hash]")
-    wait_until(page, "window.changes > 0")
-    settled(page)
-    assert page.evaluate("window.frames.size") == 1
-    assert page.evaluate("[history.length, location.hash]") == before
-    assert page.get_by_role("button", name="Undo", exact=True).is_disabled()
 
 
 def test_escape_gives_up_the_last_level_of_selection(open_page, address):
@@ -282,10 +276,10 @@ def test_the_link_is_copied(open_page, address):
 
 def test_opening_that_fails_can_be_tried_again(open_page, address):
     page, watch = open_page(address)
-    page.route("**/api/run", lambda route: route.abort())
+    page.route("**/api/answers/run", lambda route: route.abort())
     page.reload()
     page.wait_for_selector("[role=alert]:has-text('does not answer')")
-    page.unroute("**/api/run")
+    page.unroute("**/api/answers/run")
     page.get_by_role("button", name="Retry").click()
     page.wait_for_selector("main .pane")
     watch.complaints[:] = [line for line in watch.complaints if "Failed to load resource" not in line]
@@ -294,28 +288,31 @@ def test_opening_that_fails_can_be_tried_again(open_page, address):
 BUILT = """() => new MutationObserver((_, observer) => {
   if (!document.querySelector('[data-head]')) return;
   observer.disconnect();
-  const there = names => names.filter(name => document.querySelector(`[data-pane=${name}]`));
-  const around = there(['filters', 'images', 'strength', 'patterns', 'inspector']);
-  window.__built = [document.querySelector('[data-head]').dataset.value, around];
+  window.__built = document.querySelector('[data-head]').dataset.value;
 }).observe(document, { subtree: true, childList: true })"""
 
 
-def test_an_opening_page_builds_the_heads_first_with_their_numbers(open_page, chromium, serve, tmp_path):
+def test_an_opening_page_builds_the_heads_at_once_with_their_numbers(open_page, chromium, serve, tmp_path):
     run = synthetic_run(tmp_path / "run", n_images=2100, layers=12, heads=12, grid=(3, 5), shard_size=2100)
     with serve(run) as address:
         page, watch = open_page(address)
         page.add_init_script(f"({BUILT})()")
         held = []
-        for slow in ("headline", "importance/**"):
-            page.route(f"**/api/{slow}", lambda route: held.append(route))  # noqa: PLW0108
+        for slow in ("headline", "importance"):
+            page.route(re.compile(f"answers/{slow}"), lambda route: held.append(route))  # noqa: PLW0108
         watch.requests.clear()
         page.reload()
         page.wait_for_selector("[data-pane=inspector]")
-        value, around = page.evaluate("window.__built")
-        assert float(value) == pytest.approx(float(np.nanmean(run.effect("jsd", "head")[:, 0, 0])), rel=1e-5)
-        assert around == [], "what stands around them is not in their way"
-        asked = [url.removeprefix(f"{address}api/") for url in watch.requests]
-        assert [asked.count(name) for name in ("run", "progress", "images", "summary/jsd/head")] == [1, 1, 1, 1]
+        assert float(page.evaluate("window.__built")) == pytest.approx(
+            float(np.nanmean(run.effect("jsd", "head")[:, 0, 0])), rel=1e-5
+        )
+        asked = [url.removeprefix(f"{address}api/answers/") for url in watch.requests]
+        assert [asked.count(name) for name in ("run", "progress", "images", "summary?metric=jsd&mode=head")] == [
+            1,
+            1,
+            1,
+            1,
+        ]
         wait_until(page, "document.body.innerText.includes('The first answer is being worked out')")
         assert "is loading" in page.locator("[data-testid=differ]").inner_text()
         assert "has not been computed" not in page.locator("[data-pane=inspector]").inner_text()
@@ -328,7 +325,7 @@ def test_an_opening_page_builds_the_heads_first_with_their_numbers(open_page, ch
 
 def test_a_slow_opening_shows_the_page_to_come(open_page, address):
     page, _ = open_page(address)
-    page.route("**/api/run", lambda route: None)
+    page.route("**/api/answers/run", lambda route: None)
     page.evaluate("location.reload()")
     page.wait_for_selector(".opening .work")
     page.wait_for_selector(".opening >> text=Opening the run")

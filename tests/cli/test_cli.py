@@ -17,11 +17,11 @@ import stand_in
 from synthetic_run import synthetic_run
 from tiny_analysis import tiny_model, write_photos
 from vitscope import pipeline
+from vitscope.analysis import open_run
 from vitscope.cli import main
 from vitscope.commands import analysis, serving, terminal
 from vitscope.errors import ModelLoadError, StorageError
-from vitscope.pipeline import planning
-from vitscope.store import open_run
+from vitscope.pipeline.plan import planning
 
 PLAIN = {"NO_COLOR": "1", "TERM": "dumb", "COLUMNS": "200"}
 
@@ -255,7 +255,7 @@ def test_serve_does_without_a_model_that_cannot_be_had(capsys, tmp_path, monkeyp
     def missing(run, weights=None, download=False):
         raise ModelLoadError("cannot load timm:vit_synthetic: timm has no such model")
 
-    monkeypatch.setattr("vitscope.pipeline.live.load_live", missing)
+    monkeypatch.setattr("vitscope.pipeline.live.model.load_live", missing)
     code, _, err = call(capsys, "serve", tmp_path / "run", "--port", 0, "--no-browser")
     assert code == 0
     assert "Serving without the model: cannot load" in err
@@ -271,9 +271,9 @@ def demo_of_tiny(monkeypatch, tmp_path):
     photos = write_photos(bundle / "images", 70)
     rows = [f"{path.name},{i % 7}" for i, path in enumerate(sorted(photos.iterdir()))]
     (photos / "labels.csv").write_text("path,label\n" + "\n".join(rows) + "\n")
-    monkeypatch.setattr("vitscope.models.bundled.DEMO", bundle)
+    monkeypatch.setattr("vitscope.models.sources.bundled.DEMO", bundle)
     monkeypatch.setattr(serving, "load", lambda *arguments: tiny_model(classes=list("abcdefg")))
-    monkeypatch.setattr("vitscope.pipeline.patterns.learn", stand_in.learn)
+    monkeypatch.setattr("vitscope.pipeline.work.patterns.learn", stand_in.learn)
     return tmp_path / "out"
 
 
@@ -369,7 +369,7 @@ def test_serve_in_a_process_of_its_own_ends_cleanly(tmp_path):
 
 
 def test_prune_saves_a_smaller_model_and_says_what_it_costs(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("vitscope.pipeline.removing.ROUNDS", 7)  # as few as have an interval
+    monkeypatch.setattr("vitscope.pipeline.studies.removing.ROUNDS", 7)  # as few as have an interval
     photos = write_photos(tmp_path / "photos", 6)
     (tmp_path / "labels.csv").write_text(
         "path,label\n" + "".join(f"photos/{p.name},{i % 3}\n" for i, p in enumerate(sorted(photos.iterdir())))

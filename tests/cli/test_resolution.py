@@ -60,7 +60,7 @@ def test_tables_files_and_a_run(tmp_path, capsys):
 
 def test_what_does_not_fit_is_refused_before_anything_is_computed(tmp_path, capsys, monkeypatch):
     photos = write_photos(tmp_path / "photos", 1)
-    monkeypatch.setattr("vitscope.pipeline.across_sizes.look", None)
+    monkeypatch.setattr("vitscope.pipeline.studies.across_sizes.look", None)
     for words, message in (
         ((), "none is named"),
         (("--sizes", "13"), "patches are 4 x 6"),

@@ -89,7 +89,7 @@ def test_sums_do_not_depend_on_batches_and_leave_the_effects_alone():
 
 
 def test_heads_that_a_layer_does_not_have_are_nan():
-    from vitscope.models.smaller import without_heads
+    from vitscope.models.sources.smaller import without_heads
 
     model = without_heads(vitscope.wrap(make("plain")), [(0, 1), (1, 0), (1, 1), (1, 2)])
     data = vitscope.head_importance(model, pixels(2))

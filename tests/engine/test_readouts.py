@@ -16,9 +16,9 @@ from tiny_analysis import to_pixels, write_photos
 from vitscope import measures
 from vitscope.engine import set_effects
 from vitscope.errors import BadInput, InvalidArgument, ModelLoadError, RunError, UnsupportedModel
-from vitscope.measures.answers import predictions, probabilities
+from vitscope.measures.effects.answers import predictions, probabilities
 from vitscope.pipeline import LiveModel
-from vitscope.pipeline.doctor import examine
+from vitscope.pipeline.studies.doctor import examine
 from vitscope.text import show, summary
 
 BUILD = {

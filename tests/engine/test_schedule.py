@@ -4,7 +4,8 @@ import pytest
 import torch
 
 import vitscope
-from vitscope.engine import fixed_arithmetic, plan_micro_batch, schedule
+from vitscope.engine import fixed_arithmetic, plan_micro_batch
+from vitscope.engine.importance import schedule
 from zoo import make
 
 

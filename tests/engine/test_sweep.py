@@ -9,7 +9,8 @@ import torch
 import vitscope
 from closeness import assert_effects_agree
 from reference import hooked
-from vitscope.engine import derangement, sweep
+from vitscope.engine import derangement
+from vitscope.engine.importance.head_importance import sweep
 from vitscope.errors import InvalidArgument
 from vitscope.quantities import names
 from vitscope.tokens import available_modes

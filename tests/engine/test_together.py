@@ -9,7 +9,7 @@ import pytest
 import vitscope
 import zoo
 from closeness import assert_close
-from vitscope.engine.together import SET_METRICS, interactions, set_effects, shapley
+from vitscope.engine.head_sets.together import SET_METRICS, interactions, set_effects, shapley
 from vitscope.errors import InvalidArgument
 
 HEADS = [(0, 2), (1, 0), (1, 1), (2, 0)]

@@ -8,9 +8,11 @@ import vitscope
 import zoo
 from closeness import assert_close
 from reference import hooked
-from vitscope.engine import MaskCheck, check_mask, mask_check, prune
+from vitscope.engine import check_mask, prune
+from vitscope.engine.pruning import mask_check
 from vitscope.errors import InvalidArgument
 from vitscope.models import Evaluation
+from vitscope.results import MaskCheck
 
 HEADS = {(1, 1): "head", (1, 2): "cp+pc", (2, 0): "cc+pp"}
 LABELS = [3, -1, 5]

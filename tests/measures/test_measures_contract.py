@@ -180,7 +180,7 @@ def test_a_gpu_gives_the_same():
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_examples_run(name):
     function = getattr(measures, name)
-    scope = {**vars(measures), "torch": torch, "TokenLayout": TokenLayout}
+    scope = {each: getattr(measures, each) for each in measures.__all__} | {"torch": torch, "TokenLayout": TokenLayout}
     examples = doctest.DocTestParser().get_doctest(function.__doc__, scope, name, None, None)
     report = []
     result = doctest.DocTestRunner().run(examples, out=report.append)

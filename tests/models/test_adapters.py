@@ -10,7 +10,7 @@ from torch import nn
 import vitscope
 from vitscope.errors import InvalidArgument, ParityError, UnsupportedModel
 from vitscope.models import Evaluation
-from vitscope.models.adapting import REFUSED, adapt
+from vitscope.models.adapters.adapting import REFUSED, adapt
 from vitscope.models.parity import parity
 from zoo import SIZE, ZOO, make, pixels
 

@@ -12,7 +12,7 @@ import torch
 
 import vitscope
 from vitscope.errors import InvalidArgument, ModelLoadError, NotAvailable
-from vitscope.models.weights import first_line, parameters_sha256, read_weights
+from vitscope.models.sources.weights import first_line, parameters_sha256, read_weights
 from vitscope.torchvision_ops import define_missing
 
 NAME = "vit_tiny_patch16_224"

@@ -15,9 +15,9 @@ from safetensors import SafetensorError
 
 import vitscope
 from vitscope.errors import InvalidArgument, ModelLoadError, StorageError
-from vitscope.models import pruned, smaller
-from vitscope.models.smaller import save_without_heads
-from vitscope.pipeline import removing
+from vitscope.models.sources import pruned, smaller
+from vitscope.models.sources.smaller import save_without_heads
+from vitscope.pipeline.studies import removing
 from vitscope.tokens import HeadRef
 
 VIT = {"timm": "test_vit", "num_classes": 5, "classes": None, "kept_heads": [[0, 1]] * 6}

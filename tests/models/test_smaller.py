@@ -13,8 +13,8 @@ import zoo
 from closeness import assert_close
 from tiny_analysis import tiny_model
 from vitscope.errors import InvalidArgument, ModelLoadError, UnsupportedModel
-from vitscope.models import standalone
-from vitscope.models.smaller import save_without_heads, without_heads
+from vitscope.models.sources import standalone
+from vitscope.models.sources.smaller import save_without_heads, without_heads
 
 HEADS = [(0, 2), (1, 0), (1, 1), (1, 2), (2, 0)]
 """One of a layer, all of a layer, the first of a layer."""
@@ -126,7 +126,7 @@ def test_the_loader_needs_no_vitscope(saved):
         "assert not any(name.startswith('vitscope.') for name in sys.modules)\n"
     )
     shim = "import runpy; runpy.run_path({!r})['make_torchvision_importable']()\n"
-    path = standalone.__file__.replace("models/standalone.py", "torchvision_ops.py")
+    path = standalone.__file__.replace("models/sources/standalone.py", "torchvision_ops.py")
     subprocess.run(
         [sys.executable, "-c", shim.format(path) + code],
         cwd=saved / "once",

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from vitscope.errors import InvalidArgument
-from vitscope.patterns import FEATURES, PATTERNS, RULES, name_cluster, name_matrices, thresholds
-from vitscope.patterns.naming import FAMILIES, called, step_name, with_steps
+from vitscope.patterns import FEATURES, PATTERNS, RULES, name_cluster, name_matrices
+from vitscope.patterns.names import thresholds
+from vitscope.patterns.names.naming import FAMILIES, called, step_name, with_steps
 
 PLAIN = {
     "breadth": 0.3, "entropy": 0.77, "largest_key": 0.02, "second_key": 0.02, "to_cls": 0.02, "self": 0.02,

@@ -9,7 +9,7 @@ from PIL import Image
 
 import vitscope
 from vitscope.patterns import FEATURES, PATTERNS, common_matrix, constancy, features, name_matrices
-from vitscope.patterns.naming import called
+from vitscope.patterns.names.naming import called
 
 pytestmark = [pytest.mark.model, pytest.mark.slow]  # `make test-real` runs it
 WEIGHTS = "weights/vit_tiny_patch16_224.augreg_in21k_ft_in1k/model.safetensors"

@@ -16,9 +16,9 @@ from tiny_analysis import tiny_model, to_pixels, write_photos
 from vitscope.analysis import sizes as report
 from vitscope.analysis.statistics.proportion import wilson
 from vitscope.errors import BadInput, InvalidArgument, RunError, UnsupportedModel
-from vitscope.pipeline.resolution_run import as_stored, keep
-from vitscope.pipeline.sizing import check_sizes, parse_sizes
-from vitscope.store.durable import file_sha256
+from vitscope.pipeline.studies.resolution_run import as_stored, keep
+from vitscope.pipeline.studies.sizing import check_sizes, parse_sizes
+from vitscope.store.files.durable import file_sha256
 from vitscope.store.resolution import ARRAYS, DOCUMENT, read_resolution
 
 SIZES = [(12, 30), (8, 18), (16, 24)]
@@ -83,7 +83,7 @@ def test_preprocessing_follows_the_size_where_it_can():
 
 
 def demo_images():
-    from vitscope.models.bundled import DEMO
+    from vitscope.models.sources.bundled import DEMO
 
     return sorted((DEMO / "images").glob("*.png"))[:2]
 

@@ -6,8 +6,8 @@ from types import FrameType
 
 import pytest
 
-from vitscope.pipeline import loading
-from vitscope.pipeline.loading import ahead
+from vitscope.pipeline.work import loading
+from vitscope.pipeline.work.loading import ahead
 
 
 def test_one_item_is_loaded_ahead_and_no_more():

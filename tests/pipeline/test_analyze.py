@@ -13,13 +13,16 @@ from PIL import Image
 import vitscope
 from odd_images import READABLE, UNREADABLE, write_all
 from tiny_analysis import assert_same_bits, tiny_model, to_pixels, write_photos
+from vitscope.analysis import open_run
 from vitscope.engine import head_importance
 from vitscope.errors import BadInput, ImageUnreadable, InvalidArgument, NotAvailable, RunError, StorageError
-from vitscope.models.images import read_picture
-from vitscope.pipeline import LiveModel, Request, analyze, execute, plan, planning
-from vitscope.store import RunWriter, open_run
-from vitscope.store.commits import Unit, committed
-from vitscope.store.durable import write_sealed
+from vitscope.models.pictures.images import read_picture
+from vitscope.pipeline import LiveModel, Request, analyze, execute
+from vitscope.pipeline.plan import planning
+from vitscope.pipeline.plan.planning import plan
+from vitscope.store import RunWriter
+from vitscope.store.files.commits import Unit, committed
+from vitscope.store.files.durable import write_sealed
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,7 @@ from PIL import Image
 import vitscope
 from tiny_analysis import to_pixels, write_photos
 from vitscope.errors import InvalidArgument
-from vitscope.models.images import read_picture
+from vitscope.models.pictures.images import read_picture
 from zoo import SIZE
 
 from timm.models.vision_transformer import VisionTransformer  # isort: skip - zoo makes timm importable

@@ -8,10 +8,10 @@ import torch
 
 import vitscope
 from vitscope.errors import BadInput
-from vitscope.models.images import read_picture
-from vitscope.pipeline.class_folders import fitting_orders, labels_from_folders
-from vitscope.pipeline.labels import ClassNames, classes_of, read_classes, with_given
-from vitscope.pipeline.listing import list_images
+from vitscope.models.pictures.images import read_picture
+from vitscope.pipeline.plan.class_folders import fitting_orders, labels_from_folders
+from vitscope.pipeline.plan.labels import ClassNames, classes_of, read_classes, with_given
+from vitscope.pipeline.plan.listing import list_images
 
 import timm  # isort: skip - after vitscope, which makes torchvision importable
 from timm.utils import natural_key  # isort: skip

@@ -10,19 +10,21 @@ import vitscope
 from closeness import assert_close
 from tiny_analysis import tiny_model, to_pixels, write_photos
 from vitscope import measures
+from vitscope.analysis import open_run
 from vitscope.engine.forward import heads_by_layer
 from vitscope.models import Evaluation
-from vitscope.models.images import read_picture
-from vitscope.pipeline import Request, analyze, execute, plan, planning
-from vitscope.pipeline.head_outputs import sampled_pairs
-from vitscope.store import open_run
+from vitscope.models.pictures.images import read_picture
+from vitscope.pipeline import Request, analyze, execute
+from vitscope.pipeline.plan import planning
+from vitscope.pipeline.plan.head_outputs import sampled_pairs
+from vitscope.pipeline.plan.planning import plan
 from vitscope.store.manifest import write_manifest
 
 
 @pytest.fixture(autouse=True)
 def small_and_quick(monkeypatch):
     monkeypatch.setattr(planning, "SHARD_SIZE", 3)
-    monkeypatch.setattr("vitscope.pipeline.head_outputs.OUTPUT_TOKENS", 20)
+    monkeypatch.setattr("vitscope.pipeline.plan.head_outputs.OUTPUT_TOKENS", 20)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

@@ -27,9 +27,9 @@ from odd_images import (
     turned,
 )
 from vitscope.errors import ImageUnreadable
-from vitscope.models import images
-from vitscope.models.images import MAX_BYTES, decode_picture, read_picture
-from vitscope.models.levels import in_eight_bits
+from vitscope.models.pictures import images
+from vitscope.models.pictures.images import MAX_BYTES, decode_picture, read_picture
+from vitscope.models.pictures.levels import in_eight_bits
 
 FLOATS = {"sixteen.png", "sixteen.tif", "float.tif", "twelve.png"}
 
@@ -172,7 +172,7 @@ from pathlib import Path
 import vitscope
 package = sys.modules["vitscope.models"] = types.ModuleType("vitscope.models")  # without torch, which takes seconds
 package.__path__ = [str(Path(vitscope.__file__).parent / "models")]
-from vitscope.models.images import decode_picture
+from vitscope.models.pictures.images import decode_picture
 contents = [Path(name).read_bytes() for name in sys.argv[1:]]
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 for content in contents:

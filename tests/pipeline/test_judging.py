@@ -14,8 +14,8 @@ from reference import gradients as twin
 from tiny_analysis import tiny_model, to_pixels, write_photos
 from vitscope.errors import BadInput, InvalidArgument
 from vitscope.measures import patch_order
-from vitscope.pipeline.boxes import on_patches, read_boxes
-from vitscope.pipeline.judging import blur, put_in
+from vitscope.pipeline.studies.boxes import on_patches, read_boxes
+from vitscope.pipeline.studies.judging import blur, put_in
 
 BOXES = {"000": [[0.0, 0.0, 0.4, 1.0]], "001.png": {"boxes_norm": [[0.2, 0.0, 0.6, 0.5], [0.4, 0.25, 0.8, 0.75]]}}
 

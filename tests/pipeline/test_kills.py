@@ -17,21 +17,21 @@ from safetensors.torch import save_file
 
 import vitscope.models  # noqa: F401 - makes timm importable
 from tiny_analysis import assert_same_bits, write_photos
-from vitscope.store import open_run
+from vitscope.analysis import open_run
 
 # Every line of arguments runs the command line in a fork: importing torch for each of dozens of processes would take
 # minutes. Nothing of torch has run before the fork. Small shards make many units out of few images. Learning patterns
 # takes its time and has tests of its own: here it stands in, but for the slow tests.
 LAUNCHER = """
 import json, os, sys
-import vitscope.pipeline.planning as planning
+import vitscope.pipeline.plan.planning as planning
 from vitscope.cli import main
 planning.SHARD_SIZE = 4
 if not json.loads(sys.argv[2]):
     sys.path.append(sys.argv[1])
     import stand_in
-    import vitscope.pipeline.patterns
-    vitscope.pipeline.patterns.learn = stand_in.learn
+    import vitscope.pipeline.work.patterns
+    vitscope.pipeline.work.patterns.learn = stand_in.learn
 for line in sys.stdin:
     pid = os.fork()
     if pid == 0:

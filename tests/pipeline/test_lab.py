@@ -8,12 +8,12 @@ import vitscope
 from closeness import assert_close
 from reference import hooked
 from tiny_analysis import tiny_model, to_pixels, write_photos
+from vitscope.analysis import Run
 from vitscope.engine import derangement
 from vitscope.errors import BadInput, InvalidArgument
 from vitscope.models import Model
-from vitscope.models.images import decode_picture, read_bytes
+from vitscope.models.pictures.images import decode_picture, read_bytes
 from vitscope.pipeline import LiveModel
-from vitscope.store import Run
 
 HEADS = {(1, 0): "head", (2, 1): "cp"}
 WHOLE = {(1, 0): "head", (2, 1): "head"}
@@ -72,7 +72,7 @@ def test_a_scope_is_that_of_prune_in_small_steps(lab, analysed, monkeypatch):
 
 
 def test_intact_answers_are_computed_once(lab, monkeypatch):
-    from vitscope.pipeline import lab as module
+    from vitscope.pipeline.live import lab as module
 
     calls = []
     real = module.compare

@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from vitscope.errors import BadInput
-from vitscope.pipeline.label_tables import read_label_table, table_from_frame
-from vitscope.pipeline.labels import ClassNames
-from vitscope.pipeline.listing import list_images
+from vitscope.pipeline.plan.label_tables import read_label_table, table_from_frame
+from vitscope.pipeline.plan.labels import ClassNames
+from vitscope.pipeline.plan.listing import list_images
 
 FIVE = ClassNames(5, ("ant, emmet", "bee", "cow", "dog", "hen, biddy"))
 FILES = ("a.jpg", "b c.jpg", "sub/d.jpg", "e,f.jpg", 'g"h.jpg', "sub/i;j.jpg")

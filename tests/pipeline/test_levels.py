@@ -11,11 +11,11 @@ import vitscope
 from closeness import assert_close
 from odd_images import encoded, png16, tiff
 from tiny_analysis import tiny_model, write_photos
+from vitscope.analysis import open_run
 from vitscope.errors import ImageUnreadable, InvalidArgument, RunError
-from vitscope.models.images import decode_picture, read_picture
-from vitscope.models.levels import parse_range
-from vitscope.models.preprocessing import own_transform, to_pixels
-from vitscope.store import open_run
+from vitscope.models.pictures.images import decode_picture, read_picture
+from vitscope.models.pictures.levels import parse_range
+from vitscope.models.pictures.preprocessing import own_transform, to_pixels
 
 RANDOM = np.random.default_rng(5)
 TWELVE = RANDOM.integers(0, 4096, (31, 53)).astype(np.uint16)

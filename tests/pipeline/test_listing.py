@@ -14,10 +14,10 @@ import vitscope
 from synthetic_run import synthetic_run
 from tiny_analysis import tiny_model, write_photos
 from vitscope.errors import BadInput, InvalidArgument
-from vitscope.pipeline.identity import file_ids
-from vitscope.pipeline.labels import ClassNames
-from vitscope.pipeline.listing import list_images, require_text_names
-from vitscope.pipeline.request import resolve_modes
+from vitscope.pipeline.plan.identity import file_ids
+from vitscope.pipeline.plan.labels import ClassNames
+from vitscope.pipeline.plan.listing import list_images, require_text_names
+from vitscope.pipeline.plan.request import resolve_modes
 from vitscope.store.checking import check
 from vitscope.tokens import TokenLayout
 
@@ -135,7 +135,7 @@ def test_odd_names_of_images_folders_and_runs_are_kept(tmp_path):
     resumed = vitscope.analyze(model, photos, out, labels=table, patterns=0, resume=True)
     assert resumed.images["path"].tolist() == run.images["path"].tolist()
     assert check(resumed).damages == ()
-    assert sorted(client_of(run).get("/api/images").json()["name"]) == sorted(path.name for path in listed)
+    assert sorted(client_of(run).get("/api/answers/images").json()["name"]) == sorted(path.name for path in listed)
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")

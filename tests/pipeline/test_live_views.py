@@ -12,9 +12,9 @@ from closeness import assert_close
 from reference import gradients as twin
 from tiny_analysis import tiny_model, write_photos
 from vitscope.errors import InvalidArgument, NotAvailable
-from vitscope.models.images import decode_picture
+from vitscope.models.pictures.images import decode_picture
 from vitscope.pipeline import LiveModel
-from vitscope.pipeline.live_sizes import same_place
+from vitscope.pipeline.live.sizes import same_place
 from vitscope.tokens import TokenLayout
 
 
@@ -134,7 +134,7 @@ def test_a_dropped_picture_that_takes_long_to_decode_keeps_no_question_out(opene
         waited.append(not turn.locked() and answered.wait(30))
         return decode_picture(*arguments, **options)
 
-    monkeypatch.setattr("vitscope.pipeline.live.decode_picture", decode_for_long)
+    monkeypatch.setattr("vitscope.pipeline.live.model.decode_picture", decode_for_long)
     with ThreadPoolExecutor(1) as thread:
         dropped = thread.submit(live.drop, run.original(1).read_bytes(), "a.png", turn)
         assert decoding.wait(30)

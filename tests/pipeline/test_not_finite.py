@@ -16,9 +16,10 @@ from vitscope.engine import greedy_order, head_importance, reduce_attention
 from vitscope.engine.finite import NOT_FINITE
 from vitscope.errors import BadInput, InvalidArgument, NotFinite
 from vitscope.models import Model
-from vitscope.pipeline import LiveModel, analyze, planning
-from vitscope.pipeline.doctor import examine
-from vitscope.pipeline.removing import remove
+from vitscope.pipeline import LiveModel, analyze
+from vitscope.pipeline.plan import planning
+from vitscope.pipeline.studies.doctor import examine
+from vitscope.pipeline.studies.removing import remove
 from vitscope.text import show, summary
 
 WHITE = "002.png"
@@ -29,7 +30,7 @@ REASON = f"{NOT_FINITE}, first in its pixels after preprocessing"
 def small_and_quick(monkeypatch):
     monkeypatch.setattr(planning, "SHARD_SIZE", 4)
     monkeypatch.setattr(planning, "FEWEST_MATRICES", 20)
-    monkeypatch.setattr("vitscope.pipeline.patterns.learn", stand_in.learn)
+    monkeypatch.setattr("vitscope.pipeline.work.patterns.learn", stand_in.learn)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -274,7 +275,7 @@ def test_sizes_are_compared_on_images_that_are_finite_at_all_of_them(photos):
 
 
 def test_an_image_that_fails_at_the_second_size_leaves_the_first(photos, monkeypatch):
-    from vitscope.pipeline import across_sizes
+    from vitscope.pipeline.studies import across_sizes
 
     model, plain = make(), across_sizes.look
 
@@ -294,8 +295,8 @@ def test_an_image_that_fails_at_the_second_size_leaves_the_first(photos, monkeyp
 
 
 def test_accuracies_of_a_smaller_model_leave_it_out(photos, monkeypatch):
-    monkeypatch.setattr("vitscope.pipeline.removing.save_without_heads", lambda *args: None)
-    monkeypatch.setattr("vitscope.pipeline.removing.ROUNDS", 3)
+    monkeypatch.setattr("vitscope.pipeline.studies.removing.save_without_heads", lambda *args: None)
+    monkeypatch.setattr("vitscope.pipeline.studies.removing.ROUNDS", 3)
     from vitscope.tokens import HeadRef
 
     found = remove(make(), [HeadRef(0, 1)], photos / "smaller", images=photos / "with.csv")

@@ -8,12 +8,15 @@ import stand_in
 import vitscope
 from closeness import assert_close
 from tiny_analysis import assert_same_bits, tiny_model, to_pixels, write_photos
+from vitscope.analysis import open_run
 from vitscope.errors import BadInput, InvalidArgument, NotAvailable, RunError
-from vitscope.models.images import read_picture
+from vitscope.models.pictures.images import read_picture
 from vitscope.patterns import FEATURES, common_matrix, features
-from vitscope.pipeline import Request, analyze, execute, plan, planning
-from vitscope.store import RunWriter, open_run
-from vitscope.store.commits import Unit, committed
+from vitscope.pipeline import Request, analyze, execute
+from vitscope.pipeline.plan import planning
+from vitscope.pipeline.plan.planning import plan
+from vitscope.store import RunWriter
+from vitscope.store.files.commits import Unit, committed
 
 HEADS = 9
 
@@ -22,7 +25,7 @@ HEADS = 9
 def small_and_quick(monkeypatch):
     monkeypatch.setattr(planning, "SHARD_SIZE", 4)
     monkeypatch.setattr(planning, "FEWEST_MATRICES", 20)
-    monkeypatch.setattr("vitscope.pipeline.patterns.learn", stand_in.learn)
+    monkeypatch.setattr("vitscope.pipeline.work.patterns.learn", stand_in.learn)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

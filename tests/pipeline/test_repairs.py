@@ -11,8 +11,9 @@ import torch
 import stand_in
 from damaging import cases_of, damage
 from tiny_analysis import assert_same_bits, tiny_model, write_photos
-from vitscope.pipeline import analyze, planning
-from vitscope.store import Run, open_run
+from vitscope.analysis import Run, open_run
+from vitscope.pipeline import analyze
+from vitscope.pipeline.plan import planning
 from vitscope.store.checking import check
 from vitscope.store.lab import LabRuns
 from vitscope.store.manifest import FILE
@@ -44,7 +45,7 @@ def small_and_quick():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(planning, "SHARD_SIZE", 3)
         patch.setattr(planning, "FEWEST_MATRICES", 20)
-        patch.setattr("vitscope.pipeline.patterns.learn", stand_in.learn)
+        patch.setattr("vitscope.pipeline.work.patterns.learn", stand_in.learn)
         patch.setattr("os.fsync", lambda descriptor: None)
         threads = torch.get_num_threads()
         torch.set_num_threads(1)

@@ -2,18 +2,18 @@
 
 import asyncio
 import hashlib
+import io
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 from starlette.testclient import TestClient
 from tests.server.fake_lab import FakeLab
 
+from vitscope.analysis import Run
 from vitscope.errors import ImageUnreadable, InvalidArgument
+from vitscope.results import Dropped, SizeLook
 from vitscope.server import create_app
-from vitscope.store import Run
 from vitscope.tokens import TokenLayout
 
 BASE = "http://127.0.0.1:8765"
@@ -23,16 +23,6 @@ def awaited(coroutine):
     """A coroutine's result, run in a thread of its own: once a browser test has run, this one has an event loop."""
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(asyncio.run, coroutine).result()
-
-
-@dataclass(frozen=True)
-class FakeDropped:
-    image: int
-    name: str
-    digest: str
-    top: tuple[tuple[int, float], ...]
-    note: str | None
-    preview: tuple[str, bytes]
 
 
 class FakeLive:
@@ -69,9 +59,8 @@ class FakeLive:
         values = np.random.default_rng(image_row).uniform(size=self.shape[:2])
         values[1, 2] = np.nan  # a head that the layer lacks
         probabilities = np.array([0.1, 0.2, 0.4, 0.2, 0.1])
-        return SimpleNamespace(
-            tokens=tokens, diagonal=9.5, interpolated=True, probabilities=probabilities, distance=values, entropy=values
-        )
+        matrices = np.zeros((*self.shape[:2], tokens.n_tokens, tokens.n_tokens), np.float16)
+        return SizeLook(tokens, 9.5, True, probabilities, values, values, matrices)
 
     def rows_at_size(self, image_row, size, token, /):
         self.asked.append((image_row, size, token))
@@ -83,14 +72,22 @@ class FakeLive:
         with turn:
             image, self.next = self.next, self.next + 1
         digest = hashlib.sha256(data).hexdigest()
-        return FakeDropped(image, name, digest, ((3, 0.5), (0, 0.25)), None, ("png", b"\x89PNG" + data[:8]))
+        return Dropped(image, name, digest, ((3, 0.5), (0, 0.25)), None, ("png", b"\x89PNG" + data[:8]))
 
 
 def array(response, dtype=None) -> np.ndarray:
-    """The column that a response carries; without `dtype`, of the type its header names."""
-    dtype = dtype or np.dtype(response.headers["x-dtype"]).newbyteorder("<")
-    sizes = [int(size) for size in response.headers["x-shape"].split(",")]
-    return np.frombuffer(response.content, dtype=dtype).reshape(sizes)
+    """The array that a response carries; of that type where one is named."""
+    assert response.headers["content-type"] == "application/x-npy", response.text[:300]
+    values = np.load(io.BytesIO(response.content), allow_pickle=False)
+    assert dtype is None or values.dtype == np.dtype(dtype)
+    return values
+
+
+def arrays(response) -> dict[str, np.ndarray]:
+    """The arrays that a response carries, by name."""
+    assert response.headers["content-type"] == "application/x-npz", response.text[:300]
+    with np.load(io.BytesIO(response.content), allow_pickle=False) as archive:
+        return {name: archive[name] for name in archive.files}
 
 
 def client_of(

@@ -4,7 +4,7 @@ import pytest
 from tests.server.clients import FakeLive, client_of
 from tests.synthetic_run import synthetic_run
 
-from vitscope.store import Run
+from vitscope.analysis import Run
 
 
 @pytest.fixture(scope="session")

@@ -1,15 +1,15 @@
 """A stand-in for the Lab of a loaded model: seeded answers, checks as the real one's, no tensors."""
 
 import threading
-from types import SimpleNamespace
 
 import numpy as np
 
+from vitscope.analysis import Run
 from vitscope.errors import InvalidArgument
-from vitscope.store import Run
+from vitscope.results import CurveStep, MaskCheck, OneImage, SomeImages
 from vitscope.tokens import FILLS, canonical_mode
 
-MASK_CHECK = SimpleNamespace(masked=0.0, rest=1e-9, output=3e-7, first=1, unchanged=1)
+MASK_CHECK = MaskCheck(masked=0.0, rest=1e-9, output=3e-7, first=1, unchanged=1)
 
 
 class FakeLab:
@@ -50,7 +50,7 @@ class FakeLab:
         n_classes = self.run.manifest.model.n_classes
         random = np.random.default_rng([row, len(heads)])
         before, after = (random.dirichlet(np.ones(n_classes)) if n_classes else None for _ in range(2))
-        return SimpleNamespace(before=before, after=after, jsd=0.25, out_cos=0.125, mask_check=MASK_CHECK)
+        return OneImage(before=before, after=after, jsd=0.25, out_cos=0.125, mask_check=MASK_CHECK)
 
     def predictions(self, rows):
         """Top classes with anything pruned: every second image changes its answer."""
@@ -67,9 +67,7 @@ class FakeLab:
                 self.steps += 1
                 values = {name: np.full(len(part), value) for name, value in (("jsd", 0.5), ("out_cos", 0.25))}
                 drop = np.full(len(part), 0.125)
-                yield SimpleNamespace(
-                    rows=part, prediction=self.predictions(part), prob_drop=drop, problems={}, **values
-                )
+                yield SomeImages(rows=part, prediction=self.predictions(part), prob_drop=drop, problems={}, **values)
         finally:
             self.closed.set()
 
@@ -77,7 +75,7 @@ class FakeLab:
         def step(stage, share, **more):
             nothing = {"rows": (), "lines": (), "places": (), "images": slice(0, 0), "intact": False}
             empty = {"prediction": np.empty(0, np.int64), "moved": np.empty(0)}
-            return SimpleNamespace(stage=stage, share=share, **(nothing | empty | more))
+            return CurveStep(stage=stage, share=share, **(nothing | empty | more))
 
         lines = [(name, tuple(order)) for name, order in orders.items()]
         if search:

@@ -15,9 +15,9 @@ from tests.server.clients import awaited, client_of
 from tests.synthetic_run import synthetic_run
 
 from vitscope.analysis.statistics import descriptive
+from vitscope.answers.pace import Pace
 from vitscope.errors import InvalidArgument, RunError
-from vitscope.server import DEFAULT_PORT, HOST, create_app, describe, listen, serve
-from vitscope.server.pace import Pace
+from vitscope.server import DEFAULT_PORT, HOST, create_app, listen, serve
 
 
 def test_the_page_and_its_hashed_files(run, tmp_path):
@@ -37,22 +37,22 @@ def test_without_assets_the_page_says_how_to_build_them(run, tmp_path):
     response = client_of(run, static=tmp_path).get("/")
     assert response.status_code == 503
     assert "make setup" in response.text
-    assert client_of(run, static=tmp_path).get("/api/progress").status_code == 200
+    assert client_of(run, static=tmp_path).get("/api/answers/progress").status_code == 200
 
 
 def test_what_a_page_asks_for_first_is_made_before_it_can_ask(run, monkeypatch):
     client = client_of(run)
-    monkeypatch.setattr(describe, "image_table", None)
+    monkeypatch.setattr("vitscope.answers.rows.images.class_names", None)
     monkeypatch.setattr(descriptive, "summarise", None)
-    assert client.get("/api/images").json()["name"] == run.images["path"].tolist()
-    assert client.get("/api/summary/jsd/head").status_code == 200
+    assert client.get("/api/answers/images").json()["name"] == run.images["path"].tolist()
+    assert client.get("/api/answers/summary?metric=jsd&mode=head").status_code == 200
 
 
 def test_a_damaged_run_is_served_and_says_what_is_wrong(tmp_path):
     run = synthetic_run(tmp_path / "run")
     run.path.joinpath("images.parquet").write_bytes(b"x")
     with client_of(run) as client:
-        assert "images.parquet" in client.get("/api/images").json()["message"]
+        assert "images.parquet" in client.get("/api/answers/images").json()["message"]
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path):
@@ -120,7 +120,7 @@ def test_serve_answers_and_announces_its_address(run, monkeypatch):
     opened = []
     monkeypatch.setattr("webbrowser.open", opened.append)
     with running(create_app(run.path), monkeypatch, open_browser=True) as address:
-        with urllib.request.urlopen(address + "api/progress", timeout=60) as response:
+        with urllib.request.urlopen(address + "api/answers/progress", timeout=60) as response:
             assert json.load(response)["state"] == "complete"
         assert opened == [address]
 

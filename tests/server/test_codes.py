@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vitscope.server.codes import decode_log8, encode_log8
+from vitscope.answers.codes import decode_log8, encode_log8
 
 
 @given(st.floats(1e-5, 1, width=64))

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from tests.server.clients import array, client_of
+from tests.server.clients import array, arrays, client_of
 from tests.synthetic_run import synthetic_run
 
 
@@ -17,30 +17,30 @@ def heads_client(compared):
 
 
 def test_what_can_be_asked_is_told(heads_client, bare_run, half_run):
-    body = heads_client.get("/api/heads").json()
+    body = heads_client.get("/api/answers/heads").json()
     assert [way["name"] for way in body["similarity"]] == ["cls", "mean", "output"]
     assert [variant["name"] for variant in body["diversity"]] == ["cls", "jensen-shannon", "full"]
     assert not any(found["reason"] for found in body["similarity"] + body["diversity"])
     assert body["threshold"] == 0.9
     assert body["depthReason"] == ""
-    bare = client_of(bare_run).get("/api/heads").json()
+    bare = client_of(bare_run).get("/api/answers/heads").json()
     assert ["no CLS token" in found["reason"] for found in bare["similarity"]] == [True, False, False]
     assert ["no CLS token" in found["reason"] for found in bare["diversity"]] == [True, True, False]
-    half = client_of(half_run).get("/api/heads").json()
+    half = client_of(half_run).get("/api/answers/heads").json()
     assert "not complete yet" in half["similarity"][1]["reason"]
 
 
 @pytest.mark.parametrize("variant", ["cls", "jensen-shannon", "full"])
 def test_diversity_is_that_of_the_run(heads_client, compared, variant):
-    sent = array(heads_client.get(f"/api/heads/diversity/{variant}"))
+    sent = array(heads_client.get(f"/api/answers/diversity?variant={variant}"))
     np.testing.assert_array_equal(sent, compared.heads.diversity(variant).values)
 
 
 @pytest.mark.parametrize("by", ["cls", "mean", "output"])
 def test_similarity_and_tree_are_those_of_the_run(heads_client, compared, by):
-    sent = array(heads_client.get(f"/api/heads/similarity/{by}"))
+    sent = array(heads_client.get(f"/api/answers/similarity?by={by}"))
     np.testing.assert_allclose(sent, compared.heads.similarity(by).values, rtol=1e-6)
-    body, tree = heads_client.get(f"/api/heads/tree/{by}").json(), compared.heads.tree(by)
+    body, tree = heads_client.get(f"/api/answers/tree?by={by}").json(), compared.heads.tree(by)
     assert body["order"] == list(tree.order)
     assert [(m["one"], m["other"], m["similarity"], m["size"]) for m in body["merges"]] == list(tree.merges)
     assert body["n"] == compared.heads.similarity(by).attrs["n"]
@@ -48,24 +48,25 @@ def test_similarity_and_tree_are_those_of_the_run(heads_client, compared, by):
 
 
 def test_depth_is_that_of_the_run(heads_client, compared):
-    response = heads_client.get("/api/heads/depth/patch_cos_at/cc+pp")
+    response = heads_client.get("/api/answers/depth?metric=patch_cos_at&mode=cc+pp")
     data = compared.repair.sel(mode="cc+pp")
-    np.testing.assert_allclose(array(response), data["patch_cos_at"].values, rtol=1e-6)
-    assert int(response.headers["x-n"]) == int(data["n"])
+    found = arrays(response)
+    np.testing.assert_allclose(found["values"], data["patch_cos_at"].values, rtol=1e-6)
+    assert int(found["n"]) == int(data["n"])
 
 
 def test_an_unchanged_answer_costs_nothing(heads_client):
-    for path in ("heads/diversity/cls", "heads/similarity/output", "heads/tree/cls", "heads/depth/cls_cos_at/head"):
-        tag = heads_client.get(f"/api/{path}").headers["etag"]
-        assert heads_client.get(f"/api/{path}", headers={"if-none-match": tag}).status_code == 304
+    for path in ("diversity?variant=cls", "similarity?by=output", "tree?by=cls", "depth?metric=cls_cos_at&mode=head"):
+        tag = heads_client.get(f"/api/answers/{path}").headers["etag"]
+        assert heads_client.get(f"/api/answers/{path}", headers={"if-none-match": tag}).status_code == 304
 
 
 def test_what_is_not_there_says_so(heads_client, bare_run, half_run):
-    for path in ("heads/diversity/cls", "heads/similarity/cls", "heads/tree/cls"):
-        response = client_of(bare_run).get(f"/api/{path}")
+    for path in ("diversity?variant=cls", "similarity?by=cls", "tree?by=cls"):
+        response = client_of(bare_run).get(f"/api/answers/{path}")
         assert response.status_code == 404
         assert "no CLS token" in response.json()["message"]
-    response = client_of(half_run).get("/api/heads/similarity/mean")
+    response = client_of(half_run).get("/api/answers/similarity?by=mean")
     assert (response.status_code, response.json()["code"]) == (404, "not_available")
-    assert heads_client.get("/api/heads/similarity/dot").status_code == 422
-    assert heads_client.get("/api/heads/depth/cls_cos_at/qq").status_code == 400
+    assert heads_client.get("/api/answers/similarity?by=dot").status_code == 422
+    assert heads_client.get("/api/answers/depth?metric=cls_cos_at&mode=qq").status_code == 400

@@ -9,8 +9,9 @@ import torch
 from tests.server.clients import array, awaited, client_of
 
 from vitscope import measures
-from vitscope.server import drops, image_routes
-from vitscope.store import Run
+from vitscope.analysis import Run
+from vitscope.answers import drops
+from vitscope.server import routes
 
 PHOTO = b"the bytes of a photo"
 
@@ -26,7 +27,7 @@ def drop(client, content=PHOTO, name="photo.jpg"):
 
 
 def test_the_matrix_of_a_featured_image_is_stored(client, run):
-    values = array(client.get(f"/api/matrix/{run.featured[1]}/1/2"), "<f2")
+    values = array(client.get(f"/api/answers/matrix?image={run.featured[1]}&layer=1&head=2"), "<f2")
     np.testing.assert_array_equal(values, run.featured_attention(run.featured[1])[1, 2])
 
 
@@ -34,18 +35,18 @@ def test_one_token_after_the_other_of_an_image_reads_its_matrices_once(client, r
     image, read, whole = run.featured[0], [], Run.featured_attention
     monkeypatch.setattr(Run, "featured_attention", lambda self, row: read.append(row) or whole(self, row))
     for query in (0, 2, 1):
-        values = array(client.get(f"/api/attention/{image}?query={query}"), "<f2")
+        values = array(client.get(f"/api/answers/attention?image={image}&query={query}"), "<f2")
         np.testing.assert_array_equal(values, whole(run, image)[:, :, query])
     assert read in ([image], []), "an earlier test may have asked for this image"
-    client.get(f"/api/attention/{run.featured[1]}?query=0")
-    client.get(f"/api/attention/{image}?query=0")
+    client.get(f"/api/answers/attention?image={run.featured[1]}&query=0")
+    client.get(f"/api/answers/attention?image={image}&query=0")
     assert read[-2:] == [run.featured[1], image], "only the last one is kept"
 
 
 def test_the_matrix_of_another_comes_from_the_live_model(client, live_client, live, run, other):
-    values = array(live_client.get(f"/api/matrix/{other}/1/2"), "<f2")
+    values = array(live_client.get(f"/api/answers/matrix?image={other}&layer=1&head=2"), "<f2")
     np.testing.assert_array_equal(values, live.of(other)[1, 2])
-    refused = client.get(f"/api/matrix/{other}/1/2")
+    refused = client.get(f"/api/answers/matrix?image={other}&layer=1&head=2")
     assert refused.status_code == 404
     assert f"vitscope serve {run.path} --live" in refused.json()["hint"]
 
@@ -55,9 +56,9 @@ def test_the_matrix_of_another_comes_from_the_live_model(client, live_client, li
 def test_rollout_is_the_measures(live_client, live, run, other, direction, featured):
     image = run.featured[0] if featured else other
     whole = run.featured_attention(image) if featured else live.of(image)
-    address = f"/api/rollout/{image}?query=7&direction={direction}&fusion=max&discard=0.2&residual=0.4"
+    address = f"/api/answers/rollout?image={image}&query=7&direction={direction}&fusion=max&discard=0.2&residual=0.4"
     response = live_client.get(address)
-    assert response.headers["x-shape"] == "2,16"
+    assert array(response).shape == (2, 16)
     matrices = torch.from_numpy(whole)[None]
     for layer in range(2):
         rolled = measures.rollout(matrices[:, : layer + 1], run.tokens, residual=0.4, fusion="max", discard=0.2)[0]
@@ -66,19 +67,19 @@ def test_rollout_is_the_measures(live_client, live, run, other, direction, featu
 
 
 def test_layers_before_the_first_of_a_rollout_are_nan(client, run):
-    values = array(client.get(f"/api/rollout/{run.featured[0]}?start=1"), "<f4")
+    values = array(client.get(f"/api/answers/rollout?image={run.featured[0]}&start=1"), "<f4")
     assert np.isnan(values[0]).all()
     assert values[1].sum() == pytest.approx(1, abs=1e-3)
 
 
 def test_a_rollout_that_is_not_stored_names_the_command(client, run, other):
-    assert f"vitscope serve {run.path} --live" in client.get(f"/api/rollout/{other}").json()["hint"]
+    assert f"vitscope serve {run.path} --live" in client.get(f"/api/answers/rollout?image={other}").json()["hint"]
 
 
 def test_every_option_of_a_rollout_is_in_its_tag(client, run):
     image = run.featured[0]
     options = ["", "query=3", "direction=to", "fusion=min", "residual=0.25", "discard=0.5", "start=1"]
-    tags = {client.get(f"/api/rollout/{image}?{option}").headers["etag"] for option in options}
+    tags = {client.get(f"/api/answers/rollout?image={image}&{option}").headers["etag"] for option in options}
     assert len(tags) == len(options)
 
 
@@ -95,14 +96,18 @@ class TestDropped:
             ],
         }  # fmt: skip
         image = live.of(10)
-        np.testing.assert_array_equal(array(live_client.get("/api/attention/10?query=4"), "<f2"), image[:, :, 4])
-        np.testing.assert_array_equal(array(live_client.get("/api/matrix/10/1/0"), "<f2"), image[1, 0])
-        assert live_client.get("/api/rollout/10").headers["x-shape"] == "2,16"
-        preview = live_client.get("/api/preview/10")
+        np.testing.assert_array_equal(
+            array(live_client.get("/api/answers/attention?image=10&query=4"), "<f2"), image[:, :, 4]
+        )
+        np.testing.assert_array_equal(
+            array(live_client.get("/api/answers/matrix?image=10&layer=1&head=0"), "<f2"), image[1, 0]
+        )
+        assert array(live_client.get("/api/answers/rollout?image=10")).shape == (2, 16)
+        preview = live_client.get("/api/answers/preview?image=10")
         assert preview.headers["content-type"] == "image/png"
         assert preview.content.endswith(PHOTO[:8])
         tag = preview.headers["etag"]
-        assert live_client.get("/api/preview/10", headers={"if-none-match": tag}).status_code == 304
+        assert live_client.get("/api/answers/preview?image=10", headers={"if-none-match": tag}).status_code == 304
 
     def test_while_it_is_decoded_questions_are_answered(self, live_client, live, other, monkeypatch):
         decoding, answered, waited = threading.Event(), threading.Event(), []
@@ -117,21 +122,21 @@ class TestDropped:
         with ThreadPoolExecutor(1) as thread:
             dropped = thread.submit(drop, live_client)
             assert decoding.wait(30)
-            assert live_client.get(f"/api/matrix/{other}/0/0").status_code == 200
+            assert live_client.get(f"/api/answers/matrix?image={other}&layer=0&head=0").status_code == 200
             answered.set()
             assert dropped.result().status_code == 200
         assert waited == [True]
 
     def test_the_last_eight_are_held(self, live_client):
         assert [drop(live_client, bytes([k])).json()["image"] for k in range(9)] == list(range(10, 19))
-        for what in ("attention/10", "matrix/10/0/0", "rollout/10", "preview/10"):
-            gone = live_client.get(f"/api/{what}")
+        for what in ("attention?image=10", "matrix?image=10&layer=0&head=0", "rollout?image=10", "preview?image=10"):
+            gone = live_client.get(f"/api/answers/{what}")
             assert gone.status_code == 404
             assert gone.json()["message"] == "image 10 was dropped too long ago"
             assert gone.json()["hint"] == "Drop it again."
         for image in range(11, 19):
-            assert live_client.get(f"/api/preview/{image}").status_code == 200
-        assert "there is no image 19" in live_client.get("/api/preview/19").json()["message"]
+            assert live_client.get(f"/api/answers/preview?image={image}").status_code == 200
+        assert "there is no image 19" in live_client.get("/api/answers/preview?image=19").json()["message"]
 
     def test_after_a_restart_the_same_number_is_another_image(self, run, live_client):
         from tests.server.clients import FakeLive
@@ -139,7 +144,12 @@ class TestDropped:
         drop(live_client)
         restarted = client_of(run, FakeLive(run))
         drop(restarted, b"another photo")
-        for address in ("/api/attention/10", "/api/preview/10", "/api/matrix/10/0/0", "/api/rollout/10"):
+        for address in (
+            "/api/answers/attention?image=10",
+            "/api/answers/preview?image=10",
+            "/api/answers/matrix?image=10&layer=0&head=0",
+            "/api/answers/rollout?image=10",
+        ):
             tag = live_client.get(address).headers["etag"]
             assert restarted.get(address, headers={"if-none-match": tag}).status_code == 200
 
@@ -154,7 +164,7 @@ class TestDropped:
         assert response.json()["code"] == "image_unreadable"
 
     def test_a_file_that_is_too_large_is_refused_by_its_announced_length(self, live_client, monkeypatch):
-        monkeypatch.setattr(image_routes, "MAX_BYTES", 10)
+        monkeypatch.setattr(routes, "MAX_BYTES", 10)
         response = drop(live_client, b"x" * 11)
         assert response.status_code == 413
         assert response.json()["code"] == "too_large"
@@ -163,7 +173,7 @@ class TestDropped:
     def test_a_stream_is_cut_off_as_soon_as_it_is_too_large(self, run, live, monkeypatch):
         from starlette.requests import Request
 
-        monkeypatch.setattr(image_routes, "MAX_BYTES", 10)
+        monkeypatch.setattr(routes, "MAX_BYTES", 10)
         taken = []
 
         async def receive():
@@ -171,7 +181,7 @@ class TestDropped:
             return {"type": "http.request", "body": b"xxxx", "more_body": True}
 
         request = Request({"type": "http", "headers": [], "method": "POST"}, receive)
-        assert awaited(image_routes._body(request)) is None
+        assert awaited(routes._body(request)) is None
         assert len(taken) == 3
         assert drops.MAX_BYTES == 32 * 2**20
 

@@ -3,7 +3,7 @@ import time
 
 import pytest
 
-from vitscope.server.kept import Kept
+from vitscope.answers.kept import Kept
 
 
 def test_the_same_is_not_made_twice_even_at_once():

@@ -13,12 +13,12 @@ import uvicorn
 from tests.server.clients import FakeLive, awaited, client_of
 from tests.synthetic_run import synthetic_run
 
+from vitscope.analysis import open_run
+from vitscope.answers.turns import Turns
 from vitscope.errors import NotAvailable
 from vitscope.server import create_app, listen
 from vitscope.server.jobs import Busy, JobRoom
-from vitscope.server.lab_stream import EVERY
-from vitscope.server.turns import Turns
-from vitscope.store import open_run
+from vitscope.server.lab.stream import EVERY
 
 HEADS = [{"layer": 0, "head": 1}, {"layer": 1, "head": 0, "mode": "cp+pc"}]
 SCOPE = {"heads": HEADS, "fill": "zero", "name": "", "scope": "wrong"}

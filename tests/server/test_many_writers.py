@@ -6,7 +6,7 @@ import pytest
 from tests.server.clients import FakeLive, client_of
 from tests.synthetic_run import synthetic_run
 
-from vitscope.store import open_run
+from vitscope.analysis import open_run
 from vitscope.store.checking import check
 from vitscope.store.lab import LabRuns
 
@@ -39,7 +39,7 @@ def test_names_and_lab_runs_of_a_hundred_requests_at_once(run):
         answers = [client.put(f"/api/patterns/names/{number % n_clusters}", json={"name": f"name {number}"})]
         if number < LABS:
             answers += [client.delete(f"/api/lab/runs/{doomed[number]}"), client.get("/api/lab"), client.get(path)]
-            answers += [client.get("/api/patterns")]
+            answers += [client.get("/api/answers/patterns")]
         if lab in labs.ids():
             answers += [client.put(f"{path}/name", json={"name": f"run {number}"})]
         return [each.status_code for each in answers]

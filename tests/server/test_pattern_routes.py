@@ -2,12 +2,11 @@
 
 import numpy as np
 import pytest
-from tests.server.clients import array, client_of
+from tests.server.clients import array, arrays, client_of
 from tests.synthetic_run import synthetic_run
 
-from vitscope.analysis import recluster
-from vitscope.server.codes import encode_log8
-from vitscope.store import open_run
+from vitscope.analysis import open_run, recluster
+from vitscope.answers.codes import encode_log8
 
 SIDE = 66
 
@@ -22,20 +21,8 @@ def pattern_client(patterned):
     return client_of(patterned)
 
 
-def columns(response):
-    """The points as named arrays, as the header says they lie."""
-    size, start, found = int(response.headers["x-shape"]), 0, {}
-    for part in response.headers["x-columns"].split(","):
-        name, dtype = part.split(":")
-        kind = np.dtype(dtype).newbyteorder("<")
-        found[name] = np.frombuffer(response.content, kind, size, start)
-        start += size * kind.itemsize
-    assert start == len(response.content)
-    return found
-
-
 def test_the_clusters_are_those_of_the_run(pattern_client, patterned):
-    body, patterns = pattern_client.get("/api/patterns").json(), patterned.patterns
+    body, patterns = pattern_client.get("/api/answers/patterns").json(), patterned.patterns
     assert body["nMatrices"] == len(patterns.table)
     assert body["images"] == list(patterns.images)
     assert (body["chosen"], body["verdict"]) == (patterns.chosen, patterns.verdict)
@@ -58,31 +45,32 @@ def test_the_clusters_are_those_of_the_run(pattern_client, patterned):
 
 
 def test_the_run_says_how_many_clusters_it_has_or_why_none(pattern_client, patterned, client, half_run, tmp_path):
-    capabilities = pattern_client.get("/api/run").json()["capabilities"]
+    capabilities = pattern_client.get("/api/answers/run").json()["capabilities"]
     assert capabilities["patterns"] == len(patterned.patterns.clusters)
     assert capabilities["patternsReason"] == ""
     for other in (client, client_of(half_run)):
-        capabilities = other.get("/api/run").json()["capabilities"]
+        capabilities = other.get("/api/answers/run").json()["capabilities"]
         assert capabilities["patterns"] == 0
         assert capabilities["patternsReason"] == (
             "There is too little to learn from, 10 images with 6 heads make 60 matrices. "
             "It takes at least 100: analyse 17 images or more."
         )
     asked_for_none = client_of(synthetic_run(tmp_path / "run", n_images=17, light=True))
-    said = asked_for_none.get("/api/run").json()["capabilities"]["patternsReason"]
+    said = asked_for_none.get("/api/answers/run").json()["capabilities"]["patternsReason"]
     assert said.startswith("The run was analysed without (--patterns 0). Analyse again")
 
 
 def test_without_patterns_every_route_says_what_to_do(client):
-    for path in ("", "/points", "/glyphs", "/matrix/0", "/nearest/0", "/typical/0/0"):
-        response = client.get(f"/api/patterns{path}")
+    of_one = ("pattern_matrix?matrix=0", "nearest_matrices?matrix=0", "typical_images?layer=0&head=0")
+    for path in ("patterns", "pattern_points", "pattern_glyphs", *of_one):
+        response = client.get(f"/api/answers/{path}")
         assert response.status_code == 404, path
         assert response.json()["code"] == "not_available"
         assert "at least 100" in response.json()["hint"]
 
 
 def test_points_are_the_table_in_its_order(pattern_client, patterned):
-    found, patterns = columns(pattern_client.get("/api/patterns/points")), patterned.patterns
+    found, patterns = arrays(pattern_client.get("/api/answers/pattern_points")), patterned.patterns
     table = patterns.table
     np.testing.assert_array_equal(found["x"], table["x"].to_numpy(np.float32))
     np.testing.assert_array_equal(found["y"], table["y"].to_numpy(np.float32))
@@ -95,7 +83,7 @@ def test_points_are_the_table_in_its_order(pattern_client, patterned):
 
 
 def test_the_distance_of_a_point_is_that_to_its_medoid(pattern_client, patterned):
-    found, patterns = columns(pattern_client.get("/api/patterns/points")), patterned.patterns
+    found, patterns = arrays(pattern_client.get("/api/answers/pattern_points")), patterned.patterns
     cluster = patterns.table["cluster"].to_numpy()
     assert np.isnan(found["distance"][cluster < 0]).all()
     for number, medoid in patterns.clusters["medoid"].items():
@@ -106,54 +94,56 @@ def test_the_distance_of_a_point_is_that_to_its_medoid(pattern_client, patterned
 
 
 def test_glyphs_are_medoids_then_prototypes(pattern_client, patterned):
-    response, patterns = pattern_client.get("/api/patterns/glyphs"), patterned.patterns
-    assert response.headers["x-code"] == "log8"
+    response, patterns = pattern_client.get("/api/answers/pattern_glyphs"), patterned.patterns
     expected = np.stack([patterns.medoids, patterns.prototypes]).astype(np.float32)
-    np.testing.assert_array_equal(array(response), encode_log8(expected))
-    assert array(response).shape[2:] == (SIDE, SIDE)
+    codes = arrays(response)["log8"]
+    np.testing.assert_array_equal(codes, encode_log8(expected))
+    assert codes.shape[2:] == (SIDE, SIDE)
 
 
 def test_one_matrix_with_its_nearest(pattern_client, patterned):
     patterns = patterned.patterns
-    codes = array(pattern_client.get("/api/patterns/matrix/11"))
+    codes = arrays(pattern_client.get("/api/answers/pattern_matrix?matrix=11"))["log8"]
     np.testing.assert_array_equal(codes, encode_log8(patterns.matrix(11).astype(np.float32)))
-    body = pattern_client.get("/api/patterns/nearest/11?n=4").json()
+    body = pattern_client.get("/api/answers/nearest_matrices?matrix=11&n=4").json()
     assert body == patterns.nearest(11, 4).to_dict("records")
-    refused = pattern_client.get("/api/patterns/matrix/4200")
+    refused = pattern_client.get("/api/answers/pattern_matrix?matrix=4200")
     assert refused.status_code == 400
     assert "counted from 0" in refused.json()["message"]
 
 
 def test_typical_images_are_those_with_the_smallest_and_largest_deviation(pattern_client, patterned):
-    body = pattern_client.get("/api/patterns/typical/1/2?n=3").json()
+    body = pattern_client.get("/api/answers/typical_images?layer=1&head=2&n=3").json()
     deviation = patterned.measure("patterns/deviation")[:, 1, 2]
     order = [int(row) for row in np.argsort(deviation) if np.isfinite(deviation[row])]
     assert [one["image"] for one in body["most"]] == order[:3]
     assert [one["image"] for one in body["least"]] == order[::-1][:3]
     assert body["least"][0]["deviation"] == pytest.approx(np.nanmax(deviation))
-    assert pattern_client.get("/api/patterns/typical/1/9").status_code == 400
+    assert pattern_client.get("/api/answers/typical_images?layer=1&head=9").status_code == 400
 
 
 @pytest.mark.parametrize("what", ["deviation", "energy"])
 def test_the_columns_of_content_dependence(pattern_client, patterned, what):
-    response = pattern_client.get(f"/api/patterns/{what}")
+    response = pattern_client.get(f"/api/answers/pattern_column?column={what}")
     np.testing.assert_array_equal(array(response), patterned.measure(f"patterns/{what}"))
-    again = pattern_client.get(f"/api/patterns/{what}", headers={"if-none-match": response.headers["etag"]})
+    again = pattern_client.get(
+        f"/api/answers/pattern_column?column={what}", headers={"if-none-match": response.headers["etag"]}
+    )
     assert again.status_code == 304
 
 
 def test_a_name_is_kept_in_the_run_until_it_is_given_back(pattern_client, patterned):
-    before = pattern_client.get("/api/patterns")
+    before = pattern_client.get("/api/answers/patterns")
     auto = before.json()["clusters"][1]["autoName"]
     body = pattern_client.put("/api/patterns/names/1", json={"name": "  looks  left "}).json()
     assert body["clusters"][1]["name"] == "looks left"
     assert open_run(patterned.path).patterns.clusters.loc[1, "name"] == "looks left"
     tag = {"if-none-match": before.headers["etag"]}
-    changed = pattern_client.get("/api/patterns", headers=tag)
+    changed = pattern_client.get("/api/answers/patterns", headers=tag)
     assert changed.status_code == 200
     assert changed.json()["clusters"][1]["name"] == "looks left"
     assert pattern_client.put("/api/patterns/names/1", json={"name": None}).json()["clusters"][1]["name"] == auto
-    assert pattern_client.get("/api/patterns", headers=tag).status_code == 304
+    assert pattern_client.get("/api/answers/patterns", headers=tag).status_code == 304
 
 
 @pytest.mark.parametrize("name", ["", "   ", "x" * 61, "two\nlines\x00"])
@@ -172,29 +162,29 @@ def test_another_page_cannot_rename(pattern_client):
 
 
 def test_a_folder_that_cannot_be_written_says_so(pattern_client, monkeypatch):
-    monkeypatch.setattr("vitscope.server.describe_patterns.os.access", lambda *_: False)
-    assert "cannot be written" in pattern_client.get("/api/patterns").json()["renameReason"]
+    monkeypatch.setattr("vitscope.answers.rows.patterns.os.access", lambda *_: False)
+    assert "cannot be written" in pattern_client.get("/api/answers/patterns").json()["renameReason"]
 
 
 @pytest.mark.parametrize("k", [2, 4])
 def test_another_number_of_clusters_is_answered_whole(pattern_client, patterned, k):
     found = recluster(patterned.patterns, k)
-    body = pattern_client.get(f"/api/patterns?k={k}").json()
+    body = pattern_client.get(f"/api/answers/patterns?k={k}").json()
     assert [cluster["size"] for cluster in body["clusters"]] == found.clusters["size"].tolist()
     assert [cluster["name"] for cluster in body["clusters"]] == found.clusters["name"].tolist()
     assert body["chosenClusters"] == len(patterned.patterns.clusters)
     assert body["renameReason"]
-    points = columns(pattern_client.get(f"/api/patterns/points?k={k}"))
+    points = arrays(pattern_client.get(f"/api/answers/pattern_points?k={k}"))
     np.testing.assert_array_equal(points["cluster"], found.table["cluster"])
     np.testing.assert_allclose(points["distance"], found.medoid_distance, rtol=1e-6)
     np.testing.assert_array_equal(points["x"], patterned.patterns.table["x"].astype(np.float32))
-    glyphs = array(pattern_client.get(f"/api/patterns/glyphs?k={k}"))
+    glyphs = arrays(pattern_client.get(f"/api/answers/pattern_glyphs?k={k}"))["log8"]
     assert glyphs.shape == (2, k, SIDE, SIDE)
     np.testing.assert_array_equal(glyphs[0], encode_log8(found.medoids.astype(np.float32)))
 
 
 def test_a_number_of_clusters_that_cannot_be_is_refused(pattern_client):
-    for path in ("/api/patterns", "/api/patterns/points", "/api/patterns/glyphs"):
+    for path in ("/api/answers/patterns", "/api/answers/pattern_points", "/api/answers/pattern_glyphs"):
         for k in ("1", "19", "x"):
             answer = pattern_client.get(f"{path}?k={k}")
             assert answer.status_code == 422

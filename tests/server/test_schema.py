@@ -9,9 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from tests.server.clients import FakeLive, client_of
 from tests.synthetic_run import synthetic_run
 
+from vitscope.answers.messages import ErrorBody
 from vitscope.server.app import api
 from vitscope.server.schema import schema_text
-from vitscope.server.wire import ErrorBody
 
 WEB = Path(__file__).parents[2] / "web"
 
@@ -56,7 +56,7 @@ def patterned(tmp_path_factory):
 def test_any_request_the_schema_allows_is_answered_as_it_says(operations, run, patterned, path):
     """Property over the OpenAPI document: no status it does not name, and the one body for every failure."""
     operation = operations[path]
-    run = patterned if path.startswith("/api/patterns") else run
+    run = patterned if path.startswith("/api/answers/patterns") else run
     client = client_of(run, FakeLive(run))
 
     @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), database=None)

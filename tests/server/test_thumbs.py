@@ -5,9 +5,9 @@ import pytest
 from PIL import Image
 from tests.synthetic_run import SKIPPED, head_unit, replace_preview, synthetic_run
 
+from vitscope.answers import thumbs
+from vitscope.answers.thumbs import Thumbs
 from vitscope.errors import NotAvailable
-from vitscope.server import thumbs
-from vitscope.server.thumbs import Thumbs
 from vitscope.store import RunWriter
 
 CREAM, BLUE = (250, 240, 200), (20, 40, 160)

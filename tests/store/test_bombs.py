@@ -11,14 +11,16 @@ from PIL import Image
 
 from damaging import copy_of, whole_run
 from synthetic_resolution import synthetic_resolution
+from vitscope.analysis import Run
+from vitscope.answers.rows import thumbs
 from vitscope.errors import RunError
-from vitscope.server import thumbs
-from vitscope.store import Run, resolution, tables
+from vitscope.store import resolution
 from vitscope.store.arrays import ArraySpec, create_array, metadata_file, read_region
-from vitscope.store.checksums import read_checksums, write_checksums
-from vitscope.store.durable import file_sha256, read_sealed, write_sealed
+from vitscope.store.files import tables
+from vitscope.store.files.checksums import read_checksums, write_checksums
+from vitscope.store.files.durable import file_sha256, read_sealed, write_sealed
+from vitscope.store.files.zstd import zstd_size
 from vitscope.store.image_table import PLAN_TABLE
-from vitscope.store.zstd import zstd_size
 
 BLOCK = 2**17
 """Bytes, the most that a block of zstd says in four of its own."""

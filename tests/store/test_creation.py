@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from synthetic_run import write_synthetic_run
-from vitscope.store import Run, open_run
+from vitscope.analysis import Run, open_run
 
 NOTES = ("notes.txt", ".vitscope-mine", "photos.partial")
 """Of the user, beside the run."""

@@ -12,12 +12,13 @@ from tests.server.clients import client_of
 
 from damaging import LAB, SHAPE, answers, cases_of, copy_of, damage, damaged, is_said, shown, whole_run
 from synthetic_run import synthetic_run
+from vitscope.analysis import open_run
+from vitscope.analysis.run import Run
 from vitscope.errors import RunError, VitscopeError
-from vitscope.store import durable, open_run
 from vitscope.store.checking import check
-from vitscope.store.commits import Unit, committed
+from vitscope.store.files import durable
+from vitscope.store.files.commits import Unit, committed
 from vitscope.store.lab import LabRuns
-from vitscope.store.run import Run
 
 PARTS = 16
 """Of the whole campaign."""

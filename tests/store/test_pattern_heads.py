@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 import xarray as xr
 
+from vitscope.analysis.patterns.by_head import by_head, called, repeated
 from vitscope.errors import NotAvailable
-from vitscope.patterns import naming
-from vitscope.store.pattern_heads import by_head, called, repeated
+from vitscope.patterns.names import naming
 from vitscope.tokens import HeadRef
 
 FAMILIES = {"shift": ("one patch left", "one patch right", "shift"), "blob": ("fixed place", "content blob", "blob")}

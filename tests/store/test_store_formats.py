@@ -10,10 +10,11 @@ import pytest
 
 from synthetic_run import SKIPPED, STRONG, head_unit, synthetic_manifest, synthetic_run
 from vitscope import text
+from vitscope.analysis import open_run
 from vitscope.errors import NotAvailable
 from vitscope.quantities import names
-from vitscope.store import SCHEMA_VERSION, RunWriter, open_run
-from vitscope.store.commits import Unit
+from vitscope.store import SCHEMA_VERSION, RunWriter
+from vitscope.store.files.commits import Unit
 
 KEPT = sorted(Path(__file__).parent.glob("run-format-*.zip"))
 

@@ -10,9 +10,11 @@ import torch
 from closeness import assert_close
 from synthetic_run import SKIPPED, synthetic_run
 from vitscope import measures
+from vitscope.analysis import open_run
+from vitscope.analysis.heads import similarity
+from vitscope.analysis.heads.seriation import mean_similarity, tree
 from vitscope.errors import InvalidArgument, NotAvailable
-from vitscope.store import open_run, similarity
-from vitscope.store.seriation import mean_similarity, tree
+from vitscope.measures.similarity import cosines, diversity_of_rows
 from vitscope.tokens import HeadRef, TokenLayout
 
 
@@ -124,13 +126,13 @@ def test_what_is_not_known_is_alike_to_nothing():
 def test_zero_and_missing_rows_have_no_direction():
     rows = np.random.default_rng(0).uniform(0, 1, (4, 3, 5)).astype(np.float32)
     rows[1, 2], rows[2] = 0, np.nan
-    assert np.isnan(similarity.row_diversity(rows)).tolist() == [False, True, True, False]
-    assert np.isnan(similarity.row_distance(rows)).tolist() == [False, True, True, False]
-    assert np.isnan(similarity.row_diversity(rows[:, :1])).all()
+    for variant in ("cls", "jensen-shannon"):
+        assert np.isnan(diversity_of_rows(rows, variant)).tolist() == [False, True, True, False]
+        assert np.isnan(diversity_of_rows(rows[:, :1], variant)).all()
     total = similarity.SimilaritySum(3)
     total.add(rows[:3])
     total.add(rows[3:])
-    kept = [similarity.map_similarity(rows[image]) for image in (0, 3)]
+    kept = [cosines(rows[image]) for image in (0, 3)]
     assert_close(total.mean()[0, 2], (kept[0][0, 2] + kept[1][0, 2]) / 2, rtol=1e-5)
     assert total.n_images == 3
 

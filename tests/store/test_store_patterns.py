@@ -18,10 +18,11 @@ from synthetic_run import (
     synthetic_manifest,
     synthetic_run,
 )
+from vitscope.analysis import Run, open_run
+from vitscope.analysis.patterns.of_run import content_dependence, main_patterns
 from vitscope.errors import InvalidArgument, NotAvailable, RunError, StorageError
-from vitscope.store import Run, RunWriter, open_run
-from vitscope.store.commits import Unit, commit_file
-from vitscope.store.patterns import content_dependence, main_patterns
+from vitscope.store import RunWriter
+from vitscope.store.files.commits import Unit, commit_file
 
 SHAPE = {"pattern_images": 6}
 

@@ -13,13 +13,15 @@ import numpy as np
 import pytest
 
 from synthetic_run import NOTED, SKIPPED, STRONG, head_unit, synthetic_manifest, synthetic_run, write_synthetic_run
+from vitscope.analysis import open_run
 from vitscope.errors import InvalidArgument, RunError, StorageError
 from vitscope.quantities import names
-from vitscope.store import SCHEMA_VERSION, RunWriter, durable, open_run
+from vitscope.store import SCHEMA_VERSION, RunWriter
 from vitscope.store import writer as writing
 from vitscope.store.arrays import planned_arrays
 from vitscope.store.checking import check
-from vitscope.store.commits import Unit, commit_file, committed
+from vitscope.store.files import durable
+from vitscope.store.files.commits import Unit, commit_file, committed
 from vitscope.store.soundness import is_sound
 
 

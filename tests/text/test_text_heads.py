@@ -8,7 +8,7 @@ from planted_runs import planted_run
 from synthetic_run import synthetic_run
 from vitscope.analysis.against import against
 from vitscope.analysis.findings import output_ranking
-from vitscope.analysis.repair import Repair, repair_of, repairs
+from vitscope.analysis.heads.repair import Repair, repair_of, repairs
 from vitscope.text import show, summary
 from vitscope.tokens import HeadRef
 

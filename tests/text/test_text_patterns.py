@@ -7,8 +7,8 @@ import pytest
 
 from synthetic_run import CLUSTERS, STRONG, synthetic_run
 from vitscope import text
-from vitscope.analysis.census import held_pattern
 from vitscope.analysis.findings import output_ranking
+from vitscope.analysis.patterns.census import held_pattern
 from vitscope.quantities.form import WIDTH
 from vitscope.text.answer import answer, reason
 from vitscope.tokens import HeadRef

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { PANES } from '../src/ground/perspectives';
 
 const SOURCES = new URL('../src/', import.meta.url);
 const MOST_FILES = 15;
@@ -25,5 +26,14 @@ describe('the house', () => {
     for (const { room } of files) many.set(room, (many.get(room) ?? 0) + 1);
     expect(many.size).toBeGreaterThan(20);
     expect([...many].filter(([, count]) => count > MOST_FILES)).toEqual([]);
+  });
+
+  it('names a pane only as the list of panes does', () => {
+    const named = files
+      .filter(({ path }) => /\.(ts|svelte|css)$/.test(path))
+      .flatMap(({ path }) => [...readFileSync(path, 'utf8').matchAll(/data-pane=['"]([^'"{$(]+)['"]/g)])
+      .map((match) => match[1]!);
+    expect(named.length).toBeGreaterThan(5);
+    expect(named.filter((name) => !(name in PANES))).toEqual([]);
   });
 });

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { PANES, PERSPECTIVES, VIEWS, WHOLE_PANES } from '../src/ground/perspectives';
 import { fuzzyFilter, fuzzyScore } from '../src/words/fuzzy';
 import { EVERYTHING } from '../src/selection/scope';
 import { countsInScope, headlineParts, imageProblems } from '../src/words/words';
@@ -47,5 +48,15 @@ describe('what the bars count', () => {
       [1, true],
       [2, false],
     ]);
+  });
+});
+
+describe('the list of perspectives and panes', () => {
+  it('has each key, name and title once', () => {
+    for (const all of [VIEWS, PERSPECTIVES.map(({ key }) => key), Object.values(PANES).map(({ title }) => title)])
+      expect(new Set(all).size).toBe(all.length);
+    const rows = PERSPECTIVES.flatMap(({ panes }) => Object.keys(panes));
+    expect(rows.length).toBe(Object.keys(PANES).length);
+    expect(WHOLE_PANES).toEqual(['images', 'importance', 'strength', 'patterns']);
   });
 });

@@ -26,7 +26,7 @@ const rest = (): void => idle.splice(0).forEach((run) => run());
 
 describe('the browser is told of a step', () => {
   it('when the page has nothing else to do', () => {
-    new Travel(() => undefined).write(1, '#a', false);
+    new Travel(() => undefined, history).write(1, '#a', false);
     expect(told).toEqual([]);
     rest();
     expect(told).toEqual(['push 1 #a']);
@@ -35,7 +35,7 @@ describe('the browser is told of a step', () => {
   });
 
   it('once for a gesture that goes on, at its last address, and before the next step', () => {
-    const travel = new Travel(() => undefined);
+    const travel = new Travel(() => undefined, history);
     travel.write(1, '#a', false);
     travel.write(1, '#b', true);
     travel.write(1, '#c', true);
@@ -48,7 +48,7 @@ describe('the browser is told of a step', () => {
   });
 
   it('before it goes anywhere, and at once when asked', () => {
-    const travel = new Travel(() => undefined);
+    const travel = new Travel(() => undefined, history);
     travel.write(1, '#a', false);
     travel.to(0, 1);
     travel.arrived(0);
@@ -59,7 +59,7 @@ describe('the browser is told of a step', () => {
   });
 
   it('never, when the user has left the place for it', () => {
-    const travel = new Travel(() => undefined);
+    const travel = new Travel(() => undefined, history);
     travel.write(2, '#a', false);
     expect(travel.arrived(0)).toBe(true);
     rest();
@@ -69,7 +69,7 @@ describe('the browser is told of a step', () => {
   it('a moment later where a browser cannot say that it is idle', () => {
     vi.unstubAllGlobals(); // Node has none
     vi.stubGlobal('history', { pushState: tell('push') });
-    const travel = new Travel(() => undefined);
+    const travel = new Travel(() => undefined, history);
     travel.write(1, '#a', false);
     travel.write(1, '#b', true);
     vi.runAllTimers();
@@ -80,7 +80,7 @@ describe('the browser is told of a step', () => {
 describe('a step that the browser has forgotten', () => {
   it('is gone to alone: at once where the browser says so, a moment after it has said nothing elsewhere', () => {
     const alone: number[] = [];
-    const travel = new Travel((at) => void alone.push(at));
+    const travel = new Travel((at) => void alone.push(at), history);
     travel.to(1, 2);
     expect([alone, told]).toEqual([[], ['go -1']]);
     vi.runAllTimers();

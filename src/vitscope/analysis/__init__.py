@@ -3,6 +3,9 @@
 Knows nothing about: models, torch, how it is told (`vitscope.text`, the server).
 """
 
-from vitscope.analysis.recluster import recluster
+from vitscope.analysis.heads.compared import Heads
+from vitscope.analysis.patterns.of_run import Patterns
+from vitscope.analysis.patterns.recluster import recluster
+from vitscope.analysis.run import Run, open_run
 
-__all__ = ["recluster"]
+__all__ = ["Heads", "Patterns", "Run", "open_run", "recluster"]

@@ -8,10 +8,11 @@ from typing import Final
 
 import numpy as np
 
-from vitscope.analysis.findings import Ranking, mean_over_images
+from vitscope.analysis.findings import Ranking
+from vitscope.analysis.heads.compared import THRESHOLD, VARIANTS, Group
+from vitscope.analysis.run import Run
+from vitscope.analysis.statistics.descriptive import mean_over_images
 from vitscope.errors import NotAvailable
-from vitscope.store import Run
-from vitscope.store.heads import THRESHOLD, VARIANTS, Group
 from vitscope.tokens import HeadRef
 
 VARIANT_NAMES: Final = {

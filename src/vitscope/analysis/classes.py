@@ -12,10 +12,10 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from vitscope.analysis.findings import Ranking
+from vitscope.analysis.run import Run
 from vitscope.analysis.statistics.intervals import ANY, mean_interval
 from vitscope.analysis.statistics.permutation import Evidence, evidence
 from vitscope.quantities.form import plural
-from vitscope.store import Run
 from vitscope.tokens import HeadRef
 
 MIN_IMAGES: Final = 10

@@ -8,19 +8,20 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from math import ceil, hypot
+from math import ceil
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from jaxtyping import Bool, Float, Float64
+from jaxtyping import Bool, Float
 
 from vitscope.analysis.places import uniform_distance
+from vitscope.analysis.run import Run
 from vitscope.analysis.statistics import descriptive, intervals
-from vitscope.analysis.statistics.descriptive import Agreement, PerHead, Summary
+from vitscope.analysis.statistics.descriptive import Agreement, PerHead, Summary, mean_over_images
 from vitscope.analysis.statistics.intervals import Interval
 from vitscope.analysis.statistics.resampling import resample
+from vitscope.measures import image_diagonal
 from vitscope.quantities import AXES, Kind, quantity, ranking_metrics
-from vitscope.store import Run
 from vitscope.tokens import HEAD, HeadRef
 
 if TYPE_CHECKING:
@@ -255,7 +256,7 @@ def reach(run: Run) -> Reach | None:
         near=mass[..., :2].sum(axis=-1)[layers, columns],
         to_cls=to_cls[layers, columns],
         to_patches=mass.sum(axis=-1)[layers, columns],
-        diagonal=hypot(tokens.rows * tokens.patch[0], tokens.cols * tokens.patch[1]),
+        diagonal=image_diagonal(tokens),
         uniform=uniform_distance(tokens),
         n=int(np.isfinite(distance).any(axis=1).sum()),
     )
@@ -279,12 +280,3 @@ def measured(images: "pd.DataFrame") -> Bool[np.ndarray, " image"]:
 def occurrences(images: "pd.DataFrame", column: str) -> dict[str, int]:
     """How often each text of a column occurs, most frequent first; images without one are left out."""
     return dict(Counter(text for text in images[column].to_numpy() if isinstance(text, str)).most_common())
-
-
-def mean_over_images(values: Float[np.ndarray, "image *rest"]) -> Float64[np.ndarray, "*rest"]:
-    """Mean over the images that have a value; NaN where none has."""
-    values = np.asarray(values)
-    present = np.isfinite(values)
-    n = present.sum(axis=0)
-    total = np.where(present, values, 0).sum(axis=0, dtype=np.float64)
-    return np.where(n > 0, total / np.maximum(n, 1), np.nan)

@@ -8,12 +8,13 @@ from math import log
 from typing import Final
 
 import numpy as np
-from jaxtyping import Float64
 
-from vitscope.analysis.findings import kept, mean_over_images
+from vitscope.analysis.findings import kept
 from vitscope.analysis.places import n_border_patches, n_corner_patches, token_name, uniform_reach
-from vitscope.quantities.bounds import SINK_SHARE, SINK_TIMES
-from vitscope.store import Run
+from vitscope.analysis.run import Run
+from vitscope.analysis.statistics.descriptive import mean_over_images
+from vitscope.measures import image_diagonal
+from vitscope.measures.keys import patch_shares, stand_out
 from vitscope.tokens import HeadRef
 
 _TOLD_APART: Final = "distance_no_sinks"
@@ -113,7 +114,7 @@ def gaze(run: Run, head: HeadRef) -> Gaze:
         distance_rescaled=mean("distance_rescaled"),
         distance_no_sinks=mean(_TOLD_APART),
         missing=run.manifest.lacks(_TOLD_APART),
-        diagonal=float(np.hypot(tokens.rows * tokens.patch[0], tokens.cols * tokens.patch[1])),
+        diagonal=image_diagonal(tokens),
         entropy=mean("entropy"),
         entropy_max=log(tokens.n_tokens),
         nmi=mean("nmi"),
@@ -127,7 +128,6 @@ def _sinks(run: Run, head: HeadRef) -> tuple[SinkKey, ...]:
     if not np.isfinite(matrix).all():
         return ()
     tokens = run.tokens
-    shares: Float64[np.ndarray, " key"] = matrix[tokens.patches].astype(np.float64).mean(axis=0)
-    least = max(SINK_SHARE, SINK_TIMES / tokens.n_tokens)
-    found = [int(token) for token in np.argsort(-shares, kind="stable") if shares[token] >= least]
+    shares = patch_shares(matrix.astype(np.float64), tokens)
+    found = [int(token) for token in np.argsort(-shares, kind="stable") if stand_out(shares)[token]]
     return tuple(SinkKey(token, token_name(tokens, token), float(shares[token])) for token in found)

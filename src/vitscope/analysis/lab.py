@@ -11,9 +11,9 @@ from typing import Final
 import numpy as np
 from jaxtyping import Float, Shaped
 
+from vitscope.analysis.run import Run
 from vitscope.analysis.statistics.paired import Paired, paired
 from vitscope.quantities import ranking_metrics
-from vitscope.store import Run
 
 Heads = Mapping[tuple[int, int], str]
 LOW, HIGH = 5, 95

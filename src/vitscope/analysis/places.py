@@ -3,8 +3,9 @@
 Knows nothing about: runs, heads.
 """
 
-import numpy as np
+from array_api_compat import numpy as xp
 
+from vitscope.measures.grid import hops, pixel_distances
 from vitscope.tokens import TokenLayout
 
 
@@ -37,8 +38,5 @@ def token_name(tokens: TokenLayout, token: int) -> str:
 
 def uniform_reach(tokens: TokenLayout) -> tuple[float, float]:
     """What attention uniform over all tokens gives: share within 1 hop, and mean distance in pixels."""
-    row, col = np.divmod(np.arange(tokens.n_patches), tokens.cols)
-    rows, cols = np.abs(row[:, None] - row), np.abs(col[:, None] - col)
-    within = np.maximum(rows, cols) <= 1
-    distance = np.hypot(rows * tokens.patch[0], cols * tokens.patch[1])
+    within, distance = hops(tokens, xp) <= 1, pixel_distances(tokens, xp)
     return float(within.sum(axis=1).mean() / tokens.n_tokens), float(distance.sum(axis=1).mean() / tokens.n_tokens)

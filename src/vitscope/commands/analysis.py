@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from vitscope.models import Model
     from vitscope.pipeline import Request
-    from vitscope.pipeline.doctor import Diagnosis
+    from vitscope.pipeline.studies.doctor import Diagnosis
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells expect it."""
@@ -42,7 +42,8 @@ def analyze(
     """Analyse images into a run folder; returns the exit code."""
     weights = None if request.weights_file is None else _path(request.weights_file)
     model = load(model_spec, weights, device, dtype, multi_label=multi_label)
-    from vitscope.pipeline import execute, plan
+    from vitscope.pipeline import execute
+    from vitscope.pipeline.plan.planning import plan
 
     with terminal.busy("Reading the list of images"):
         run = plan(model, images, out, request, resume=resume)
@@ -77,7 +78,7 @@ def doctor(
 ) -> int:
     """Check a model; returns the exit code."""
     model = load(model_spec, weights, device, dtype, multi_label=multi_label)
-    from vitscope.pipeline.doctor import examine
+    from vitscope.pipeline.studies.doctor import examine
 
     found = examine(model, image, picture_range=picture_range)
     if as_json:

@@ -18,7 +18,7 @@ DAMAGED: Final = 2
 
 def check(path: Path, *, as_json: bool) -> int:
     """Check a run; returns the exit code."""
-    from vitscope.store import open_run
+    from vitscope.analysis import open_run
     from vitscope.store.checking import check as look
 
     with terminal.busy(f"Checking {path}"):

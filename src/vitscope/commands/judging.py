@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from vitscope.engine.explaining import Reading
-    from vitscope.pipeline.judging import Judgement
+    from vitscope.pipeline.studies.judging import Judgement
 
 COLUMNS = {
     "deletion": "deletion area ↓",
@@ -47,7 +47,7 @@ def judge(
     """Judge maps and print the verdicts; returns the exit code."""
     model = load(model_spec, weights, device, dtype, multi_label=multi_label)
     from vitscope.engine import MAPS
-    from vitscope.pipeline.judging import judge
+    from vitscope.pipeline.studies.judging import judge
 
     names = MAPS if maps is None else tuple(part.strip() for part in maps.split(",") if part.strip())
     with terminal.progress_bar("Judging maps", "images") as show:

@@ -12,7 +12,7 @@ from vitscope.commands.analysis import load
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from vitscope.pipeline.removing import Removal
+    from vitscope.pipeline.studies.removing import Removal
 
 SHOWN = 12
 """Heads that are listed by name."""
@@ -35,7 +35,7 @@ def prune(
     as_json: bool,
 ) -> int:
     """Save a smaller model; returns the exit code."""
-    from vitscope.pipeline.removing import parse_heads, remove
+    from vitscope.pipeline.studies.removing import parse_heads, remove
 
     wanted = parse_heads(heads)
     model = load(model_spec, weights, device, dtype, multi_label=multi_label)

@@ -14,10 +14,10 @@ from vitscope.commands.analysis import load
 from vitscope.errors import VitscopeError
 
 if TYPE_CHECKING:
+    from vitscope.analysis import Run
     from vitscope.models import Model
     from vitscope.pipeline import Step
-    from vitscope.pipeline.live import LiveModel
-    from vitscope.store import Run
+    from vitscope.pipeline.live.model import LiveModel
 
 DEMO_PARTIAL_IMAGES: Final = 60
 DEMO_PATTERNS: Final = 1800
@@ -36,7 +36,7 @@ def serve(
     live: True requires the model, False serves without it, None takes it where it can be loaded.
     token: what a request must carry to be answered; "auto" makes one.
     """
-    from vitscope.store import open_run
+    from vitscope.analysis import open_run
 
     run = open_run(run_path)
     token = secrets.token_hex(24) if token == "auto" else token  # noqa: S105 - a word of the command line
@@ -47,9 +47,10 @@ def serve(
 def demo(out: Path, *, port: int | None, browser: bool) -> int:
     """Analyse the bundled images in the background and serve the run meanwhile; returns the exit code."""
     model = load("demo", None, "auto", "float32")
-    from vitscope.models.bundled import DEMO
-    from vitscope.pipeline import LiveModel, Request, plan
-    from vitscope.store import open_run
+    from vitscope.analysis import open_run
+    from vitscope.models.sources.bundled import DEMO
+    from vitscope.pipeline import LiveModel, Request
+    from vitscope.pipeline.plan.planning import plan
     from vitscope.store.manifest import FILE
 
     known = open_run(out) if (out / FILE).is_file() else None
@@ -127,7 +128,7 @@ class _Stop(Exception):
 
 def _live(run: Run, weights: Path | None, *, insist: bool) -> LiveModel | None:
     with terminal.busy("Loading the model"):
-        from vitscope.pipeline.live import load_live
+        from vitscope.pipeline.live.model import load_live
 
         try:
             return load_live(run, None if weights is None else str(weights), download=insist)

@@ -36,7 +36,7 @@ def resolution(
     as_json: bool,
 ) -> int:
     """Compare sizes and print the tables; returns the exit code."""
-    from vitscope.pipeline.sizing import check_sizes, parse_sizes
+    from vitscope.pipeline.studies.sizing import check_sizes, parse_sizes
 
     asked = parse_sizes(sizes)
     if out is not None and out.suffix not in (".json", ".npz"):
@@ -46,8 +46,8 @@ def resolution(
         )
     model = load(model_spec, weights, device, dtype, multi_label=multi_label)
     from vitscope.analysis import sizes as report
-    from vitscope.pipeline.across_sizes import resolution
-    from vitscope.pipeline.resolution_run import as_stored, check_run, keep
+    from vitscope.pipeline.studies.across_sizes import resolution
+    from vitscope.pipeline.studies.resolution_run import as_stored, check_run, keep
 
     wanted = check_sizes(model, asked)
     if run is not None:
@@ -90,7 +90,7 @@ def write(found: Resolution, out: Path, left_out: dict[str, Any]) -> None:
     import numpy as np
 
     from vitscope.analysis import sizes as report
-    from vitscope.store.durable import storage_errors, write_atomically, write_json
+    from vitscope.store.files.durable import storage_errors, write_atomically, write_json
 
     with storage_errors(out.parent):
         if out.suffix == ".json":

@@ -18,8 +18,8 @@ from vitscope.errors import VitscopeError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from vitscope.analysis import Run
     from vitscope.pipeline import Step
-    from vitscope.store import Run
 
 GROUP_NAMES: Final = {
     "head": "Whole heads",
@@ -172,7 +172,7 @@ def print_outcome(run: Run) -> None:
 
 def _fitting(run: Run) -> str | None:
     """Which order of the folders the model's answers fit, where folders had none."""
-    from vitscope.pipeline.class_folders import fitting_orders
+    from vitscope.pipeline.plan.class_folders import fitting_orders
 
     images, source = run.images, run.manifest.source
     if source.kind != "folder" or max(images["label"].tolist(), default=-1) >= 0:

@@ -1,6 +1,10 @@
 """What we do to a model: run it, look at its attention, prune heads, sweep over all of them."""
 
-from vitscope.engine.curve import (
+from vitscope.engine.deviation import Comparison, MeanAttention, compare_with_mean, mean_common_attention
+from vitscope.engine.explaining import MAPS, LeGrad, explain
+from vitscope.engine.forward import Intact, attention, features_and_logits, intact, output_channels
+from vitscope.engine.gradients import attention_gradients
+from vitscope.engine.head_sets.curve import (
     SetAnswers,
     answers_of_sets,
     check_order,
@@ -11,20 +15,22 @@ from vitscope.engine.curve import (
     pruning_curve,
     random_orders,
 )
-from vitscope.engine.depth import DepthSums
-from vitscope.engine.deviation import Comparison, MeanAttention, compare_with_mean, mean_common_attention
-from vitscope.engine.explaining import MAPS, LeGrad, explain
-from vitscope.engine.forward import Intact, attention, features_and_logits, intact, output_channels
-from vitscope.engine.gradients import attention_gradients
-from vitscope.engine.importance import head_importance, targets
-from vitscope.engine.mask_check import MaskCheck, check_mask
-from vitscope.engine.prune import check_fill, prune
+from vitscope.engine.head_sets.together import interactions, set_effects, shapley
+from vitscope.engine.head_sets.what_if import Answer, compare, effects, require_heads, what_if
+from vitscope.engine.importance.depth import DepthSums
+from vitscope.engine.importance.head_importance import head_importance, targets
+from vitscope.engine.importance.schedule import fixed_arithmetic, keep_freed_memory, plan_micro_batch
+from vitscope.engine.importance.sweep import sweep
+from vitscope.engine.pruning.mask_check import check_mask
+from vitscope.engine.pruning.prune import check_fill, prune
+from vitscope.engine.pruning.references import (
+    MeanReferences,
+    PairedReferences,
+    References,
+    derangement,
+    mean_references,
+)
 from vitscope.engine.reduce import Reduction, reduce_attention
-from vitscope.engine.references import MeanReferences, PairedReferences, References, derangement, mean_references
-from vitscope.engine.schedule import fixed_arithmetic, keep_freed_memory, plan_micro_batch
-from vitscope.engine.sweep import sweep
-from vitscope.engine.together import interactions, set_effects, shapley
-from vitscope.engine.what_if import Answer, compare, effects, require_heads, what_if
 
 __all__ = [
     "MAPS",
@@ -36,7 +42,6 @@ __all__ = [
     "MeanAttention",
     "MeanReferences",
     "PairedReferences",
-    "MaskCheck",
     "Reduction",
     "References",
     "SetAnswers",

@@ -14,7 +14,7 @@ from vitscope.engine.forward import attention
 from vitscope.engine.gradients import Score, layer_gradients
 from vitscope.errors import InvalidArgument
 from vitscope.measures import gradient_rollout, legrad, relevance, rollout
-from vitscope.measures.gradient_maps import LEGRAD_LAYERS, first_of_last
+from vitscope.measures.maps.gradient_maps import LEGRAD_LAYERS, first_of_last
 from vitscope.models import Model
 
 PLAIN: Final = ("raw", "rollout")

@@ -13,9 +13,9 @@ from torch import Tensor
 from vitscope.arguments import checked
 from vitscope.engine.finite import Watch, refuse
 from vitscope.engine.forward import features_and_logits, intact
-from vitscope.engine.importance import targets as resolve_targets
+from vitscope.engine.importance.head_importance import targets as resolve_targets
 from vitscope.errors import InvalidArgument, NotFinite, UnsupportedModel
-from vitscope.measures.answers import either
+from vitscope.measures.effects.answers import either
 from vitscope.models import Evaluation, Model
 from vitscope.models.block import attention_weights, finish, head_outputs
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from vitscope.engine.finite import Watch
 from vitscope.measures import entropy, mean_distance
-from vitscope.measures.answers import probabilities
+from vitscope.measures.effects.answers import probabilities
 from vitscope.models import Evaluation, Model
 from vitscope.models.block import attention_weights, finish, head_outputs
 

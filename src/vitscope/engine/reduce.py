@@ -12,7 +12,7 @@ from torch import Tensor
 
 from vitscope.engine.finite import Watch
 from vitscope.engine.forward import heads_by_layer, output_channels
-from vitscope.measures.geometry import n_hops
+from vitscope.measures.grid import n_hops
 from vitscope.measures.similarity import diversity_of_maps
 from vitscope.measures.summary import summarise
 from vitscope.models import Evaluation, Model

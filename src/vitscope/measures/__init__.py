@@ -1,29 +1,88 @@
 """Measures: pure functions from tensors to tensors; `*batch` stands for any leading axes.
 
+Those whose arguments are annotated with `Array` take numpy arrays as well and give arrays back; the others need torch.
+Every name is imported when it is first used, so that who reads runs can use the former without torch.
 Definitions, units and ranges are in docs/definitions.md. Knows nothing about: models, files, runs.
 """
 
-from vitscope.measures.cls_row import coverage, focus, map_entropy, share_above_uniform, spread_level
-from vitscope.measures.effect import cls_cos, cosine_distance, flip, jsd, logit_drop, patch_cos, prob_drop
-from vitscope.measures.faithfulness import (
-    centre_map,
-    curve_area,
-    mass_inside,
-    patch_order,
-    pointing_hit,
-    removed,
-    step_sizes,
-)
-from vitscope.measures.geometry import image_diagonal
-from vitscope.measures.gradient_maps import gradient_rollout, legrad, relevance
-from vitscope.measures.keys import border, corners, few_keys, key_shares, sink_keys
-from vitscope.measures.maps import cls_map, fuse, rollout
-from vitscope.measures.matrices import check_attention
-from vitscope.measures.similarity import head_diversity, head_similarity, linear_cka
-from vitscope.measures.spread import cls_entropy, entropy, mean_distance, nmi, sink
-from vitscope.measures.step import Step, neighbour, step
-from vitscope.measures.strength import mass_to_cls, mass_to_others, region_sums, ring_density, ring_mass
-from vitscope.measures.summary import Summary, summarise
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from vitscope.measures.cls_row import coverage, focus, map_entropy, share_above_uniform, spread_level
+    from vitscope.measures.effects.effect import cls_cos, cosine_distance, flip, jsd, logit_drop, patch_cos, prob_drop
+    from vitscope.measures.grid import image_diagonal
+    from vitscope.measures.keys import border, corners, few_keys, key_shares, sink_keys
+    from vitscope.measures.maps.faithfulness import (
+        centre_map,
+        curve_area,
+        mass_inside,
+        patch_order,
+        pointing_hit,
+        removed,
+        step_sizes,
+    )
+    from vitscope.measures.maps.gradient_maps import gradient_rollout, legrad, relevance
+    from vitscope.measures.maps.rollout import cls_map, fuse, rollout
+    from vitscope.measures.matrices import check_attention
+    from vitscope.measures.similarity import head_diversity, head_similarity, linear_cka
+    from vitscope.measures.spread import cls_entropy, entropy, mean_distance, nmi, sink
+    from vitscope.measures.steps import Step, neighbour, step
+    from vitscope.measures.strength import mass_to_cls, mass_to_others, region_sums, ring_density, ring_mass
+    from vitscope.measures.summary import Summary, summarise
+
+_HOMES = {
+    "Step": "steps",
+    "Summary": "summary",
+    "border": "keys",
+    "centre_map": "maps.faithfulness",
+    "check_attention": "matrices",
+    "cls_cos": "effects.effect",
+    "cls_entropy": "spread",
+    "cls_map": "maps.rollout",
+    "corners": "keys",
+    "cosine_distance": "effects.effect",
+    "coverage": "cls_row",
+    "curve_area": "maps.faithfulness",
+    "entropy": "spread",
+    "few_keys": "keys",
+    "flip": "effects.effect",
+    "focus": "cls_row",
+    "fuse": "maps.rollout",
+    "gradient_rollout": "maps.gradient_maps",
+    "head_diversity": "similarity",
+    "head_similarity": "similarity",
+    "image_diagonal": "grid",
+    "jsd": "effects.effect",
+    "key_shares": "keys",
+    "legrad": "maps.gradient_maps",
+    "linear_cka": "similarity",
+    "logit_drop": "effects.effect",
+    "map_entropy": "cls_row",
+    "mass_inside": "maps.faithfulness",
+    "mass_to_cls": "strength",
+    "mass_to_others": "strength",
+    "mean_distance": "spread",
+    "neighbour": "steps",
+    "nmi": "spread",
+    "patch_cos": "effects.effect",
+    "patch_order": "maps.faithfulness",
+    "pointing_hit": "maps.faithfulness",
+    "prob_drop": "effects.effect",
+    "region_sums": "strength",
+    "relevance": "maps.gradient_maps",
+    "removed": "maps.faithfulness",
+    "ring_density": "strength",
+    "ring_mass": "strength",
+    "rollout": "maps.rollout",
+    "share_above_uniform": "cls_row",
+    "sink": "spread",
+    "sink_keys": "keys",
+    "spread_level": "cls_row",
+    "step": "steps",
+    "step_sizes": "maps.faithfulness",
+    "summarise": "summary",
+}
 
 __all__ = [
     "Step",
@@ -77,3 +136,13 @@ __all__ = [
     "step_sizes",
     "summarise",
 ]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'vitscope.measures' has no attribute {name!r}")
+    return getattr(import_module(f"vitscope.measures.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

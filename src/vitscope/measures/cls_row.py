@@ -5,14 +5,14 @@ Knows nothing about: other queries, models.
 
 import math
 
-import torch
+from array_api_compat import array_namespace
 from jaxtyping import Float
-from torch import Tensor
 
 from vitscope.arguments import checked
 from vitscope.errors import InvalidArgument
-from vitscope.measures.matrices import check_attention, has_mass, widen
-from vitscope.measures.spread import a_log_a, rescaled_entropy
+from vitscope.measures.arrays import Array, quiet
+from vitscope.measures.entropies import a_log_a, rescaled_entropy
+from vitscope.measures.matrices import check_attention, has_mass, undefined, widen
 from vitscope.tokens import TokenLayout
 
 _TOLERANCE = 1e-6
@@ -20,7 +20,7 @@ _TOLERANCE = 1e-6
 
 
 @checked
-def focus(attention: Float[Tensor, "*batch query key"], tokens: TokenLayout) -> Float[Tensor, "*batch"]:
+def focus(attention: Float[Array, "*batch query key"], tokens: TokenLayout) -> Float[Array, "*batch"]:
     """Focus of CLS: 1 - H / log n of the CLS->patch row rescaled to sum to 1 (n patches).
 
     Returns
@@ -43,8 +43,8 @@ def focus(attention: Float[Tensor, "*batch query key"], tokens: TokenLayout) -> 
 
 @checked
 def coverage(
-    attention: Float[Tensor, "*batch query key"], tokens: TokenLayout, mass: float = 0.6
-) -> Float[Tensor, "*batch"]:
+    attention: Float[Array, "*batch query key"], tokens: TokenLayout, mass: float = 0.6
+) -> Float[Array, "*batch"]:
     """Smallest share of the patches that holds at least `mass` of the CLS->patch row rescaled to sum to 1.
 
     Parameters
@@ -77,7 +77,7 @@ def coverage(
 
 
 @checked
-def share_above_uniform(attention: Float[Tensor, "*batch query key"], tokens: TokenLayout) -> Float[Tensor, "*batch"]:
+def share_above_uniform(attention: Float[Array, "*batch query key"], tokens: TokenLayout) -> Float[Array, "*batch"]:
     """Share of the patches that get more than 1 / n of the CLS->patch row rescaled to sum to 1 (n patches).
 
     Returns
@@ -97,12 +97,13 @@ def share_above_uniform(attention: Float[Tensor, "*batch query key"], tokens: To
     """
     check_attention(attention, tokens)
     row = cls_patch_row(widen(attention), tokens)
-    above = row > row.mean(-1, keepdim=True) * (1 + _TOLERANCE)
-    return torch.where(has_mass(row.sum(-1)), above.to(row.dtype).mean(-1), math.nan)
+    xp = array_namespace(row)
+    above = row > xp.mean(row, axis=-1, keepdims=True) * (1 + _TOLERANCE)
+    return xp.where(has_mass(xp.sum(row, axis=-1)), xp.mean(xp.astype(above, row.dtype), axis=-1), math.nan)
 
 
 @checked
-def map_entropy(cls_rows: Float[Tensor, "*batch head patch"]) -> Float[Tensor, "*batch"]:
+def map_entropy(cls_rows: Float[Array, "*batch head patch"]) -> Float[Array, "*batch"]:
     """Entropy of the head-mean CLS->patch row, rescaled to sum to 1: what `spread_level` ranks.
 
     Heads that are NaN (a layer with fewer heads than others) are left out of the mean.
@@ -116,12 +117,12 @@ def map_entropy(cls_rows: Float[Tensor, "*batch head patch"]) -> Float[Tensor, "
     >>> map_entropy(torch.tensor([[0.5, 0.0], [0.0, 0.5]]))
     tensor(0.6931)
     """
-    row = widen(cls_rows).nanmean(-2)
+    row = _mean_of_known(widen(cls_rows))
     return rescaled_entropy(row, a_log_a(row))
 
 
 @checked
-def spread_level(entropies: Float[Tensor, "image *rest"]) -> Float[Tensor, "image *rest"]:
+def spread_level(entropies: Float[Array, "image *rest"]) -> Float[Array, "image *rest"]:
     """Quartile of each image within the set given, 1 = most focused .. 4 = most spread, separately along other axes.
 
     For levels per layer give `map_entropy(cls_rows)` [image, layer]; for one level an image, its mean over the layers.
@@ -145,31 +146,50 @@ def spread_level(entropies: Float[Tensor, "image *rest"]) -> Float[Tensor, "imag
     tensor([4., 1., 3., 2.])
     """
     if not entropies.shape[0]:
-        return entropies.clone()
-    cuts = entropies.nanquantile(torch.tensor([0.25, 0.5, 0.75]).to(entropies), dim=0)
-    level = 1 + (entropies > cuts.unsqueeze(1)).sum(0).to(entropies.dtype)
-    return torch.where(entropies.isnan(), math.nan, level)
+        return entropies
+    xp = array_namespace(entropies)
+    missing, ordered = xp.isnan(entropies), xp.sort(entropies, axis=0)  # NaN stands last
+    last = xp.sum(xp.astype(~missing, xp.int64), axis=0, keepdims=True) - 1
+    level = xp.ones_like(entropies)
+    for quarter in (1, 2, 3):
+        place = (quarter * last).clip(0)
+        low, high = (xp.take_along_axis(ordered, at, axis=0) for at in (place // 4, (place + 3) // 4))
+        cut = low + (high - low) * (xp.astype(place % 4, entropies.dtype) / 4)
+        level += xp.astype(entropies > cut, entropies.dtype)
+    return xp.where(missing, math.nan, level)
 
 
 # Unchecked cores ------------------------------------------------------------------------------------------------------
 
 
-def cls_patch_row(attention: Tensor, tokens: TokenLayout) -> Tensor:
-    """The CLS->patch row, not rescaled [*batch, patch]; NaN without CLS."""
+def cls_patch_row(
+    attention: Float[Array, "*batch query key"], tokens: TokenLayout
+) -> Float[Array, "*batch {tokens.n_patches}"]:
+    """The CLS->patch row, not rescaled; NaN without CLS."""
     if tokens.cls is None:
-        return attention.new_full((*attention.shape[:-2], tokens.n_patches), math.nan)
+        return undefined(attention, tokens.n_patches)
     return attention[..., tokens.cls, tokens.patches]
 
 
-def row_focus(row: Tensor) -> Tensor:
-    """`focus` of CLS->patch rows [*batch, patch]."""
+def row_focus(row: Float[Array, "*batch patch"]) -> Float[Array, "*batch"]:
+    """`focus` of CLS->patch rows."""
     if row.shape[-1] == 1:
-        return row.new_full(row.shape[:-1], math.nan)
+        return undefined(row[..., None])
     return 1 - rescaled_entropy(row, a_log_a(row)) / math.log(row.shape[-1])
 
 
-def row_coverage(row: Tensor, mass: float = 0.6) -> Tensor:
-    """`coverage` of CLS->patch rows [*batch, patch]."""
-    held = row.sort(dim=-1, descending=True).values.double().cumsum(-1)
-    needed = 1 + (held < (mass - _TOLERANCE) * held[..., -1:]).sum(-1)
-    return torch.where(has_mass(row.sum(-1)), needed.to(row.dtype) / row.shape[-1], math.nan)
+def row_coverage(row: Float[Array, "*batch patch"], mass: float = 0.6) -> Float[Array, "*batch"]:
+    """`coverage` of CLS->patch rows."""
+    xp = array_namespace(row)
+    held = xp.cumulative_sum(xp.astype(xp.sort(row, axis=-1, descending=True), xp.float64), axis=-1)
+    needed = 1 + xp.sum(xp.astype(held < (mass - _TOLERANCE) * held[..., -1:], xp.int64), axis=-1)
+    return xp.where(has_mass(xp.sum(row, axis=-1)), xp.astype(needed, row.dtype) / row.shape[-1], math.nan)
+
+
+@quiet
+def _mean_of_known(values: Float[Array, "*batch head patch"]) -> Float[Array, "*batch patch"]:
+    """Mean over the heads that are not NaN, as a missing one is throughout."""
+    xp = array_namespace(values)
+    missing = xp.isnan(values[..., :1])
+    n_known = xp.sum(xp.astype(~missing, values.dtype), axis=-2)
+    return xp.sum(xp.where(missing, 0, values), axis=-2) / n_known

@@ -1,19 +1,20 @@
-"""Where patches lie: hops and pixels between them, and the ring sums of a matrix as one matrix product.
+"""Sums of a matrix over the token grid, by ring, region and distance, as one matrix product.
 
 Everything here depends on the token layout only and is computed once per layout, dtype and device. Cached tensors are
 shared: never write into them.
 Knows nothing about: heads, models.
 """
 
-import math
 from collections.abc import Iterator
 from functools import lru_cache
 
 import torch
+from array_api_compat import torch as xp
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from vitscope.arguments import checked
+from vitscope.measures import grid
+from vitscope.measures.grid import hops, n_hops, offsets
 from vitscope.tokens import TokenLayout
 
 NEIGHBOURS = ((-1, -1), (-1, 0), (-1, 1), (0, -1), (0, 1), (1, -1), (1, 0), (1, 1))
@@ -24,55 +25,23 @@ _WEIGHT_BUDGET = 2**24
 """Most weights held at once, 64 MiB in float32: grids beyond about 22 x 22 are summed in several parts."""
 
 
-def n_hops(tokens: TokenLayout) -> int:
-    """Length of the hop axis: hops 0 .. max(rows, cols) - 1."""
-    return max(tokens.rows, tokens.cols)
-
-
-@checked
-def image_diagonal(tokens: TokenLayout) -> float:
-    """Diagonal of the token grid's image in pixels: what `mean_distance` is divided by to give a share.
-
-    Example
-    -------
-    >>> image_diagonal(TokenLayout(prefix=("cls",), rows=3, cols=4, patch=(16, 16)))
-    80.0
-    """
-    return math.hypot(tokens.rows * tokens.patch[0], tokens.cols * tokens.patch[1])
-
-
-def hops(tokens: TokenLayout) -> Int[Tensor, "patch patch"]:
-    """Chebyshev distance between patches, in patches: ring k of a patch is where its row equals k."""
-    row, col = _positions(tokens)
-    return torch.maximum((row[:, None] - row).abs(), (col[:, None] - col).abs())
-
-
-def offsets(tokens: TokenLayout) -> Int[Tensor, "axis patch patch"]:
-    """Signed offsets in patches from query to key patch: down, and to the right."""
-    row, col = _positions(tokens)
-    return torch.stack([row - row[:, None], col - col[:, None]])
-
-
 def _neighbours(tokens: TokenLayout) -> Float[Tensor, "offset patch patch"]:
     """1 where the key patch is the query patch's neighbour at an offset of `NEIGHBOURS`, else 0."""
-    down, right = offsets(tokens)
+    down, right = offsets(tokens, xp)
     return torch.stack([((down == a) & (right == b)).double() for a, b in NEIGHBOURS])
 
 
 def ring_sizes(tokens: TokenLayout) -> Int[Tensor, "patch hop"]:
     """Number of patches that exist in each ring of each patch; the border has fewer, some rings are empty."""
     sizes = torch.zeros(tokens.n_patches, n_hops(tokens), dtype=torch.int64)
-    return sizes.scatter_add_(1, hops(tokens), torch.ones(tokens.n_patches, tokens.n_patches, dtype=torch.int64))
+    return sizes.scatter_add_(1, hops(tokens, xp), torch.ones(tokens.n_patches, tokens.n_patches, dtype=torch.int64))
 
 
 @lru_cache(maxsize=8)
 def pixel_distances(tokens: TokenLayout, dtype: torch.dtype, device: torch.device) -> Float[Tensor, "patch patch"]:
     """Euclidean distance between patch centres, in pixels."""
     with torch.inference_mode(False):  # the cached tensor must serve callers under autograd too
-        row, col = _positions(tokens)
-        height, width = tokens.patch
-        down, right = (row[:, None] - row).double() * height, (col[:, None] - col).double() * width
-        return torch.hypot(down, right).to(dtype).to(device)
+        return grid.pixel_distances(tokens, xp).to(dtype).to(device)
 
 
 class LinearSums:
@@ -119,7 +88,7 @@ def _linear_weights(
         weights = torch.zeros(sums.n_rows, stop - start, tokens.n_tokens, dtype=torch.float64)
         query = torch.arange(max(start, first), max(stop, first))
         patch, row = query - first, query - start
-        hop, sizes = hops(tokens)[patch], ring_sizes(tokens)
+        hop, sizes = hops(tokens, xp)[patch], ring_sizes(tokens)
         where = (row[:, None], torch.arange(first, tokens.n_tokens))
         weights[(hop, *where)] = 1 / tokens.n_patches
         have_ring = (sizes > 0).sum(0)
@@ -129,7 +98,7 @@ def _linear_weights(
         weights[(sums.pp, *where)] = 1
         weights[sums.neighbours, row, first:] = _neighbours(tokens)[:, patch] / tokens.n_patches
         near = (hop <= STEP_HOPS).double() / tokens.n_patches
-        weights[sums.steps, row, first:] = torch.stack([offset[patch] * near for offset in offsets(tokens)])
+        weights[sums.steps, row, first:] = torch.stack([offset[patch] * near for offset in offsets(tokens, xp)])
         if cls is not None:
             weights[sums.pc, row, cls] = 1
         for other in tokens.others:
@@ -138,8 +107,3 @@ def _linear_weights(
             weights[sums.cc, cls - start, cls] = 1
             weights[sums.cp, cls - start, first:] = 1
         return weights.flatten(1).to(dtype).to(device)
-
-
-def _positions(tokens: TokenLayout) -> tuple[Int[Tensor, " patch"], Int[Tensor, " patch"]]:
-    patch = torch.arange(tokens.n_patches)
-    return patch // tokens.cols, patch % tokens.cols

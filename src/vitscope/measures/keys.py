@@ -5,13 +5,13 @@ Knows nothing about: models, images.
 """
 
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
-import torch
+from array_api_compat import array_namespace, device
 from jaxtyping import Bool, Float
-from torch import Tensor
 
 from vitscope.arguments import checked
+from vitscope.measures.arrays import Array
 from vitscope.measures.matrices import check_attention, widen
 from vitscope.quantities.bounds import SINK_SHARE, SINK_TIMES
 from vitscope.tokens import TokenLayout
@@ -22,7 +22,7 @@ _TOLERANCE: Final = 1e-6
 
 
 @checked
-def key_shares(attention: Float[Tensor, "*batch query key"], tokens: TokenLayout) -> Float[Tensor, "*batch key"]:
+def key_shares(attention: Float[Array, "*batch query key"], tokens: TokenLayout) -> Float[Array, "*batch key"]:
     """Share of the patches' attention on each key: mean over query patches i of A_ij, for every key token j.
 
     Says where all patches attend together, not how one patch differs from another (see `nmi`).
@@ -46,7 +46,7 @@ def key_shares(attention: Float[Tensor, "*batch query key"], tokens: TokenLayout
 
 
 @checked
-def few_keys(attention: Float[Tensor, "*batch query key"], tokens: TokenLayout) -> Float[Tensor, "*batch"]:
+def few_keys(attention: Float[Array, "*batch query key"], tokens: TokenLayout) -> Float[Array, "*batch"]:
     """Smallest number of keys that holds half of the patches' attention, of all tokens.
 
     Returns
@@ -71,7 +71,7 @@ def few_keys(attention: Float[Tensor, "*batch query key"], tokens: TokenLayout) 
 
 
 @checked
-def corners(attention: Float[Tensor, "*batch query key"], tokens: TokenLayout) -> Float[Tensor, "*batch"]:
+def corners(attention: Float[Array, "*batch query key"], tokens: TokenLayout) -> Float[Array, "*batch"]:
     """Share of the patches' attention on the corner patches: four of a grid, two of a single row or column.
 
     Returns
@@ -92,7 +92,7 @@ def corners(attention: Float[Tensor, "*batch query key"], tokens: TokenLayout) -
 
 
 @checked
-def border(attention: Float[Tensor, "*batch query key"], tokens: TokenLayout) -> Float[Tensor, "*batch"]:
+def border(attention: Float[Array, "*batch query key"], tokens: TokenLayout) -> Float[Array, "*batch"]:
     """Share of the patches' attention on the patches at the border of the grid, the corners among them.
 
     Returns
@@ -113,7 +113,7 @@ def border(attention: Float[Tensor, "*batch query key"], tokens: TokenLayout) ->
 
 
 @checked
-def sink_keys(attention: Float[Tensor, "*batch query key"], tokens: TokenLayout) -> Bool[Tensor, "*batch key"]:
+def sink_keys(attention: Float[Array, "*batch query key"], tokens: TokenLayout) -> Bool[Array, "*batch key"]:
     """Which keys are sinks: they get at least 5 % of the patches' attention and 4 times what uniform would give.
 
     One key with 16 % of the attention of 197 tokens is one; four keys with 20 % each are four.
@@ -138,31 +138,40 @@ def sink_keys(attention: Float[Tensor, "*batch query key"], tokens: TokenLayout)
 # Unchecked cores ------------------------------------------------------------------------------------------------------
 
 
-def patch_shares(attention: Tensor, tokens: TokenLayout) -> Tensor:
-    """`key_shares` [*batch, key]."""
-    return attention[..., tokens.patches, :].mean(-2)
+def patch_shares(attention: Float[Array, "*batch query key"], tokens: TokenLayout) -> Float[Array, "*batch key"]:
+    """`key_shares` of any weights."""
+    return array_namespace(attention).mean(attention[..., tokens.patches, :], axis=-2)
 
 
-def count_to_half(shares: Tensor) -> Tensor:
-    """`few_keys` [*batch] from key shares [*batch, key]."""
-    held = shares.sort(dim=-1, descending=True).values.cumsum(-1)
-    return (held < HALF - _TOLERANCE).sum(-1).clamp_max(shares.shape[-1] - 1).to(shares.dtype) + 1
+def count_to_half(shares: Float[Array, "*batch key"]) -> Float[Array, "*batch"]:
+    """`few_keys` from key shares."""
+    xp = array_namespace(shares)
+    held = xp.cumulative_sum(xp.sort(shares, axis=-1, descending=True), axis=-1)
+    before = xp.sum(xp.astype(held < HALF - _TOLERANCE, xp.int64), axis=-1)
+    return xp.astype(before.clip(None, shares.shape[-1] - 1), shares.dtype) + 1
 
 
-def stand_out(shares: Tensor) -> Tensor:
-    """`sink_keys` [*batch, key] from key shares."""
+def stand_out(shares: Float[Array, "*batch key"]) -> Bool[Array, "*batch key"]:
+    """`sink_keys` from key shares."""
     return shares >= max(SINK_SHARE, SINK_TIMES / shares.shape[-1])
 
 
-def on_places(shares: Tensor, where: str, tokens: TokenLayout) -> Tensor:
-    """Share on the `corners` or on the `border` [*batch] from key shares."""
-    return shares[..., _places(tokens, where, shares.device)].sum(-1)
+def on_places(shares: Float[Array, "*batch key"], where: str, tokens: TokenLayout) -> Float[Array, "*batch"]:
+    """Share on the `corners` or on the `border` from key shares."""
+    xp = array_namespace(shares)
+    return xp.sum(shares[..., _places(tokens, where, xp, device(shares))], axis=-1)
 
 
 @lru_cache(maxsize=16)
-def _places(tokens: TokenLayout, where: str, device: torch.device) -> Tensor:
+def _places(tokens: TokenLayout, where: str, xp: Any, on: Any) -> Any:  # noqa: ANN401 - of numpy or torch
     """Indices of the corner patches, or of all patches at the border, among the tokens."""
-    row, col = torch.arange(tokens.rows), torch.arange(tokens.cols)
-    down, across = (row == 0) | (row == tokens.rows - 1), (col == 0) | (col == tokens.cols - 1)
-    both = down[:, None] & across if where == "corners" else down[:, None] | across
-    return (both.flatten().nonzero().squeeze(-1) + tokens.n_prefix).to(device)
+    wanted = 2 if where == "corners" else 1
+    return xp.asarray(
+        [
+            tokens.n_prefix + row * tokens.cols + col
+            for row in range(tokens.rows)
+            for col in range(tokens.cols)
+            if (row in (0, tokens.rows - 1)) + (col in (0, tokens.cols - 1)) >= wanted
+        ],
+        device=on,
+    )

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from vitscope.arguments import checked
 from vitscope.errors import InvalidArgument
+from vitscope.measures.entropies import a_log_a, rescaled_entropy, row_entropy
 from vitscope.measures.geometry import LinearSums, pixel_distances
 from vitscope.measures.keys import patch_shares, stand_out
 from vitscope.measures.matrices import check_attention, has_mass, in_blocks, undefined, widen
@@ -205,27 +206,6 @@ def sink(attention: Float[Tensor, "*batch query key"]) -> Sink:
 
 
 # Unchecked cores ------------------------------------------------------------------------------------------------------
-
-
-def a_log_a(weights: Tensor) -> Tensor:
-    """A log A with 0 log 0 = 0. Several times as fast as `torch.special.entr`; the clamp moves nothing but zeros."""
-    return weights.clamp_min(torch.finfo(weights.dtype).tiny).log_().mul_(weights)
-
-
-def row_entropy(rows_log: Tensor) -> Tensor:
-    """`entropy` of rows that sum to 1, from their A log A [*batch, key]; rounding does not take it out of its range."""
-    # 0 - x, as -x would turn 0 into -0.
-    return (0 - rows_log.sum(-1)).clamp(0, math.log(rows_log.shape[-1]))
-
-
-def rescaled_entropy(rows: Tensor, rows_log: Tensor) -> Tensor:
-    """`entropy` of rows [*batch, key] rescaled to sum to 1, from the rows as they are and their A log A.
-
-    With t the sum of a row: log t - (sum a log a) / t. NaN for rows without mass.
-    """
-    total = rows.sum(-1)
-    entropies = (total.log() - rows_log.sum(-1) / total).clamp(0, math.log(rows.shape[-1]))
-    return torch.where(has_mass(total), entropies, math.nan)
 
 
 def patch_nmi(patches: Tensor, patches_log: Tensor) -> Tensor:

@@ -13,11 +13,12 @@ from torch import Tensor
 
 from vitscope.arguments import checked
 from vitscope.measures.cls_row import cls_patch_row, row_coverage, row_focus
+from vitscope.measures.entropies import a_log_a, row_entropy
 from vitscope.measures.geometry import LinearSums
 from vitscope.measures.keys import count_to_half, on_places, patch_shares, stand_out
 from vitscope.measures.matrices import check_layout, in_blocks, undefined, widen
-from vitscope.measures.spread import a_log_a, concentration, patch_nmi, rescaled_distances, row_entropy
-from vitscope.measures.step import steps_of
+from vitscope.measures.spread import concentration, patch_nmi, rescaled_distances
+from vitscope.measures.steps import steps_of
 from vitscope.tokens import TokenLayout
 
 _OF_BLOCK: Final = 5

@@ -1,7 +1,7 @@
 """What a checkpoint is: architectures seen block by block, loading, preprocessing, parity."""
 
 from vitscope.models.block import Evaluation
-from vitscope.models.loading import load_model, wrap
 from vitscope.models.model import Model
+from vitscope.models.sources.loading import load_model, wrap
 
 __all__ = ["Evaluation", "Model", "load_model", "wrap"]

@@ -15,8 +15,8 @@ from PIL import Image
 from torch import Tensor, nn
 
 from vitscope.errors import InvalidArgument, UnsupportedModel, VitscopeError
-from vitscope.models import preprocessing
 from vitscope.models.block import Architecture, Block
+from vitscope.models.pictures import preprocessing
 from vitscope.quantities.readouts import Readout
 from vitscope.tokens import TokenLayout
 

@@ -7,7 +7,7 @@ from vitscope.patterns.common import GRID, OFFSETS, REACH, SIDE, common_matrix, 
 from vitscope.patterns.constancy import constancy
 from vitscope.patterns.features import FEATURES, features
 from vitscope.patterns.learn import Learned, Space, learn
-from vitscope.patterns.naming import FAMILIES, PATTERNS, RULES, ClusterName, name_cluster, name_matrices
+from vitscope.patterns.names.naming import FAMILIES, PATTERNS, RULES, ClusterName, name_cluster, name_matrices
 from vitscope.patterns.sample import Sample, choose_images
 
 __all__ = [

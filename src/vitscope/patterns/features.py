@@ -11,12 +11,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from vitscope.measures.geometry import image_diagonal
+from vitscope.measures import image_diagonal
 from vitscope.measures.matrices import in_blocks, widen
 from vitscope.measures.summary import Summary, summarise
-from vitscope.patterns import by_key, by_place
 from vitscope.patterns.common import check_layout, offset_sums, patch_offset_sums
-from vitscope.patterns.variance import Variance
+from vitscope.patterns.places import by_key, by_place
+from vitscope.patterns.places.variance import Variance
 from vitscope.tokens import TokenLayout
 
 FEATURES: Final = (

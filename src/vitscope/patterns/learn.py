@@ -18,7 +18,7 @@ from vitscope.patterns.centring import move, shifts
 from vitscope.patterns.clusters import Clustering, cluster, mean_agreement, medoids, silhouettes
 from vitscope.patterns.constancy import constancy
 from vitscope.patterns.features import CLUSTERED
-from vitscope.patterns.naming import ClusterName, name_cluster, name_matrices, with_steps
+from vitscope.patterns.names.naming import ClusterName, name_cluster, name_matrices, with_steps
 from vitscope.patterns.plane import best_method, to_plane
 from vitscope.patterns.quality import Standing, choose, explained, fair_silhouettes
 from vitscope.patterns.sample import Sample

@@ -1,11 +1,10 @@
 """Where everything meets: images, model and engine become a run, planned first, then computed unit by unit."""
 
-from vitscope.pipeline.across_sizes import resolution
-from vitscope.pipeline.execution import Step, analyze, choose_featured, execute
-from vitscope.pipeline.judging import Judgement, judge
-from vitscope.pipeline.live import LiveModel
-from vitscope.pipeline.planning import plan
-from vitscope.pipeline.request import Request
+from vitscope.pipeline.live.model import LiveModel
+from vitscope.pipeline.plan.request import Request
+from vitscope.pipeline.studies.across_sizes import resolution
+from vitscope.pipeline.studies.judging import Judgement, judge
+from vitscope.pipeline.work.execution import Step, analyze, choose_featured, execute
 
 __all__ = [
     "Judgement",
@@ -16,6 +15,5 @@ __all__ = [
     "choose_featured",
     "execute",
     "judge",
-    "plan",
     "resolution",
 ]

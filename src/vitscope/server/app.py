@@ -18,19 +18,14 @@ from fastapi import FastAPI
 from starlette.middleware.gzip import GZipMiddleware
 
 from vitscope._version import __version__
+from vitscope.analysis import open_run
+from vitscope.answers.live import Live
 from vitscope.errors import InvalidArgument
-from vitscope.server import assets, failures
-from vitscope.server.class_map_routes import router as class_map_router
-from vitscope.server.head_routes import router as head_router
-from vitscope.server.image_routes import router as image_router
-from vitscope.server.lab_routes import router as lab_router
-from vitscope.server.live import Live
-from vitscope.server.pattern_routes import router as pattern_router
-from vitscope.server.resolution_routes import router as resolution_router
-from vitscope.server.routes import first_answers, router
+from vitscope.server import assets, failures, openapi
+from vitscope.server.lab.routes import router as lab_router
+from vitscope.server.routes import router
 from vitscope.server.security import LocalOnly
 from vitscope.server.served import Served
-from vitscope.store import open_run
 
 HOST: Final = "127.0.0.1"
 DEFAULT_PORT: Final = 8765
@@ -44,12 +39,8 @@ def api() -> FastAPI:
     app = FastAPI(title="vitscope", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
     failures.install(app)
     app.include_router(router)
-    app.include_router(image_router)
-    app.include_router(pattern_router)
-    app.include_router(class_map_router)
-    app.include_router(resolution_router)
     app.include_router(lab_router)
-    app.include_router(head_router)
+    openapi.install(app)
     return app
 
 
@@ -67,7 +58,7 @@ def create_app(
     RunError: the folder is not a run, is damaged, or a newer vitscope wrote it.
     """
     served = Served(open_run(run_path), live)
-    first_answers(served)
+    served.first_answers()
     app = api()
     app.state.served = served
     assets.install(app, static)

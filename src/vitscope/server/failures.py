@@ -10,8 +10,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from vitscope.answers.messages import ErrorBody
 from vitscope.errors import VitscopeError
-from vitscope.server.wire import ErrorBody
 
 
 def failure(status: int, code: str, message: str, hint: str = "") -> JSONResponse:

@@ -10,8 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Final, TypeVar
 
+from vitscope.answers.turns import Turns
 from vitscope.errors import NotAvailable, VitscopeError
-from vitscope.server.turns import Turns
 
 T = TypeVar("T")
 _END: Final = object()

@@ -3,17 +3,14 @@
 Knows nothing about: models, torch, how numbers are computed. Importing it loads neither torch nor xarray nor zarr.
 """
 
-from vitscope.store.heads import Heads
 from vitscope.store.manifest import SCHEMA_VERSION, Manifest, ModelInfo, Options, OutputSample, PatternSample, Source
-from vitscope.store.patterns import Patterns
-from vitscope.store.run import Progress, Run, open_run
+from vitscope.store.run import Progress, RunFolder
 from vitscope.store.units import HeadUnit, MatricesUnit, PartialUnit, PatternsUnit
 from vitscope.store.writer import RunWriter
 
 __all__ = [
     "SCHEMA_VERSION",
     "HeadUnit",
-    "Heads",
     "Manifest",
     "MatricesUnit",
     "ModelInfo",
@@ -21,11 +18,9 @@ __all__ = [
     "OutputSample",
     "PartialUnit",
     "PatternSample",
-    "Patterns",
     "PatternsUnit",
     "Progress",
-    "Run",
+    "RunFolder",
     "RunWriter",
     "Source",
-    "open_run",
 ]

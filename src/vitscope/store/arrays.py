@@ -16,9 +16,9 @@ import numpy as np
 
 from vitscope.errors import RunError
 from vitscope.quantities import AXES
-from vitscope.store.durable import flush, partial_name, read_json, require_regular, write_atomically
+from vitscope.store.files.durable import flush, partial_name, read_json, require_regular, write_atomically
+from vitscope.store.files.zstd import zstd_size
 from vitscope.store.manifest import Manifest, unit_of
-from vitscope.store.zstd import zstd_size
 
 if TYPE_CHECKING:
     import zarr

@@ -9,17 +9,17 @@ from typing import Final
 
 from vitscope.errors import VitscopeError
 from vitscope.store.arrays import groups, metadata_file, open_array, planned_arrays
-from vitscope.store.checksums import FILE as CHECKSUMS
-from vitscope.store.checksums import fault, read_checksums
-from vitscope.store.commits import FOLDER as COMMITS
-from vitscope.store.commits import Unit, parse_commit
-from vitscope.store.durable import file_sha256
+from vitscope.store.files.checksums import FILE as CHECKSUMS
+from vitscope.store.files.checksums import fault, read_checksums
+from vitscope.store.files.commits import FOLDER as COMMITS
+from vitscope.store.files.commits import Unit, parse_commit
+from vitscope.store.files.durable import file_sha256
 from vitscope.store.image_table import IMAGE_TABLE, PLAN_TABLE
 from vitscope.store.lab import FOLDER as LAB
 from vitscope.store.manifest import SEALED_FROM
 from vitscope.store.pattern_files import NAMES
 from vitscope.store.resolution import DOCUMENT, read_resolution
-from vitscope.store.run import SUMS, Run
+from vitscope.store.run import SUMS, RunFolder
 from vitscope.store.soundness import faults
 from vitscope.store.users import damaged_documents, remedy
 
@@ -47,7 +47,7 @@ class Checked:
     """What no checksum covers: documents and tables of formats before 5."""
 
 
-def check(run: Run) -> Checked:
+def check(run: RunFolder) -> Checked:
     """Read everything that a run keeps and hold it against its checksums.
 
     Raises
@@ -63,7 +63,7 @@ def check(run: Run) -> Checked:
     return Checked(tuple(found), len(done), ("run.json", PLAN_TABLE, COMMITS, NAMES, LAB) if old else ())
 
 
-def _tables(run: Run) -> Iterator[Damage]:
+def _tables(run: RunFolder) -> Iterator[Damage]:
     """The plan, the image table, the metadata of arrays."""
     manifest = run.manifest
     specs, complete = planned_arrays(manifest), manifest.state == "complete"
@@ -95,7 +95,7 @@ def _tables(run: Run) -> Iterator[Damage]:
         yield Damage(IMAGE_TABLE, error.message, RESUME)
 
 
-def _units(run: Run, done: set[Unit]) -> Iterator[Damage]:
+def _units(run: RunFolder, done: set[Unit]) -> Iterator[Damage]:
     specs = planned_arrays(run.manifest)
     for unit in sorted(done):
         for what in faults(run.path, unit, specs):
@@ -105,14 +105,14 @@ def _units(run: Run, done: set[Unit]) -> Iterator[Damage]:
             yield Damage(f"unit {unit.name}", "its commit is missing though the run is complete", RESUME, unit)
 
 
-def _odd_commits(run: Run) -> Iterator[Damage]:
+def _odd_commits(run: RunFolder) -> Iterator[Damage]:
     known = {f"{unit.name}.json" for unit in run.all_units()}
     for file in sorted((run.path / COMMITS).glob("*")):
         if file.name not in known and not file.name.startswith("."):
             yield Damage(f"{COMMITS}/{file.name!r}", "it is not the commit of a unit of this run", "delete it")
 
 
-def _sum(run: Run, done: set[Unit]) -> Iterator[Damage]:
+def _sum(run: RunFolder, done: set[Unit]) -> Iterator[Damage]:
     """The running sum of attention, which is there until whole matrices are done."""
     shards = [unit.shard for unit in done if unit.group == "head"]
     if not shards or not run.manifest.options.mean_attention or Unit("featured", 0) in done:
@@ -126,7 +126,7 @@ def _sum(run: Run, done: set[Unit]) -> Iterator[Damage]:
         yield Damage(name, f"it is missing or damaged ({error})", f"{RESUME}, from the first shard")
 
 
-def _documents(run: Run) -> Iterator[Damage]:
+def _documents(run: RunFolder) -> Iterator[Damage]:
     """What users and the Lab have written, which no unit computes."""
     for name, what in damaged_documents(run):
         yield Damage(name, what, remedy(name))

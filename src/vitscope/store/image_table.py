@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from vitscope.errors import RunError
+from vitscope.store.files.tables import COMPUTED, PLANNED, read_tables, without_results
 from vitscope.store.manifest import FILE, Manifest
-from vitscope.store.tables import COMPUTED, PLANNED, read_tables, without_results
 
 if TYPE_CHECKING:
     import pandas as pd

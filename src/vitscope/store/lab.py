@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from vitscope.errors import NotAvailable, RunError
-from vitscope.store.durable import in_turn, read_sealed, storage_errors, write_sealed
+from vitscope.store.files.durable import in_turn, read_sealed, storage_errors, write_sealed
 
 FOLDER: Final = "lab"
 _LOCK: Final = ".lock"

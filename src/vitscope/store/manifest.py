@@ -10,7 +10,7 @@ from typing import Any, Final, Literal, Union, get_args, get_origin, get_type_hi
 
 from vitscope.errors import InvalidArgument, RunError, VitscopeError
 from vitscope.quantities import RECORDING_FORMAT, Readout, quantity, recorded
-from vitscope.store.durable import read_json, read_sealed, write_json, write_sealed
+from vitscope.store.files.durable import read_json, read_sealed, write_json, write_sealed
 from vitscope.tokens import HEAD, TokenLayout
 
 SCHEMA_VERSION: Final = 5

@@ -8,14 +8,14 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from vitscope.errors import InvalidArgument, NotAvailable, RunError
-from vitscope.store.commits import Unit
-from vitscope.store.durable import in_turn, read_json, read_sealed, storage_errors, write_sealed
+from vitscope.store.files.commits import Unit
+from vitscope.store.files.durable import in_turn, read_json, read_sealed, storage_errors, write_sealed
 from vitscope.store.manifest import SEALED_FROM
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from vitscope.store.run import Run
+    from vitscope.store.run import RunFolder
 
 FOLDER: Final = "patterns"
 POINTS_TABLE: Final = f"{FOLDER}/points.parquet"
@@ -29,7 +29,7 @@ FEWEST_MATRICES: Final = 100
 """Of fewer there is nothing to learn."""
 
 
-def require_patterns(run: "Run") -> None:
+def require_patterns(run: "RunFolder") -> None:
     """Raise NotAvailable with what to do, unless the run has patterns."""
     manifest, again = run.manifest, "Analyse again into another folder: `vitscope analyze` learns patterns by default."
     if manifest.schema_version < 3:
@@ -52,7 +52,7 @@ def require_patterns(run: "Run") -> None:
         raise NotAvailable("cannot read patterns: they are not learned yet", running)
 
 
-def read_document(run: "Run") -> Mapping[str, Any]:
+def read_document(run: "RunFolder") -> Mapping[str, Any]:
     """What `clusters.json` says; RunError where it is damaged."""
     try:
         document = read_json(run.file(CLUSTERS, FIT))
@@ -67,7 +67,7 @@ def read_document(run: "Run") -> Mapping[str, Any]:
     )
 
 
-def read_names(run: "Run") -> dict[str, dict[str, str]]:
+def read_names(run: "RunFolder") -> dict[str, dict[str, str]]:
     """The user's names by space, then by cluster; RunError where the file is damaged."""
     sealed = run.manifest.schema_version >= SEALED_FROM
     try:
@@ -91,7 +91,7 @@ def were_named(run: "Path") -> bool:
     return (run / _LOCK).exists()
 
 
-def write_name(run: "Run", space: str, cluster: int, name: str | None) -> None:
+def write_name(run: "RunFolder", space: str, cluster: int, name: str | None) -> None:
     """Keep a user's name of a cluster, or forget it (None); writers at the same time take turns.
 
     Raises

@@ -13,7 +13,14 @@ from typing import Any, Final
 import numpy as np
 
 from vitscope.errors import RunError
-from vitscope.store.durable import file_sha256, read_json, read_sealed, require_regular, write_atomically, write_sealed
+from vitscope.store.files.durable import (
+    file_sha256,
+    read_json,
+    read_sealed,
+    require_regular,
+    write_atomically,
+    write_sealed,
+)
 
 FOLDER: Final = "resolution"
 DOCUMENT: Final = f"{FOLDER}/resolution.json"

@@ -12,19 +12,15 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from vitscope.arguments import checked
 from vitscope.errors import InvalidArgument, NotAvailable, RunError
-from vitscope.file_names import require_text
 from vitscope.quantities import ROWS
 from vitscope.store.arrays import DEVIATION, DIVERSITY, ENERGY, POOLED, ArraySpec, Region, matrix_arrays, planned_arrays
-from vitscope.store.checksums import fault, read_checksums
-from vitscope.store.commits import GROUPS, WHOLE, Unit, committed
-from vitscope.store.heads import Heads, read_repair
+from vitscope.store.files.checksums import fault, read_checksums
+from vitscope.store.files.commits import GROUPS, WHOLE, Unit, committed
+from vitscope.store.files.tables import PLANNED, read_tables
 from vitscope.store.image_table import IMAGE_TABLE, PLAN_TABLE, merge_image_table, read_image_table, shard_table
 from vitscope.store.manifest import FILE, SEALED_FROM, Manifest, State, read_manifest
-from vitscope.store.patterns import Patterns
 from vitscope.store.soundness import REPAIR, Soundness
-from vitscope.store.tables import PLANNED, read_tables
 from vitscope.tokens import HEAD, TokenLayout
 
 if TYPE_CHECKING:
@@ -46,15 +42,13 @@ class Progress:
     generation: int
 
 
-class Run:
-    """A run folder, opened for reading. Properties are read afresh when the run has grown."""
+class RunFolder:
+    """A run folder as it is on disk, opened for reading. Properties are read afresh when the run has grown."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._manifest = (self._manifest_stamp(), read_manifest(path))
         self._images: tuple[int, pd.DataFrame] | None = None
-        self._patterns: tuple[int, Patterns] | None = None
-        self._heads: tuple[int, Heads] | None = None
         self._soundness = Soundness(path)
         self._all_units: set[Unit] | None = None
         self._known_specs: tuple[tuple[int, int], dict[str, ArraySpec]] = ((0, 0), {})
@@ -109,40 +103,6 @@ class Run:
     def spread(self) -> "xr.Dataset":
         """Distance, entropy, focus and the like, one variable a measure, over (image, layer, head)."""
         return self._dataset("spread", {})
-
-    @property
-    def patterns(self) -> Patterns:
-        """What patterns the heads' matrices show, and how far the image decides.
-
-        Raises
-        ------
-        NotAvailable: the run has none, or they are not computed yet; the hint says what to do.
-        """
-        generation = self.progress().generation
-        if self._patterns is None or self._patterns[0] != generation:
-            self._patterns = (generation, Patterns(self))
-        return self._patterns[1]
-
-    @property
-    def heads(self) -> Heads:
-        """The heads against each other: diversity of a layer's, similarity of all, groups that do the same thing."""
-        generation = self.progress().generation
-        if self._heads is None or self._heads[0] != generation:
-            self._heads = (generation, Heads(self))
-        return self._heads[1]
-
-    @property
-    def repair(self) -> "xr.Dataset":
-        """Effects over depth: `cls_cos_at`, `patch_cos_at` (mode, layer, head, observed), means over `n` (mode) images.
-
-        How far CLS and patches are from where they were, right after the pruned layer (observed = layer) and after each
-        later one. NaN before it, and after the last block for tokens that the classifier does not read.
-
-        Raises
-        ------
-        NotAvailable: the run is of format 3 or less, which keeps none.
-        """
-        return read_repair(self)
 
     @property
     def has_patterns(self) -> bool:
@@ -492,16 +452,3 @@ def _stretches(shards: list[int]) -> list[tuple[int, int]]:
         else:
             stretches.append((shard, shard))
     return stretches
-
-
-@checked
-def open_run(path: str | Path) -> Run:
-    """Open a run folder for reading, complete or half done.
-
-    Raises
-    ------
-    RunError: there is no run there, it is damaged, or a newer vitscope wrote it.
-    BadInput: its name is not text in UTF-8.
-    """
-    require_text(str(path), "open the run")
-    return Run(Path(path))

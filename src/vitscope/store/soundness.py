@@ -12,8 +12,8 @@ import numpy as np
 
 from vitscope.errors import RunError
 from vitscope.store.arrays import ArraySpec, Region, digest, read_region
-from vitscope.store.commits import Commit, Group, RegionSum, Unit, parse_commit
-from vitscope.store.durable import file_sha256, require_regular
+from vitscope.store.files.commits import Commit, Group, RegionSum, Unit, parse_commit
+from vitscope.store.files.durable import file_sha256, require_regular
 
 _GROUPS: Final[dict[str, tuple[Group, ...]]] = {
     "importance": ("head", "partial"),

@@ -7,17 +7,17 @@ from collections.abc import Iterator
 from typing import Final
 
 from vitscope.errors import VitscopeError
-from vitscope.store.durable import read_sealed, write_sealed
+from vitscope.store.files.durable import read_sealed, write_sealed
 from vitscope.store.lab import FOLDER as LAB
 from vitscope.store.lab import LabRuns
 from vitscope.store.manifest import SEALED_FROM
 from vitscope.store.pattern_files import NAMES, read_names, were_named
-from vitscope.store.run import Run
+from vitscope.store.run import RunFolder
 
 _ASIDE: Final = ".damaged"
 
 
-def damaged_documents(run: Run) -> Iterator[tuple[str, str]]:
+def damaged_documents(run: RunFolder) -> Iterator[tuple[str, str]]:
     """Documents of users that are not as they were written: path below the run, what is wrong."""
     try:
         if not read_names(run) and were_named(run.path) and not (run.path / NAMES).exists():
@@ -33,7 +33,7 @@ def damaged_documents(run: Run) -> Iterator[tuple[str, str]]:
             yield name, f"it is damaged ({error})"
 
 
-def set_aside(run: Run) -> None:
+def set_aside(run: RunFolder) -> None:
     """Rename what is damaged, so that the run can go on and nothing of it is lost; OSError where that is refused."""
     for name, _ in list(damaged_documents(run)):
         file = run.path / name
@@ -44,7 +44,7 @@ def set_aside(run: Run) -> None:
             write_sealed(file, {}, indent=1)
 
 
-def aside(run: Run) -> list[str]:
+def aside(run: RunFolder) -> list[str]:
     """Paths below the run of what was set aside."""
     folders = ((run.path / NAMES).parent, run.path / LAB)
     files = (file for folder in folders for file in folder.glob(f"*.json*{_ASIDE}"))

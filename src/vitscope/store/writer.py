@@ -43,8 +43,8 @@ from vitscope.store.arrays import (
     write_region,
 )
 from vitscope.store.arrays import FOLDER as ARRAYS
-from vitscope.store.checksums import fault, read_checksums, write_checksums
-from vitscope.store.commits import (
+from vitscope.store.files.checksums import fault, read_checksums, write_checksums
+from vitscope.store.files.commits import (
     GROUPS,
     Commit,
     RegionSum,
@@ -54,7 +54,7 @@ from vitscope.store.commits import (
     read_commit,
     write_commit,
 )
-from vitscope.store.durable import (
+from vitscope.store.files.durable import (
     exclusive,
     file_sha256,
     flush,
@@ -64,12 +64,12 @@ from vitscope.store.durable import (
     write_atomically,
     write_json,
 )
+from vitscope.store.files.tables import COMPUTED, PLANNED, POINTS, read_tables, write_table
 from vitscope.store.image_table import IMAGE_TABLE, PLAN_TABLE, shard_table
 from vitscope.store.manifest import FILE, SEALED_FROM, Manifest, Source, State, write_manifest
 from vitscope.store.pattern_files import CLUSTERS, POINTS_TABLE
-from vitscope.store.run import PREVIEWS, SUMS, Run
+from vitscope.store.run import PREVIEWS, SUMS, RunFolder
 from vitscope.store.soundness import is_sound
-from vitscope.store.tables import COMPUTED, PLANNED, POINTS, read_tables, write_table
 from vitscope.store.units import HeadUnit, MatricesUnit, PartialUnit, PatternsUnit
 from vitscope.store.users import set_aside
 
@@ -83,7 +83,7 @@ class RunWriter:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.run = Run(path)
+        self.run = RunFolder(path)
 
     @staticmethod
     def create(path: Path, manifest: Manifest, plan: Mapping[str, Sequence[object]]) -> None:

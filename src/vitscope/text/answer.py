@@ -5,8 +5,8 @@ Knows nothing about: models, torch, how the answer is printed.
 
 from dataclasses import dataclass
 
+from vitscope.analysis import Run
 from vitscope.analysis.against import Against, against
-from vitscope.analysis.census import Census, HeldPattern, census, held_pattern
 from vitscope.analysis.classes import ClassReport, class_exceptions
 from vitscope.analysis.findings import (
     Ranking,
@@ -18,11 +18,11 @@ from vitscope.analysis.findings import (
     region_effects,
 )
 from vitscope.analysis.gaze import Gaze, gaze
+from vitscope.analysis.heads.repair import Repair, repairs
+from vitscope.analysis.patterns.census import Census, HeldPattern, census, held_pattern
 from vitscope.analysis.quadrant import Quadrant, quadrant
-from vitscope.analysis.repair import Repair, repairs
 from vitscope.quantities import names
 from vitscope.quantities.form import number
-from vitscope.store import Run
 from vitscope.text import why
 from vitscope.tokens import HeadRef
 

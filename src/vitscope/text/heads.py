@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from vitscope.analysis.against import VARIANT_NAMES, WAY_NAMES, Against, Redundancy
-from vitscope.analysis.repair import Repair
+from vitscope.analysis.heads.repair import Repair
 from vitscope.quantities.form import DASH, name_list, number, paragraph, plural
 
 NAMED: Final = 12

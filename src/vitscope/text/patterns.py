@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from math import isfinite
 from typing import Final
 
-from vitscope.analysis.census import Census, HeldPattern
 from vitscope.analysis.findings import Ranking
+from vitscope.analysis.patterns.census import Census, HeldPattern
 from vitscope.quantities.form import DASH, name_list, number, paragraph, percent, plural, table
 
 FEW: Final = 3

@@ -10,12 +10,12 @@ from typing import Final
 
 import numpy as np
 
+from vitscope.analysis import Run
 from vitscope.analysis.findings import PATCH_SHARE, Ranking, Reach, RegionEffect, measured, occurrences
 from vitscope.analysis.statistics.intervals import FEW
 from vitscope.quantities import of_kind, quantity
 from vitscope.quantities.form import DASH, WIDTH, name_list, number, paragraph, percent, plural, span, table
 from vitscope.quantities.readouts import told
-from vitscope.store import Run
 from vitscope.text.answer import answer, same_for_all
 from vitscope.text.chance import agreement_lines, class_lines, quadrant_lines
 from vitscope.text.heads import against_lines, repair_lines

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from vitscope.analysis import Run
 from vitscope.analysis.findings import Ranking, Reach, measured, occurrences
+from vitscope.analysis.heads.repair import Repair
 from vitscope.analysis.quadrant import Quadrant
-from vitscope.analysis.repair import Repair
 from vitscope.analysis.statistics.intervals import FEW
-from vitscope.store import Run
 from vitscope.text.answer import answer
 from vitscope.tokens import HEAD, HeadRef
 

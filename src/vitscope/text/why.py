@@ -11,12 +11,13 @@ from typing import Final
 
 import numpy as np
 
-from vitscope.analysis.census import HeldPattern
-from vitscope.analysis.findings import Ranking, RegionEffect, mean_over_images, measured
+from vitscope.analysis import Run
+from vitscope.analysis.findings import Ranking, RegionEffect, measured
 from vitscope.analysis.gaze import Gaze
+from vitscope.analysis.patterns.census import HeldPattern
+from vitscope.analysis.statistics.descriptive import mean_over_images
 from vitscope.quantities import quantity
 from vitscope.quantities.form import name_list, number, percent
-from vitscope.store import Run
 from vitscope.text import looks
 from vitscope.tokens import HeadRef, TokenLayout
 

@@ -2,8 +2,6 @@
 import { later as explore } from '../views/explore/later';
 import type { Session } from '../session/session.svelte';
 
-const IDLE_MS = 300;
-
 export const later = {
   image: () => import('../views/image/ImageView.svelte'),
   heads: () => import('../views/heads/HeadsView.svelte'),
@@ -13,13 +11,9 @@ export const later = {
   tour: () => import('./commands/Tour.svelte'),
 } as const;
 
-/** To be called after the first paint. */
-export function loadLater(): () => void {
-  const timer = setTimeout(() => {
-    // Whoever opens one that failed asks again, and is told.
-    for (const load of [...Object.values(later), ...Object.values(explore)]) load().catch(() => undefined);
-  }, IDLE_MS);
-  return () => clearTimeout(timer);
+export function loadLater(): void {
+  // Whoever opens one that failed asks again, and is told.
+  for (const load of [...Object.values(later), ...Object.values(explore)]) load().catch(() => undefined);
 }
 
 /** The patterns of a run that has any, loaded when nothing waits for them. To be called in an effect. */

@@ -11,7 +11,7 @@ const QUIET_POLL_MS = 5000;
 export function watchRun(session: Session): () => void {
   const tick = async (): Promise<void> => {
     try {
-      const progress = await session.source.progress();
+      const progress = await session.source.get('progress', {});
       if (session.outage || progress.generation !== session.progress.generation) await refresh(session);
       session.progress = progress;
       session.data.generation = progress.generation;
@@ -35,7 +35,7 @@ function pause({ progress, outage }: Session): number {
 }
 
 async function refresh(session: Session): Promise<void> {
-  const [run, images] = await Promise.all([session.source.run(), session.source.images()]);
+  const [run, images] = await Promise.all([session.source.get('run', {}), session.source.get('images', {})]);
   if (run.runId !== session.run.runId) {
     location.reload(); // another run is served at this address now; the link says what of the view it can keep
     return;

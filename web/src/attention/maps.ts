@@ -1,5 +1,5 @@
 // Maps of one image on its patch grid: heads and layers fused into one, the scale of its colours, the patches that hold
-// its mass, and its way from patches to pixels. As src/vitscope/measures/maps.py and cls_row.py.
+// its mass, and its way from patches to pixels. As src/vitscope/measures/maps/rollout.py and cls_row.py.
 import type { Rows } from './rows';
 import { selected } from '../stats/kernels';
 import { tokenCount } from '../ground/tokens';

@@ -1,4 +1,4 @@
-// Short names for the generated wire types. The truth is src/vitscope/server/wire.py; `make types` carries it here.
+// Short names for the generated wire types. The truth is src/vitscope/answers/messages/all.py; `make types` carries it here.
 import type { components } from './wire.gen';
 
 type Schemas = components['schemas'];

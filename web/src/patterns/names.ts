@@ -1,4 +1,4 @@
-// What many matrices are called together, each named by rule; as `called` of src/vitscope/store/pattern_heads.py.
+// What many matrices are called together, each named by rule; as `called` of src/vitscope/analysis/patterns/by_head.py.
 const MIXED = 'mixed';
 /** What at least this share of matrices are called, all of them are. */
 const MOST = 0.5;

@@ -6,11 +6,10 @@ import type { PatternSet } from './pattern_set';
 import { encodePruned, isPruned, type PrunedHead } from './prune_set';
 import { EVERYTHING, LASSO_STEPS, type Lasso, type Point, type Scope, type ValueRange } from './scope';
 import type { HeadRef } from '../ground/head_ref';
-import { type PaneName, type State, initialState } from './state';
+import { type State, initialState } from './state';
 import { defaultQuery, patchAt, tokenAt } from '../ground/tokens';
-import { VIEWS } from './perspectives';
+import { VIEWS, WHOLE_PANES, type WholePane } from '../ground/perspectives';
 
-const PANES: readonly PaneName[] = ['images', 'importance', 'strength', 'patterns'];
 const OPTION_KEYS = Object.keys(OPTIONS) as OptionKey[];
 const OURS = new Set([
   'v',
@@ -84,7 +83,9 @@ export function decode(hash: string, run: RunInfo): Restored {
   }
   const state: State = {
     view: oneOf(VIEWS)(path.replace(/^#?\//, '')) ?? initial.view,
-    maximised: restore<PaneName | null>('f', 'pane', null, (text) => oneOf(PANES)(text === 'mean' ? 'patterns' : text)),
+    maximised: restore<WholePane | null>('f', 'pane', null, (text) =>
+      oneOf(WHOLE_PANES)(text === 'mean' ? 'patterns' : text),
+    ),
     metric: restore('m', 'metric', initial.metric, available(run.metrics)),
     mode: restore('r', 'pruned part', initial.mode, available(run.modes)),
     scope: restore('s', 'scope', EVERYTHING, (text) => decodeScope(text, run)),

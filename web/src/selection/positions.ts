@@ -24,6 +24,12 @@ export function mapName(options: Options, metric: string, mode: string, head: He
   return options.layout.startsWith('importance') ? `${options.layout}/${metric}/${mode}` : options.layout;
 }
 
+/** What the server is asked for the positions on a map that is no map of two numbers. */
+export function layoutOf(map: string): { by: string; method: string; metric?: string; mode?: string } {
+  const [by = '', method = '', metric, mode] = map.split('/');
+  return { by, method, ...(metric && mode ? { metric, mode } : {}) };
+}
+
 function axisName(option: AxisOption, metric: string, mode: string, { layer, head }: HeadRef): string {
   if (option === 'total') return `total.${metric}.${mode}`;
   if (option === 'head') return `head.${metric}.${mode}.${layer}.${head}`;

@@ -2,20 +2,19 @@
 import type { TokenInfo } from '../io/wire';
 import { sameHead, sameHeads, type HeadRef } from '../ground/head_ref';
 import { initialOptions, type OptionKey, type Options } from './options';
-import type { View } from './perspectives';
+import type { View, WholePane } from '../ground/perspectives';
 import { samePatterns, toggledCluster, type PatternSet } from './pattern_set';
 import { samePruned, toggledPruned, type PrunedHead } from './prune_set';
 import { EVERYTHING, sameScope, type Scope } from './scope';
 import { defaultQuery } from '../ground/tokens';
 
 export type Direction = 'from' | 'to';
-export type PaneName = 'images' | 'importance' | 'strength' | 'patterns';
 
 /** `null` = not chosen by the user: the app's own choice holds (see focus.ts), and follows the data. */
 export interface State {
   readonly view: View;
   /** The pane of Explore that has the whole work area; null = all four. */
-  readonly maximised: PaneName | null;
+  readonly maximised: WholePane | null;
   readonly metric: string;
   readonly mode: string;
   readonly scope: Scope;
@@ -41,7 +40,7 @@ type OptionIntent = {
 
 export type Intent =
   | { readonly kind: 'view'; readonly view: View }
-  | { readonly kind: 'maximise'; readonly pane: PaneName | null }
+  | { readonly kind: 'maximise'; readonly pane: WholePane | null }
   | { readonly kind: 'metric'; readonly metric: string }
   | { readonly kind: 'mode'; readonly mode: string }
   | { readonly kind: 'scope'; readonly scope: Partial<Scope> }

@@ -30,11 +30,12 @@ import type { Intent, State } from '../selection/state';
 import { count, percent } from '../ground/numbers';
 import type { PatternFacts } from '../words/why';
 import { tip } from './page/tip.svelte';
-import type { Failure, PatternPoints } from '../io/source';
+import type { PatternPoints } from '../io/answers';
+import type { Failure } from '../io/source';
 import type { PatternCluster, PatternsInfo, RunInfo } from '../io/wire';
-import type { Calm } from './calm.svelte';
 import type { Data } from './data.svelte';
 import type { Hover } from './hover';
+import type { InForce } from './in_force';
 import type { OverScope } from './compute/over_scope.svelte';
 
 /** Rows and columns of a matrix at the common size. */
@@ -52,13 +53,17 @@ export interface Around {
   readonly data: Data;
   readonly state: State;
   readonly options: Options;
-  readonly calm: Calm;
+  /** What the numbers on the page are of. */
+  readonly shown: InForce;
   readonly cells: number;
   readonly width: number;
   readonly overScope: OverScope;
   hover: Hover | null;
   readonly send: (intent: Intent) => void;
 }
+
+/** In `k` clusters; 0 = in those that the run chose. */
+const inClusters = (k: number): { k?: number } => (k ? { k } : {});
 
 export class PatternModel {
   readonly #session: Around;
@@ -69,8 +74,8 @@ export class PatternModel {
 
   /** Into how many clusters the matrices shall fall; 0 = as the run chose. */
   readonly #wanted = $derived.by(() => this.#session.options.clusters);
-  readonly #asked = $derived.by(() => this.#session.data.patterns(this.#wanted));
-  readonly #askedPoints = $derived.by(() => this.#session.data.patternPoints(this.#wanted));
+  readonly #asked = $derived.by(() => this.#session.data.get('patterns', inClusters(this.#wanted)));
+  readonly #askedPoints = $derived.by(() => this.#session.data.get('pattern_points', inClusters(this.#wanted)));
   /** Clusters and matrices together: those of before until both are here. */
   #before: Shown = { k: 0, info: null, points: null };
   readonly #shown: Shown = $derived.by(() => {
@@ -95,7 +100,7 @@ export class PatternModel {
   /** Positions [matrix, 2] in parts of the map's box, y upwards. */
   readonly positions: Float32Array | null = $derived(this.points && boxed(this.points.x, this.points.y));
   readonly grid: DotGrid | null = $derived(this.positions && new DotGrid(this.positions));
-  readonly #rows = $derived.by(() => this.#session.calm.patterns.rows); // by itself: another measure changes nothing here
+  readonly #rows = $derived.by(() => this.#session.shown.rows); // by itself: another measure changes nothing here
   /** 1 for each sampled image in scope. */
   readonly within: Uint8Array | null = $derived.by(() => this.sample && sampledInScope(this.sample, this.#rows));
   readonly mixes: Mixes | null = $derived(
@@ -130,16 +135,16 @@ export class PatternModel {
 
   /** Content dependence over the images in scope, by head place; NaN while it is on its way. */
   readonly content: Float64Array = $derived.by(() => {
-    const { run, cells, width, overScope, data, calm } = this.#session;
+    const { run, cells, width, overScope, data, shown } = this.#session;
     const found = new Float64Array(cells).fill(NaN);
-    if (isEverything(calm.patterns.scope)) {
+    if (isEverything(shown.scope)) {
       this.info?.content.forEach((layer, at) =>
         layer.forEach((value, head) => (found[at * width + head] = value ?? NaN)),
       );
       return found;
     }
     const [deviation, energy] = PATTERN_COLUMNS.map((what) => {
-      const values = data.patternColumn(what).value;
+      const values = data.get('pattern_column', { column: what }).value;
       return values && overScope.read('means', `patterns/${what}`, values, run.model.nLayers * width, this.#rows);
     });
     return deviation && energy ? found.map((_, i) => deviation[i]! / energy[i]!) : found;
@@ -197,7 +202,7 @@ export class PatternModel {
     return this.#glyphs[(kind === 'medoid' ? 0 : this.#nClusters) + cluster] ?? null;
   }
   // The very same arrays as long as they are the same numbers: whoever draws one draws it once.
-  readonly #askedGlyphs = $derived.by(() => this.#session.data.patternGlyphs(this.#shown.k).value);
+  readonly #askedGlyphs = $derived.by(() => this.#session.data.get('pattern_glyphs', inClusters(this.#shown.k)).value);
   readonly #glyphs = $derived.by(() => {
     const found = this.#askedGlyphs;
     const size = SIDE * SIDE;
@@ -286,7 +291,7 @@ export class PatternModel {
   #contentOf(head: HeadRef, rows: Int32Array, everything: boolean): number {
     if (everything) return this.info?.content[head.layer]?.[head.head] ?? NaN;
     const { data, cells, run } = this.#session;
-    const [deviation, energy] = PATTERN_COLUMNS.map((what) => data.patternColumn(what).value);
+    const [deviation, energy] = PATTERN_COLUMNS.map((what) => data.get('pattern_column', { column: what }).value);
     if (!deviation || !energy) return NaN;
     let [above, below] = [0, 0];
     for (const row of rows) {

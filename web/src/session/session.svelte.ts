@@ -1,6 +1,5 @@
 // What the page knows: the run's data as it arrives, the selection with its history, and everything computed from the
 // two. One object; views get slices of it and send intents. Nothing is fetched on hover.
-import { flushSync, untrack } from 'svelte';
 import { decode, encode, type Restored } from '../selection/address';
 import type { RowsOfToken } from '../attention/rows';
 import { attentionAnswer, type Answer } from '../words/answers';
@@ -9,7 +8,7 @@ import { headAt, headIndex, maxHeads } from '../ground/run';
 import { amend, begin, commit, go, type History } from '../selection/history';
 import { descending, ranks, type Summary } from '../stats/kernels';
 import { Memo } from '../ground/memo';
-import { axesOf, axisValues, boxed, type AxisData } from '../selection/positions';
+import { axesOf, axisValues, boxed, layoutOf, type AxisData } from '../selection/positions';
 import { EVERYTHING, isEverything, rowsInScope, sameScope, type InScope, type ScopeData } from '../selection/scope';
 import { type HeadRef, sameHead, sameHeads } from '../ground/head_ref';
 import { initialState, reduce, type Intent, type State } from '../selection/state';
@@ -17,15 +16,19 @@ import { defaultQuery } from '../ground/tokens';
 import { intentWords } from '../words/words';
 import { type DataSource, asFailure, type Failure } from '../io/source';
 import type { DroppedImage, ImageTable, MetricInfo, ModeInfo, ProgressInfo, RunInfo } from '../io/wire';
-import { Calm, type InForce } from './calm.svelte';
+import type { InForce } from './in_force';
 import type { StrengthName } from '../io/quantities.gen';
 import type { Data } from './data.svelte';
 import { Intervals } from './compute/intervals.svelte';
 import { know, manyValues, type Known } from './compute/known';
 import { OverScope, type Made } from './compute/over_scope.svelte';
+import { Workers } from './compute/workers';
 import type { Hover } from './hover';
+import type { LabModel } from './lab/lab.svelte';
 import type { PatternModel } from './patterns.svelte';
-import { Travel } from './page/travel';
+import { Shell } from './shell.svelte';
+import { Thumbs } from './thumbs.svelte';
+import { Travel, type Browser } from './page/travel';
 
 /** Attention of the token before is shown no longer than this while the next one's is awaited. */
 const STALE_MS = 150;
@@ -42,6 +45,8 @@ export class Session {
   hover = $state.raw<Hover | null>(null);
   /** What the page knows of patterns: loaded after the first paint, where the run has any. */
   patterns = $state.raw<PatternModel | null>(null);
+  /** What the Lab knows: loaded with it; it stays, so that a job goes on while another perspective is looked at. */
+  lab: LabModel | null = null;
   notice = $state<string | null>(null);
   /** Images of the user's own, in the order they were dropped; their numbers follow those of the run. */
   dropped = $state.raw<readonly DroppedImage[]>([]);
@@ -49,38 +54,40 @@ export class Session {
   outage = $state.raw<Failure | null>(null);
   /** How often the server came back: pictures that failed meanwhile are asked for again. */
   recoveries = $state(0);
-  readonly intervals = new Intervals('ranking');
+  readonly shell = new Shell();
+  readonly thumbs = new Thumbs(this);
+  readonly #workers = new Workers();
+  readonly intervals = new Intervals(this.#workers, 'ranking');
   /** Of the focus head alone, whatever the other ones are asked for. */
-  readonly focusInterval = new Intervals('focus');
-  readonly overScope = new OverScope();
+  readonly focusInterval = new Intervals(this.#workers, 'focus');
+  readonly overScope = new OverScope(this.#workers);
   /** The image the app chose by itself; it stays while the run grows. */
   #settled: { readonly scope: State['scope']; readonly image: number } | null = null;
   #shownRows = $state.raw<RowsOfToken | null>(null);
   #kept: Restored['kept'] = [];
-  #forImageBefore: InForce | null = null;
+  #shownBefore: InForce | null = null;
   #headBefore: HeadRef = { layer: 0, head: 0 };
   #headsBefore: readonly HeadRef[] = [];
-  readonly #travel = new Travel((at) => this.#arriveAlone(at));
+  readonly #travel: Travel;
   #openedBy = '';
 
-  private constructor({ source, run, progress, data }: Known, images: ImageTable) {
+  private constructor({ source, run, progress, data }: Known, images: ImageTable, browser: Browser | null) {
+    this.#travel = new Travel((at) => this.#arriveAlone(at), browser);
     [this.source, this.run, this.progress, this.data, this.images] = [source, run, progress, data, images];
   }
 
-  static async open(source: DataSource, hash: string): Promise<Session> {
-    const [known, images] = await Promise.all([know(source, hash), source.images()]);
-    const session = new Session(known, images);
+  /** With the `browser` the page's address and history are this session's: at most one on a page. */
+  static async open(source: DataSource, hash: string, browser: Browser | null = null): Promise<Session> {
+    const [known, images] = await Promise.all([know(source, hash), source.get('images', {})]);
+    const session = new Session(known, images, browser);
     session.restore(hash);
-    session.calm.jump(session.inForce);
     return session;
   }
 
   // Parts of the state on their own: what depends on one of them is not computed anew when another changes.
   readonly state: State = $derived(this.history.steps[this.history.at]!.state);
   readonly options = $derived(this.state.options);
-  /** A scope that is never painted: see `rehearse`. */
-  #rehearsed = $state.raw<State['scope'] | null>(null);
-  readonly scope = $derived(this.#rehearsed ?? this.state.scope);
+  readonly scope = $derived(this.state.scope);
   readonly statistic = $derived(this.options.statistic);
   readonly direction = $derived(this.state.direction);
   readonly metric: MetricInfo = $derived(this.run.metrics.find((metric) => metric.name === this.state.metric)!);
@@ -96,15 +103,13 @@ export class Session {
   readonly inForce: InForce = $derived(
     this.#sameInForce({ scope: this.scope, rows: this.inScope, metric: this.metric.name, mode: this.mode.name }),
   );
-  /** The same a moment later, for what is no aggregate. */
-  readonly calm = new Calm();
-  /** The same with the aggregates and in one update with them: what the app's own choice of image is made from. */
-  readonly forImage: InForce = $derived(this.#withAggregates(this.inForce));
-  readonly following: boolean = $derived(this.calm.behind(this.inForce));
+  /** The same with the aggregates, in one update with them: what is no aggregate never stands beside numbers of another scope. */
+  readonly shown: InForce = $derived(this.#withAggregates(this.inForce));
+  readonly following: boolean = $derived(this.shown !== this.inForce);
   readonly scopePending = $derived(this.#inScope.pending);
 
   /** Values [image, layer, head] of the metric and mode in force; null until they are here. */
-  readonly column = $derived(this.data.importance(this.state.metric, this.state.mode));
+  readonly column = $derived(this.data.get('importance', { metric: this.state.metric, mode: this.state.mode }));
   readonly values: Float32Array | null = $derived(this.column.value);
   readonly columnFailure: Failure | null = $derived(this.values ? null : this.column.failure);
   readonly summary: Summary | null = $derived(this.summaryOf(this.state.metric, this.state.mode));
@@ -145,7 +150,9 @@ export class Session {
   );
 
   readonly #asked = $derived(
-    this.image !== null && this.answer?.kind === 'yes' ? this.data.rows(this.image, this.query, this.direction) : null,
+    this.image !== null && this.answer?.kind === 'yes'
+      ? this.data.get('attention', { image: this.image, query: this.query, direction: this.direction })
+      : null,
   );
   readonly #askedRows: RowsOfToken | null = $derived.by(() => {
     const { run, width, query, direction } = this;
@@ -166,27 +173,27 @@ export class Session {
 
   /** Statistics over the images in scope for any metric and mode; null while they are on their way. */
   summaryOf(metric: string, mode: string): Summary | null {
-    const { value: values } = this.data.importance(metric, mode);
+    const { value: values } = this.data.get('importance', { metric, mode });
     const made = this.#summarised(metric, mode)?.result ?? null;
     if (made || !isEverything(this.scope) || !manyValues(this.run)) return made;
     // Over all images the server has the answer already.
-    return values ? this.data.peekSummary(metric, mode) : this.data.summary(metric, mode).value;
+    return values ? this.data.peek('summary', { metric, mode }) : this.data.get('summary', { metric, mode }).value;
   }
 
   #summarised(metric: string, mode: string): Made<Summary> | null {
-    const { value: values } = this.data.importance(metric, mode);
+    const { value: values } = this.data.get('importance', { metric, mode });
     return values && this.overScope.made('summarise', `importance/${metric}/${mode}`, values, this.cells, this.inScope);
   }
 
   /** Mean over the images in scope, [layer, head, hop]. */
   strengthMeans(kind: StrengthName): Float64Array | null {
-    const values = this.data.strength(kind).value;
+    const values = this.data.get('strength', { kind }).value;
     return values && this.overScope.read('means', `strength/${kind}`, values, this.cells * this.run.hops, this.inScope);
   }
 
   /** Mean over the images in scope, [layer, head]. */
   spreadMeans(measure: string): Float64Array | null {
-    const values = this.data.spread(measure).value;
+    const values = this.data.get('spread', { measure }).value;
     return values && this.overScope.read('means', `spread/${measure}`, values, this.cells, this.inScope);
   }
 
@@ -197,7 +204,7 @@ export class Session {
       const [x, y] = axes.map((axis) => axisValues(axis, this.#axisData()));
       return x && y ? this.#memo.get(map, [x, y], () => boxed(x, y)) : null;
     }
-    const found = this.data.layout(map).value;
+    const found = this.data.get('layout', layoutOf(map)).value;
     const axis = (at: number): Float32Array => found!.positions.filter((_, i) => i % 2 === at);
     return found && this.#memo.get(map, [found], () => boxed(axis(0), axis(1)));
   }
@@ -224,6 +231,11 @@ export class Session {
       : commit(this.history, next, intentWords(intent, this.run, this.images));
     this.#travel.write(this.history.at, address, replace);
   };
+
+  /** What is shown, as an address. */
+  get address(): string {
+    return encode(this.state, this.run, this.#kept);
+  }
 
   /** Put the address of what is shown into the browser's bar now: it follows a moment later by itself. */
   writeAddress(): void {
@@ -261,7 +273,7 @@ export class Session {
   #arriveAlone(at: number): void {
     this.history = go(this.history, at);
     this.notice = null;
-    history.replaceState({ at }, '', encode(this.state, this.run, this.#kept));
+    this.#travel.begin(at, this.address);
   }
 
   /** Begin anew from an address. */
@@ -270,7 +282,7 @@ export class Session {
     this.#kept = restored.kept;
     this.#openedBy = hash;
     this.history = begin(restored.state, 'Open the run');
-    history.replaceState({ at: 0 }, '');
+    this.#travel.begin(0);
     this.notice = restored.lost.length
       ? `This run does not have what the link asks for: ${restored.lost.join(', ')}.`
       : null;
@@ -291,30 +303,8 @@ export class Session {
   /** Remember the app's own choice of image, so that it does not jump while results arrive. */
   settle(): void {
     if (this.state.image !== null || this.image === null || !this.values) return;
-    const { scope } = this.forImage;
+    const { scope } = this.shown;
     if (this.#settled?.scope !== scope) this.#settled = { scope, image: this.image };
-  }
-
-  /**
-   * Change the scope and back before anything is painted: the browser compiles now, while nobody waits, what would
-   * make the user's first changes slow. No step of the history is made.
-   */
-  rehearse(correct: 'right' | 'wrong'): void {
-    const kept = [this.#inForceBefore, this.#rowsBefore, this.#forImageBefore, this.#settled] as const;
-    this.#rehearsed = { ...this.scope, correct };
-    flushSync();
-    [this.#inForceBefore, this.#rowsBefore, this.#forImageBefore, this.#settled] = kept; // nothing follows: all is as it was
-    this.#rehearsed = null;
-    flushSync();
-  }
-
-  /** Let `calm` follow, in the other views at once. To be called in an effect. */
-  follow(): (() => void) | void {
-    const { inForce, calm } = this;
-    const exploring = this.state.view === 'explore';
-    if (!exploring) return calm.jump(inForce);
-    const awaited = this.overScope.busy || (!this.summary && !this.columnFailure);
-    return awaited || !untrack(() => calm.behind(inForce)) ? undefined : calm.follow(inForce);
   }
 
   /** Keep the rows that are shown for a moment after another token was asked for. To be called in an effect. */
@@ -332,15 +322,20 @@ export class Session {
     return undefined;
   }
 
+  /** Nobody looks at it any more. */
+  close(): void {
+    this.#workers.close();
+  }
+
   #withAggregates(now: InForce): InForce {
     const there = (this.fill !== null || this.columnFailure !== null) && this.aggregated === now.rows;
-    if (there || this.state.view !== 'explore') this.#forImageBefore = now;
-    return (this.#forImageBefore ??= now);
+    if (there || this.state.view !== 'explore') this.#shownBefore = now;
+    return (this.#shownBefore ??= now);
   }
 
   #ownImage(): number | null {
     const settled = this.#settled;
-    const { scope, rows } = this.forImage;
+    const { scope, rows } = this.shown;
     if (settled && settled.scope === scope) return settled.image;
     // Rather an image whose attention can be shown: without CLS and without the model only the featured ones.
     const query = defaultQuery(this.run.tokens);
@@ -359,7 +354,7 @@ export class Session {
   #scopeData(): ScopeData {
     return {
       positions: (map) => this.positions(map),
-      values: (metric, mode) => this.data.importance(metric, mode).value,
+      values: (metric, mode) => this.data.get('importance', { metric, mode }).value,
       width: this.width,
       cells: this.cells,
     };
@@ -369,7 +364,7 @@ export class Session {
     return {
       ...this.#scopeData(),
       images: this.images,
-      spread: (measure) => this.data.spread(measure).value,
+      spread: (measure) => this.data.get('spread', { measure }).value,
       keep: this.#memo.get,
     };
   }

@@ -37,8 +37,8 @@ export class SizedImages {
     ];
     try {
       for (const size of sizes) {
-        const seen = await this.#source.sizedImage(image, size, abort.signal);
-        const rows = await this.#source.sizedRows(image, size, query, abort.signal);
+        const seen = await this.#source.get('sized_image', { image, size }, abort.signal);
+        const rows = await this.#source.get('sized_rows', { image, size, query }, abort.signal);
         if (abort.signal.aborted) return;
         this.found = new Map([...this.found, [size, { seen, rows }]]);
       }

@@ -1,4 +1,4 @@
-// Redundant heads: the tree of merges cut at a threshold, as `Tree.cut` of src/vitscope/store/seriation.py. Heads are
+// Redundant heads: the tree of merges cut at a threshold, as `Tree.cut` of src/vitscope/analysis/heads/seriation.py. Heads are
 // flat: their place among all heads, layer by layer.
 
 export interface Merge {

@@ -1,5 +1,5 @@
 // What later layers undo or amplify of a head's effect: one curve of [layer, head, observed]. The rules and words of
-// src/vitscope/analysis/repair.py.
+// src/vitscope/analysis/heads/repair.py.
 import { number, percent } from '../ground/numbers';
 
 export interface Repair {

@@ -111,8 +111,8 @@ export function pythonCode(
     'import torch',
     '',
     'import vitscope',
-    ...(labels ? ['from vitscope.measures.answers import predictions'] : []),
-    'from vitscope.models.images import read_picture',
+    ...(labels ? ['from vitscope.measures.effects.answers import predictions'] : []),
+    'from vitscope.models.pictures.images import read_picture',
     'from vitscope.analysis.statistics.paired import paired',
     '',
     `run = vitscope.open_run(${text(folder)})`,
@@ -151,7 +151,7 @@ export function pythonCode(
 function referenceLines(fill: string): string[] {
   if (fill === 'mean')
     return [
-      'from vitscope.pipeline.reference_images import reference_rows',
+      'from vitscope.pipeline.work.reference_images import reference_rows',
       '',
       'references = pixels_of(reference_rows(run.manifest))',
     ];

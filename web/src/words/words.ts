@@ -8,8 +8,8 @@ import { optionName, valueWords } from './option_words';
 import { quantityOf, shortOf } from '../ground/quantities';
 import { EVERYTHING, isEverything, toggledClass, type Scope } from '../selection/scope';
 import type { HeadRef } from '../ground/head_ref';
-import { viewName } from '../selection/perspectives';
-import type { Intent, PaneName } from '../selection/state';
+import { PANES, viewName } from '../ground/perspectives';
+import type { Intent } from '../selection/state';
 import { tokenName } from '../ground/tokens';
 
 /** A metric's name where there is little room. */
@@ -116,20 +116,13 @@ export function scopeParts(scope: Scope, images: ImageTable): ScopePart[] {
   return parts;
 }
 
-export const PANE_TITLES: Record<PaneName, string> = {
-  images: 'Images',
-  importance: 'Head importance',
-  strength: 'Attention strength',
-  patterns: 'Patterns',
-};
-
 /** What an intent does, for the list of steps. */
 export function intentWords(intent: Intent, run: RunInfo, images: ImageTable): string {
   switch (intent.kind) {
     case 'view':
       return intent.view === 'image' ? 'Open the image' : `Go to ${viewName(intent.view)}`;
     case 'maximise':
-      return intent.pane ? `${PANE_TITLES[intent.pane]}: whole work area` : 'Show all panes';
+      return intent.pane ? `${PANES[intent.pane].title}: whole work area` : 'Show all panes';
     case 'metric':
       return `Measure: ${run.metrics.find((metric) => metric.name === intent.metric)?.label ?? intent.metric}`;
     case 'mode':

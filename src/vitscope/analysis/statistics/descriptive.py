@@ -34,8 +34,21 @@ def summarise(values: Values) -> Summary:
     if some.any():
         quartiles[:, some] = np.nanquantile(filled[:, some], [0.25, 0.5, 0.75], axis=0)
     return Summary(
-        mean=_mean(values), median=quartiles[1], lower_quartile=quartiles[0], upper_quartile=quartiles[2], n=n
+        mean=mean_over_images(values),
+        median=quartiles[1],
+        lower_quartile=quartiles[0],
+        upper_quartile=quartiles[2],
+        n=n,
     )
+
+
+def mean_over_images(values: Float[np.ndarray, "image *rest"]) -> Float64[np.ndarray, "*rest"]:
+    """Mean over the images that have a value; NaN where none has."""
+    values = np.asarray(values)
+    present = np.isfinite(values)
+    n = present.sum(axis=0)
+    total = np.where(present, values, 0).sum(axis=0, dtype=np.float64)
+    return np.where(n > 0, total / np.maximum(n, 1), np.nan)
 
 
 def descending_rank(means: Float[np.ndarray, "*batch head"]) -> Float64[np.ndarray, "*batch head"]:
@@ -130,12 +143,6 @@ def spearman(a: Float[np.ndarray, " head"], b: Float[np.ndarray, " head"]) -> fl
     centred = ranks - ranks.mean(axis=1, keepdims=True)
     size = float(np.sqrt((centred**2).sum(axis=1).prod()))
     return float((centred[0] * centred[1]).sum() / size) if size > 0 else float("nan")
-
-
-def _mean(values: Float64[np.ndarray, "image head"]) -> PerHead:
-    present = np.isfinite(values)
-    n = present.sum(axis=0)
-    return np.where(n > 0, np.where(present, values, 0.0).sum(axis=0) / np.maximum(n, 1), np.nan)
 
 
 def _ranks_and_ties(

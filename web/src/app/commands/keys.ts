@@ -1,18 +1,16 @@
 // Keys that work wherever the focus is: undo and redo, perspectives, from pane to pane, palette, help, Escape.
-import { PERSPECTIVES } from '../../selection/perspectives';
+import { PERSPECTIVES } from '../../ground/perspectives';
 import type { Session } from '../../session/session.svelte';
-import { shell } from '../shell.svelte';
 
 const SEQUENCE_MS = 1200;
 const REGIONS = '[data-region], [data-pane], main aside';
-let went = -Infinity;
 
 const typing = (target: EventTarget | null): boolean =>
   target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName));
 const somethingOpen = (): boolean => document.querySelector('dialog[open], :popover-open, [data-tour]') !== null;
 
 /** Before any view hears of it: letters, digits and signs do nothing where they are switched off. */
-export function withhold(event: KeyboardEvent): void {
+export function withhold(event: KeyboardEvent, { shell }: Session): void {
   const single = event.key.length === 1 && event.key !== ' ' && !event.ctrlKey && !event.metaKey && !event.altKey;
   if (single && !shell.letterKeys && !typing(event.target)) event.stopPropagation();
 }
@@ -26,7 +24,7 @@ export function globalKeys(event: KeyboardEvent, session: Session): void {
 function withControl(event: KeyboardEvent, session: Session): boolean {
   const key = event.key.toLowerCase();
   if (event.altKey) return false;
-  if (key === 'k') shell.palette = !shell.palette;
+  if (key === 'k') session.shell.palette = !session.shell.palette;
   else if (typing(event.target) && !(event.target instanceof HTMLSelectElement)) return false;
   else if (key === 'z' && event.shiftKey) session.redo();
   else if (key === 'z') session.undo();
@@ -40,10 +38,10 @@ function plain(event: KeyboardEvent, session: Session): boolean {
   if (event.key === 'F6') return toRegion(event.shiftKey ? -1 : 1);
   if (typing(event.target) || document.querySelector('dialog[open]')) return false;
   if (event.key === 'Escape') return giveUp(session);
-  if (!shell.letterKeys) return false;
-  if (event.key === '?') shell.show.help();
-  else if (event.key === 'g') went = event.timeStamp;
-  else return event.timeStamp - went < SEQUENCE_MS && toView(event.key, session);
+  if (!session.shell.letterKeys) return false;
+  if (event.key === '?') session.shell.show.help();
+  else if (event.key === 'g') session.shell.went = event.timeStamp;
+  else return event.timeStamp - session.shell.went < SEQUENCE_MS && toView(event.key, session);
   return true;
 }
 
@@ -51,7 +49,7 @@ function plain(event: KeyboardEvent, session: Session): boolean {
 function toView(key: string, session: Session): boolean {
   const asked = PERSPECTIVES.find((one) => one.key === key);
   if (!asked) return false;
-  went = -Infinity;
+  session.shell.went = -Infinity;
   session.send({ kind: 'view', view: asked.view });
   return true;
 }

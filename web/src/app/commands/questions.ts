@@ -1,5 +1,6 @@
 // The questions of the first minute: each is a real step on the page, and says what to look at there.
 import { EVERYTHING } from '../../selection/scope';
+import type { PaneName } from '../../ground/perspectives';
 import type { Session } from '../../session/session.svelte';
 import type { Intent } from '../../selection/state';
 
@@ -8,7 +9,7 @@ export interface Question {
   readonly intent: Intent;
   /** Where the eye should go. */
   readonly hint: string;
-  readonly pane: string;
+  readonly pane: PaneName;
 }
 
 export function questions({ run, images }: Session): Question[] {
@@ -47,6 +48,6 @@ function onAnImage(someWrong: boolean): Question {
       ? 'The most confident wrong prediction: the colour shows where the head attends. Try the tiles of other ' +
         'heads, then the next image (N).'
       : 'The colour shows where the head attends on this image. Try the tiles of other heads, then the next image (N).',
-    pane: 'One image',
+    pane: 'picture',
   };
 }

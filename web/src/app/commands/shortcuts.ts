@@ -3,11 +3,10 @@ import { classCounts } from '../../selection/focus';
 import { headAt, headIndex, headName } from '../../ground/run';
 import { optionName, valueWords } from '../../words/option_words';
 import { OPTIONS } from '../../selection/options';
-import { PERSPECTIVES, type View } from '../../selection/perspectives';
+import { PANES, PERSPECTIVES, WHOLE_PANES, type View, type WholePane } from '../../ground/perspectives';
 import { EVERYTHING } from '../../selection/scope';
-import type { Intent, PaneName, State } from '../../selection/state';
+import type { Intent, State } from '../../selection/state';
 import { count, number } from '../../ground/numbers';
-import { PANE_TITLES } from '../../words/words';
 import type { RunInfo } from '../../io/wire';
 import { copyLink } from '../../session/page/copy_link';
 import type { Session } from '../../session/session.svelte';
@@ -25,20 +24,15 @@ export interface Command {
   readonly run: () => void;
 }
 
-export interface Windows {
-  readonly help: () => void;
-  readonly tour: () => void;
-  readonly headline: () => void;
-}
-
 const onMac = typeof navigator !== 'undefined' && /mac/i.test(navigator.platform);
 
 /** Keys as this system prints them: `Ctrl K` is ⌘K on a Mac. */
 export const printed = (keys: string): string => (onMac ? keys.replace('Ctrl ', '⌘').replace('Shift ', '⇧') : keys);
 
 /** Everything the palette offers for a run and its state. */
-export function commands(session: Session, show: Windows): Command[] {
+export function commands(session: Session): Command[] {
   const { run, state } = session;
+  const { show } = session.shell;
   const send = (intent: Intent) => () => session.send(intent);
   return [
     ...PERSPECTIVES.map(({ view, name, what, key }) => ({
@@ -77,10 +71,10 @@ export function commands(session: Session, show: Windows): Command[] {
   ];
 }
 
-function panes(state: State): { pane: PaneName | null; name: string }[] {
-  const all = (Object.keys(PANE_TITLES) as PaneName[]).map((pane) => ({
+function panes(state: State): { pane: WholePane | null; name: string }[] {
+  const all = WHOLE_PANES.map((pane) => ({
     pane,
-    name: `${PANE_TITLES[pane]}: whole work area`,
+    name: `${PANES[pane].title}: whole work area`,
   }));
   return state.maximised ? [{ pane: null, name: 'All four panes' }, ...all] : all;
 }
@@ -92,20 +86,17 @@ const parts = (run: RunInfo) =>
 
 /** What a pane shows: each value of its option. */
 function views(session: Session): Command[] {
-  const inExplore = [
-    'layout',
-    'importance',
-    'strength',
-    ...(session.patterns ? (['patterns', 'patternColour'] as const) : []),
-  ] as const;
-  const inHeads = ['diversity', 'similarity', 'depthOf', 'classTrend'] as const;
-  const choices = (key: (typeof inExplore)[number] | (typeof inHeads)[number], view: View): Command[] =>
+  const absent: readonly string[] = session.patterns ? [] : ['patterns', 'patternColour'];
+  type Key = (typeof PERSPECTIVES)[number]['choices'][number];
+  const choices = (key: Key, view: View): Command[] =>
     OPTIONS[key].values.map((value) => {
       const words = `${optionName(key)}: ${valueWords(key, value)}`;
       const run = () => session.send({ kind: 'preset', words, change: { view }, options: { [key]: value } });
       return { group: 'View', name: words, run };
     });
-  return [...inExplore.flatMap((key) => choices(key, 'explore')), ...inHeads.flatMap((key) => choices(key, 'heads'))];
+  return PERSPECTIVES.flatMap(({ view, choices: offered }) =>
+    offered.filter((key) => !absent.includes(key)).flatMap((key) => choices(key, view)),
+  );
 }
 
 /** Each pattern by name. */

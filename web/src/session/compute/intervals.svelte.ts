@@ -1,19 +1,20 @@
-// 95 % intervals of the heads, made in the worker. A new question gives up the one before; results come piece by piece.
+// 95 % intervals of the heads, made in a worker. A new question gives up the one before; results come piece by piece.
 import type { Interval, Range } from '../../stats/intervals';
 import { measured } from '../../stats/resampling';
-import { ask, onAnswer } from './worker';
+import type { Workers } from './workers';
 
 export class Intervals {
   /** By head place; heads whose interval is not made yet are missing. */
   current = $state.raw<ReadonlyMap<number, Interval>>(new Map());
+  readonly #workers: Workers;
   readonly #lane: string;
   #id = 0;
   #heads: readonly number[] = [];
 
   /** Questions of different lanes do not give each other up. */
-  constructor(lane: string) {
-    this.#lane = lane;
-    onAnswer((answer) => {
+  constructor(workers: Workers, lane: string) {
+    [this.#workers, this.#lane] = [workers, lane];
+    workers.onAnswer((answer) => {
       if (answer.kind !== 'intervals' || answer.lane !== lane || answer.id !== this.#id) return;
       this.current = new Map(answer.found.map((interval, i) => [this.#heads[i]!, interval]));
     });
@@ -22,7 +23,7 @@ export class Intervals {
   /** Nobody shows them any more: they must not be taken for those of another question. */
   clear(): void {
     this.#id++;
-    if (this.#heads.length) ask({ kind: 'give-up', lane: this.#lane });
+    if (this.#heads.length) this.#workers.ask({ kind: 'give-up', lane: this.#lane });
     this.#heads = [];
     if (this.current.size) this.current = new Map();
   }
@@ -44,8 +45,9 @@ export class Intervals {
     present.forEach((row, i) =>
       heads.forEach((head, h) => (asked[i * heads.length + h] = values[row * width + head]!)),
     );
-    ask({ kind: 'intervals', lane: this.#lane, id: this.#id, values: asked, heads: heads.length, statistic, range }, [
-      asked.buffer,
-    ]);
+    this.#workers.ask(
+      { kind: 'intervals', lane: this.#lane, id: this.#id, values: asked, heads: heads.length, statistic, range },
+      [asked.buffer],
+    );
   }
 }

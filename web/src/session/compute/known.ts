@@ -22,11 +22,12 @@ export const manyValues = (run: RunInfo): boolean => run.nImages * run.model.nLa
 
 /** The first numbers are asked for as soon as the run is known, not only when there is a page to show them. */
 export async function know(source: DataSource, hash: string): Promise<Known> {
-  const [run, progress] = await Promise.all([source.run(), source.progress()]);
+  const [run, progress] = await Promise.all([source.get('run', {}), source.get('progress', {})]);
   const many = manyValues(run);
   const data = new Data(source, progress, many);
   const { scope, metric, mode } = decode(hash, run).state;
-  if (many && isEverything(scope)) await Promise.race([data.summaryAhead(metric, mode), pause(FIRST_NUMBERS_MS)]);
+  if (many && isEverything(scope))
+    await Promise.race([data.ahead('summary', { metric, mode }), pause(FIRST_NUMBERS_MS)]);
   return { source, run, progress, data };
 }
 

@@ -2,8 +2,8 @@
 // is shown until the new one is there. Questions go to the worker in rounds: those of one update of the page are
 // answered together, so that it changes once more and not many times. The newest question wins.
 import { KERNELS, type KernelName, type KernelResult } from '../../stats/kernel_table';
-import type { KernelQuestion } from './kernels.worker';
-import { ask, onAnswer } from './worker';
+import type { KernelQuestion } from './answering';
+import type { Workers } from './workers';
 
 const AT_ONCE_MS = 1;
 
@@ -23,6 +23,7 @@ interface Entry {
 
 export class OverScope {
   #arrivals = $state(0);
+  readonly #workers: Workers;
   #asked = 0;
   readonly #entries = new Map<string, Entry>();
   readonly #sent = new Map<string, Float32Array>();
@@ -31,8 +32,9 @@ export class OverScope {
   #round: 'none' | 'open' | 'closed' = 'none';
   readonly #waiting = new Map<string, KernelQuestion>();
 
-  constructor() {
-    onAnswer((answer) => {
+  constructor(workers: Workers) {
+    this.#workers = workers;
+    workers.onAnswer((answer) => {
       if (answer.kind !== 'round') return;
       for (const { name, id, result } of answer.made) {
         const entry = this.#entries.get(name)!;
@@ -95,18 +97,18 @@ export class OverScope {
     const { values, rows } = this.#entries.get(name)!;
     if (this.#sent.get(key) !== values) {
       this.#sent.set(key, values);
-      ask({ kind: 'hold', key, values });
+      this.#workers.ask({ kind: 'hold', key, values });
     }
     if (this.#sentRows !== rows) {
       this.#sentRows = rows;
-      ask({ kind: 'rows', rows });
+      this.#workers.ask({ kind: 'rows', rows });
     }
-    ask(question);
+    this.#workers.ask(question);
     if (this.#round === 'open') return;
     this.#round = 'open';
     queueMicrotask(() => {
       this.#round = 'closed';
-      ask({ kind: 'answer' });
+      this.#workers.ask({ kind: 'answer' });
     });
   }
 }

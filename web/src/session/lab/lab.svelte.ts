@@ -1,16 +1,26 @@
 // What the Lab knows: the focus image before and after, jobs over many images, and the runs that are kept.
-// One object a session, made when the Lab is first opened; a job goes on while another perspective is looked at.
+// Made when the Lab is first opened; views find it at `session.lab`.
 import { decodeScope, encodeScope } from '../../selection/address';
 import { keptCurve, keptScope, sameSet, type LabFill } from '../../selection/lab';
 import { failureWords } from '../../words/lab_words';
 import { pointsOf } from '../../ground/numbers';
 import type { PrunedHead } from '../../selection/prune_set';
-import { EVERYTHING, isEverything } from '../../selection/scope';
+import type { Options } from '../../selection/options';
+import { EVERYTHING, isEverything, type Scope } from '../../selection/scope';
+import type { Intent, State } from '../../selection/state';
 import { LabSource } from '../../io/lab';
 import { asFailure, type Failure } from '../../io/source';
-import type { CurveQuestion, CurveResult, ImageWhatIf, LabEntry, LabInfo, LabRun, ScopeResult } from '../../io/wire';
+import type {
+  CurveQuestion,
+  CurveResult,
+  ImageWhatIf,
+  LabEntry,
+  LabInfo,
+  LabRun,
+  RunInfo,
+  ScopeResult,
+} from '../../io/wire';
 import { Job, type JobQuestion } from './lab_job.svelte';
-import type { Session } from '../session.svelte';
 
 const DEBOUNCE_MS = 150;
 /** Autorun waits longer than the focus image, so that a row of clicks starts one job. */
@@ -23,8 +33,20 @@ interface Focus {
   readonly failure: Failure | null;
 }
 
+/** What the Lab needs of its session. */
+export interface Around {
+  readonly run: RunInfo;
+  readonly state: State;
+  readonly options: Options;
+  readonly scope: Scope;
+  readonly inScope: Int32Array;
+  readonly image: number | null;
+  readonly recoveries: number;
+  readonly send: (intent: Intent) => void;
+}
+
 export class LabModel {
-  readonly #session: Session;
+  readonly #session: Around;
   readonly #source = new LabSource();
   info = $state.raw<LabInfo | null>(null);
   infoFailure = $state.raw<Failure | null>(null);
@@ -37,7 +59,7 @@ export class LabModel {
   /** What the last deletion, renaming or opening said. */
   notice = $state('');
 
-  constructor(session: Session) {
+  constructor(session: Around) {
     this.#session = session;
     void this.refresh();
   }
@@ -234,12 +256,4 @@ export class LabModel {
       else this.infoFailure = failure;
     }
   }
-}
-
-const bySession = new WeakMap<Session, LabModel>();
-
-export function labOf(session: Session): LabModel {
-  let model = bySession.get(session);
-  if (!model) bySession.set(session, (model = new LabModel(session)));
-  return model;
 }

@@ -1,4 +1,5 @@
-// Light or dark: the system's choice until the user makes one, which is then remembered. public/theme.js sets it first.
+// Light or dark, of the page and so of every session on it: the system's choice until the user makes one, which is then
+// remembered. public/theme.js sets it first.
 import type { Theme } from '../../plot/colour';
 
 const KEY = 'vitscope-theme';

@@ -1,4 +1,5 @@
-// The one tooltip of the page: what it says and where. Shown on hover and on keyboard focus; never fetches.
+// The one tooltip of the page, which has one pointer and one focus however many sessions: what it says and where. Shown on
+// hover and on keyboard focus; never fetches.
 
 export interface Tip {
   readonly lines: readonly string[];

@@ -1,4 +1,6 @@
-// Our steps in the browser's history, which goes by itself, later than keys come, and keeps 50 of them.
+// A session's steps in the browser's history, which goes by itself, later than keys come, and keeps 50 of them. A page has
+// one address: it is the session's that was opened with the browser; steps of others are theirs alone.
+import { whenIdle } from '../time';
 
 /** A browser that has no such step any more says nothing, when it is asked to go there. */
 const UNHEARD_MS = 30;
@@ -12,20 +14,13 @@ function forgotten(steps: number): boolean {
   return at >= 0 && !navigation!.entries()[at + steps];
 }
 
-function whenIdle(run: () => void, latest: number): () => void {
-  if (!('requestIdleCallback' in globalThis)) {
-    const timer = setTimeout(run, latest);
-    return () => clearTimeout(timer);
-  }
-  const idle = requestIdleCallback(run, { timeout: latest });
-  return () => cancelIdleCallback(idle);
-}
-
 interface Untold {
   readonly at: number;
   readonly address: string;
   readonly how: 'pushState' | 'replaceState';
 }
+
+export type Browser = Pick<History, 'pushState' | 'replaceState' | 'go'>;
 
 export class Travel {
   /** The step that undo, redo or the list of steps is on its way to. */
@@ -36,9 +31,16 @@ export class Travel {
   #giveUp: (() => void) | undefined;
   readonly #arriveAlone: (at: number) => void;
 
+  readonly #browser: Browser | null;
+
   /** `arriveAlone`: what to do where the browser has forgotten the step. */
-  constructor(arriveAlone: (at: number) => void) {
-    this.#arriveAlone = arriveAlone;
+  constructor(arriveAlone: (at: number) => void, browser: Browser | null) {
+    [this.#arriveAlone, this.#browser] = [arriveAlone, browser];
+  }
+
+  /** The step in force has come by another way than the browser's. */
+  begin(at: number, address?: string): void {
+    this.#browser?.replaceState({ at }, '', address);
   }
 
   /** A new step, or another address for the one in force. */
@@ -54,7 +56,7 @@ export class Travel {
   /** Tell the browser now. */
   tell(): void {
     const untold = this.#forget();
-    if (untold) history[untold.how]({ at: untold.at }, '', untold.address);
+    if (untold) this.#browser?.[untold.how]({ at: untold.at }, '', untold.address);
   }
 
   #forget(): Untold | null {
@@ -69,9 +71,9 @@ export class Travel {
     this.tell();
     const steps = at - (this.wanted ?? from);
     if (steps === 0) return;
-    const alone = this.wanted === null && forgotten(steps);
+    const alone = !this.#browser || (this.wanted === null && forgotten(steps));
     this.wanted = at;
-    if (!alone) history.go(steps);
+    if (!alone) this.#browser!.go(steps);
     this.#unheard ??= setTimeout(
       () => {
         const { wanted } = this;

@@ -19,7 +19,7 @@ export class HeadsModel {
     this.#session = session;
   }
 
-  readonly #asked = $derived.by(() => this.#session.data.heads());
+  readonly #asked = $derived.by(() => this.#session.data.get('heads', {}));
   readonly info: HeadsInfo | null = $derived(this.#asked.value);
   readonly failure: Failure | null = $derived(this.info ? null : this.#asked.failure);
 
@@ -43,8 +43,10 @@ export class HeadsModel {
     available(this.info?.similarity, this.#session.options.similarity),
   );
 
-  readonly #askedSimilarity = $derived.by(() => (this.way ? this.#session.data.headSimilarity(this.way.name) : null));
-  readonly #askedTree = $derived.by(() => (this.way ? this.#session.data.headTree(this.way.name) : null));
+  readonly #askedSimilarity = $derived.by(() =>
+    this.way ? this.#session.data.get('similarity', { by: this.way.name }) : null,
+  );
+  readonly #askedTree = $derived.by(() => (this.way ? this.#session.data.get('tree', { by: this.way.name }) : null));
   /** Similarity of any two flat heads. */
   readonly similarity: Float32Array | null = $derived(this.#askedSimilarity?.value ?? null);
   readonly tree: HeadTree | null = $derived(this.#askedTree?.value ?? null);

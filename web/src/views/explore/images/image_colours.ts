@@ -65,11 +65,11 @@ export function colouringOf(session: Session): Colouring | null {
   };
 }
 
-function byPattern({ patterns: model, head, calm }: Session): Colouring | null {
+function byPattern({ patterns: model, head, shown }: Session): Colouring | null {
   if (!model?.points || !model.sample) return null;
   const cluster = clustersOfHead(model.points.cluster, model.sample, head);
   const counts = new Map<number, number>();
-  for (const row of calm.images.rows) counts.set(cluster[row]!, (counts.get(cluster[row]!) ?? 0) + 1);
+  for (const row of shown.rows) counts.set(cluster[row]!, (counts.get(cluster[row]!) ?? 0) + 1);
   const known = [...counts].filter(([of]) => of !== NO_CLUSTER).sort((a, b) => b[1] - a[1] || a[0] - b[0]);
   return {
     kind: 'pattern',
@@ -96,6 +96,6 @@ export function shaded(colouring: Colouring, theme: Theme): NonNullable<Marks['c
 }
 
 /** Images in scope on which the focus head shows the chosen patterns; null while none is chosen. */
-export function patternedImages({ patterns: model, head, calm }: Session): Int32Array | null {
-  return model?.inSet ? calm.images.rows.filter((row) => model.holds(row, head)) : null;
+export function patternedImages({ patterns: model, head, shown }: Session): Int32Array | null {
+  return model?.inSet ? shown.rows.filter((row) => model.holds(row, head)) : null;
 }

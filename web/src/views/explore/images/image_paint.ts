@@ -1,9 +1,9 @@
 // The map of images onto canvases: marks below; what is pointed at, focussed or being outlined on a layer above.
 import { rgb, type Rgb, type Theme } from '../../../plot/colour';
 import type { Placed } from '../../../plot/marks/scatter';
-import type { Paint } from '../../parts/next_frame';
+import type { Paint } from '../../../session/time';
 import { Sheet, stamp, type Stamp } from '../../parts/marks/stamps';
-import type { Place } from '../../parts/marks/thumbs.svelte';
+import type { Place } from '../../../session/thumbs.svelte';
 
 interface Inks {
   readonly right: string;

@@ -62,11 +62,15 @@ export function columns({ data, run }: Session): Columns {
   const each = (names: readonly string[], read: (name: string) => Loaded<Float32Array>): Wanted[] =>
     names.map((name) => [name, () => read(name)]);
   const wanted: Wanted[] = [
-    ['whole', () => data.importance(run.defaultMetric, 'head')],
-    ['mass', () => data.strength('mass')],
-    ...each(MEASURES.filter(known(run.spread)), (name) => data.spread(name)),
-    ...each(['prob_drop', 'flip'].filter(known(run.metrics)), (name) => data.importance(name, 'head')),
-    ...each(REGION_MODES.filter(known(run.modes)), (mode) => data.importance(run.defaultMetric, mode)),
+    ['whole', () => data.get('importance', { metric: run.defaultMetric, mode: 'head' })],
+    ['mass', () => data.get('strength', { kind: 'mass' })],
+    ...each(MEASURES.filter(known(run.spread)), (name) => data.get('spread', { measure: name })),
+    ...each(['prob_drop', 'flip'].filter(known(run.metrics)), (name) =>
+      data.get('importance', { metric: name, mode: 'head' }),
+    ),
+    ...each(REGION_MODES.filter(known(run.modes)), (mode) =>
+      data.get('importance', { metric: run.defaultMetric, mode }),
+    ),
   ];
   for (const [name, read] of wanted) {
     const { value, failure } = read();
@@ -167,8 +171,8 @@ function gazeOf({ run, cells }: Session, arrays: Columns['arrays'], { index, row
 /** From the mean matrices, where they are here and whole. */
 function sinksOf({ data, run }: Session, index: number): readonly Key[] {
   const head = headAt(run, index);
-  const means = data.peekMeanMatrices(head.layer);
-  if (!means || means.pooled || means.size !== tokenCount(run.tokens)) return [];
+  const means = data.peek('mean', { layer: head.layer });
+  if (!means || means.size !== tokenCount(run.tokens)) return [];
   const entries = means.size * means.size;
   return sinkKeys(means.values.subarray(head.head * entries, (head.head + 1) * entries), run.tokens) ?? [];
 }

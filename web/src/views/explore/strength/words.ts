@@ -27,7 +27,7 @@ export function distanceWords(session: Session, distance: number): string {
 
 /** Images that the head has a profile on, of those that the means are of. */
 function measured(session: Session, index: number): number {
-  const values = session.data.strength('mass').value;
+  const values = session.data.get('strength', { kind: 'mass' }).value;
   if (!values) return 0;
   const { hops } = session.run;
   return session.aggregated.reduce(
@@ -61,7 +61,10 @@ export function strengthTooltip(session: Session, data: StrengthData, index: num
 }
 
 function onImage(session: Session, image: number, index: number, hop: number): number {
-  return session.data.strength('mass').value?.[(image * session.cells + index) * session.run.hops + hop] ?? NaN;
+  return (
+    session.data.get('strength', { kind: 'mass' }).value?.[(image * session.cells + index) * session.run.hops + hop] ??
+    NaN
+  );
 }
 
 /** `hops 0–1`, `hop 3`. */

@@ -75,8 +75,11 @@ export class ShownMap {
     if (!this.isStacked || image === null || this.answer.kind === 'no') return null;
     const { map, headFusion, residual, discard, startLayer, legradLayers, legradReading } = this.choice;
     const rolled = { query, direction, fusion: headFusion, residual, discard, start: startLayer };
-    if (!isClassMap(map)) return this.session.data.rollout(image, rolled);
-    return this.session.data.classMap(image, map, this.target, {
+    if (!isClassMap(map)) return this.session.data.get('rollout', { image, ...rolled });
+    return this.session.data.get('class_map', {
+      image,
+      kind: map,
+      target: this.target,
       ...rolled,
       layers: legradLayers,
       reading: legradReading,

@@ -27,8 +27,8 @@ export function colouredClasses(
   session: Session,
   model: PatternModel,
 ): readonly { readonly target: number; readonly name: string }[] {
-  const { images, calm } = session;
-  let chosen = calm.patterns.scope.classes.slice(0, MOST_CLASSES);
+  const { images, shown } = session;
+  let chosen = shown.scope.classes.slice(0, MOST_CLASSES);
   if (!chosen.length && model.sample) {
     const counts = new Map<number, number>();
     for (const image of model.sample.images)

@@ -2,7 +2,7 @@
 import { drawDots, stampOf, type Raster } from '../../../../plot/marks/dot_raster';
 import { faded, groundColour, outColour, rgbOf, type DotColours } from '../../../../plot/pattern_colours';
 import type { Rgb, Theme } from '../../../../plot/colour';
-import type { Paint } from '../../../parts/next_frame';
+import type { Paint } from '../../../../session/time';
 
 export interface Box {
   readonly width: number;

@@ -1,0 +1,1 @@
+"""The patterns of a run: its matrices, clusters and names, head by head; other numbers of clusters."""

@@ -1,0 +1,1 @@
+"""Several heads pruned at once: curves, what-if, interactions."""

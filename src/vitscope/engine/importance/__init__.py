@@ -1,0 +1,1 @@
+"""Every head pruned on every image, exactly: the sweep and what it adds up."""

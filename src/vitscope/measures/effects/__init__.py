@@ -1,0 +1,1 @@
+"""What pruning changes of a model's answer and of its layers."""

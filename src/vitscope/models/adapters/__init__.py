@@ -1,0 +1,1 @@
+"""Libraries' blocks as vitscope sees them, and which adapter fits a module."""

@@ -1,0 +1,1 @@
+"""Pictures as files, decoded and made into what a model takes."""

@@ -1,0 +1,274 @@
+"""Where models come from: `load_model` by name, local weights or the bundled demo; `wrap` for a module at hand."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from vitscope.arguments import checked
+from vitscope.errors import InvalidArgument, ModelLoadError, NotAvailable, UnsupportedModel
+from vitscope.models import parity
+from vitscope.models.adapters.adapting import adapt
+from vitscope.models.block import Architecture, Evaluation
+from vitscope.models.model import Model, as_classifier
+from vitscope.models.pictures import preprocessing
+from vitscope.models.sources.bundled import WEIGHTS, demo_config
+from vitscope.models.sources.pruned import PRUNED, is_saved, read_saved
+from vitscope.models.sources.weights import file_sha256, first_line, load_state, parameters_sha256, read_weights
+from vitscope.quantities.readouts import n_answers, readout_of
+
+import timm  # isort: skip - after the adapters, which make torchvision importable
+from timm.data import ImageNetInfo, infer_imagenet_subset  # isort: skip
+from timm.models.vision_transformer import VisionTransformer  # isort: skip
+
+DTYPES: Final = {
+    "float32": torch.float32,
+    "float64": torch.float64,
+    "bfloat16": torch.bfloat16,
+    "float16": torch.float16,
+}
+LATER: Final = {"hf": "transformers models", "torchvision": "torchvision models"}
+
+
+@checked
+def load_model(
+    spec: str | Path,
+    weights: str | Path | None = None,
+    *,
+    device: str = "auto",
+    dtype: str = "float32",
+    multi_label: bool = False,
+) -> Model:
+    """Load a model by name and prove that our path through it gives its own output.
+
+    Parameters
+    ----------
+    spec: `timm:<name>` (a bare timm name works too), `demo`, the bundled Fashion-MNIST model, or a folder that
+        `vitscope prune --save` wrote.
+    weights: a local `.safetensors`, `.pth`, `.pt` or `.bin` file (never unpickled: weights only); None asks timm for
+        its pretrained ones. Of a training checkpoint the averaged weights (EMA) are taken where it has some, as timm
+        does; `model.weights_part` says which.
+    device: `auto` takes a GPU where there is one; else a torch device.
+    dtype: float32 (default), float64, bfloat16 or float16.
+    multi_label: the logits were trained as labels, each yes or no by itself (sigmoid). A single logit always is one.
+
+    Raises ModelLoadError (unknown name, weights missing, unsafe or of another shape), UnsupportedModel, ParityError.
+
+    Example
+    -------
+    >>> model = load_model("demo")
+    >>> model.n_layers, model.n_heads[0], model.tokens.n_tokens
+    (6, 4, 197)
+    """
+    spec = str(spec)
+    if dtype not in DTYPES:
+        raise InvalidArgument(
+            f"cannot load {spec} as {dtype!r}: expected one of {', '.join(DTYPES)}", "float32 is the plain choice."
+        )
+    folder = Path(spec.removeprefix(f"{PRUNED}:"))
+    if is_saved(folder):
+        return _saved(folder, weights, pick_device(device), DTYPES[dtype], multi_label=multi_label)
+    family, _, name = spec.rpartition(":")
+    if family in LATER:
+        raise NotAvailable(
+            f"cannot load {spec}: {LATER[family]} come with a later version", "Use a timm model for now."
+        )
+    if family not in ("", "timm"):
+        raise ModelLoadError(
+            f"cannot load {spec}: unknown source {family!r}",
+            "Use timm:<name>, demo, or a folder that `vitscope prune --save` wrote.",
+        )
+    place = pick_device(device)
+    if not family and name == "demo":
+        module, classes, sha256, part = _demo(weights)
+    else:
+        spec = f"timm:{name}"
+        module, sha256, part = _timm(name, None if weights is None else Path(weights))
+        classes = imagenet_classes(module)
+    module = module.to(place, DTYPES[dtype]).eval()
+    found = _model(spec, module, classes=classes, sha256=sha256, multi_label=multi_label)
+    return replace(found, weights_part=part)
+
+
+@checked
+def wrap(
+    module: nn.Module,
+    classes: Sequence[str] | None = None,
+    transform: Callable[[Image.Image], Tensor] | None = None,
+    classifier: nn.Module | Tensor | None = None,
+    multi_label: bool = False,
+) -> Model:
+    """See a module of yours as a vitscope model; nothing in it is changed, now or later.
+
+    Parameters
+    ----------
+    classes: names of the classes, in the order of the logits; of a single logit those of label 0 and label 1.
+    transform: PIL image -> pixels [color, row, col]; None takes the module's own configuration (timm's pretrained_cfg).
+    classifier: for a model without one: a module from its pooled features to classes (a Linear as it is, any other as
+        it is now: a copy in evaluation mode), or text embeddings [class, feature].
+    multi_label: the logits were trained as labels, each yes or no by itself (sigmoid). A single logit always is one.
+
+    Raises UnsupportedModel where no adapter fits, ModelLoadError where weights have no finite values, ParityError where
+    our output is not the module's, InvalidArgument for names or a classifier that do not fit.
+    """
+    _require_module(module)
+    name = (getattr(module, "pretrained_cfg", None) or {}).get("architecture") or type(module).__name__
+    return _model(name, module, classes=classes, transform=transform, classifier=classifier, multi_label=multi_label)
+
+
+def _require_module(module: object) -> None:
+    """Refuse what is no module, saying what to do with it."""
+    if isinstance(module, nn.Module):
+        return
+    kind, hint = type(module).__name__, "To load a model by its name use vitscope.load_model."
+    inner = next((name for name in ("module", "model") if isinstance(getattr(module, name, None), nn.Module)), None)
+    if isinstance(module, Model):
+        kind, hint = "vitscope Model", "It is one already: use it as it is; its own module is model.module."
+    elif isinstance(module, type) and issubclass(module, nn.Module):
+        kind, hint = "class", f"Make a module of it first: vitscope.wrap({module.__name__}(...))."
+    elif isinstance(module, dict):
+        hint = "Load a state dict into a module first: module.load_state_dict(...)."
+    elif inner is not None:
+        hint = f"It holds a module at `.{inner}`: vitscope.wrap(it.{inner})."
+    raise UnsupportedModel(f"cannot wrap a {kind}: expected a torch.nn.Module", hint)
+
+
+def pick_device(device: str) -> torch.device:
+    """`auto` is a CUDA GPU where there is one, else the CPU. Raises InvalidArgument for one torch does not have."""
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"  # not mps: it has no float64, which the measures need
+    try:
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise InvalidArgument(f"cannot use device {device!r}: {first_line(error)}", "Try --device cpu.") from error
+    return torch.device(device)
+
+
+def imagenet_classes(module: nn.Module) -> tuple[str, ...] | None:
+    """ImageNet's class names where timm says that the module predicts them and it still has all those classes."""
+    subset = infer_imagenet_subset(module)
+    info = None if subset is None else ImageNetInfo(subset)
+    if info is None or info.num_classes() != getattr(module, "num_classes", None):
+        return None
+    return tuple(info.index_to_description(i) for i in range(info.num_classes()))
+
+
+def _timm(name: str, weights: Path | None) -> tuple[nn.Module, str | None, str | None]:
+    if not timm.is_model(name):
+        close = timm.list_models(f"*{name.split('.')[0].split('_patch')[0]}*")[:3]
+        raise ModelLoadError(
+            f"cannot load timm:{name}: timm {timm.__version__} has no such model",
+            f"Did you mean {', '.join(close)}?" if close else "See timm.list_models('*vit*').",
+        )
+    if weights is None:
+        try:
+            return timm.create_model(name, pretrained=True), None, None
+        except Exception as error:  # timm and its hub client raise many kinds for 'no weights' and 'no network'
+            raise ModelLoadError(
+                f"cannot load timm:{name}: its pretrained weights could not be had "
+                f"({type(error).__name__}: {first_line(error)})",
+                "Give a local file: --weights model.safetensors (Python: weights=...).",
+            ) from error
+    state, part = read_weights(weights)
+    head = state.get("head.weight")
+    module = timm.create_model(name, pretrained=False, num_classes=len(head) if head is not None and head.ndim else 0)
+    load_state(module, state, weights)
+    return module, file_sha256(weights), part
+
+
+def _saved(
+    folder: Path, weights: str | Path | None, place: torch.device, dtype: torch.dtype, *, multi_label: bool
+) -> Model:
+    if weights is not None:
+        raise InvalidArgument(
+            f"cannot load {folder} with other weights: a pruned model has its own", "Leave --weights out."
+        )
+    saved = read_saved(folder)
+    return _model(
+        f"{PRUNED}:{folder.resolve()}",
+        saved.module.to(place, dtype),
+        classes=saved.classes,
+        sha256=saved.sha256,
+        multi_label=multi_label or saved.multi_label,
+    )
+
+
+def _demo(weights: str | Path | None) -> tuple[nn.Module, tuple[str, ...], str, str | None]:
+    config = demo_config()
+    path = WEIGHTS if weights is None else Path(weights)
+    module = VisionTransformer(**config["architecture"])
+    module.pretrained_cfg = config["preprocessing"]
+    state, part = read_weights(path)
+    load_state(module, {name: value.float() for name, value in state.items()}, path)
+    return module, tuple(config["classes"]), file_sha256(path), part
+
+
+def _identity(module: nn.Module, sha256: str | None, classifier: nn.Module | Tensor | None) -> str:
+    """Checksum of the weights, those of a given classifier included."""
+    weights = sha256 or parameters_sha256(module)
+    if classifier is None:
+        return weights
+    part = nn.ParameterList([classifier]) if isinstance(classifier, Tensor) else classifier
+    return hashlib.sha256((weights + parameters_sha256(part)).encode()).hexdigest()
+
+
+def _model(
+    name: str,
+    module: nn.Module,
+    *,
+    classes: Sequence[str] | None = None,
+    transform: Callable[[Image.Image], Tensor] | None = None,
+    classifier: Any = None,
+    sha256: str | None = None,
+    multi_label: bool = False,
+) -> Model:
+    architecture = adapt(module)
+    agreement = parity.prove_parity(architecture, name)
+    head, n_logits = None, architecture.n_classes
+    if classifier is not None:
+        head, n_logits = as_classifier(classifier, feature_width(architecture))
+    n_classes = n_answers(n_logits)
+    if classes is not None and n_classes != len(classes):
+        raise InvalidArgument(
+            f"cannot name the classes of {name}: it has {n_classes or 'no'} classes, got {len(classes)} names",
+            "Give one name per logit, in order; of a single logit the names of label 0 and label 1.",
+        )
+
+    def resized(height: int, width: int) -> Model:
+        return _model(
+            name,
+            architecture.resize(height, width),
+            classes=classes,
+            transform=transform,
+            classifier=classifier,
+            sha256=sha256,
+        )
+
+    made = Model(
+        id=name,
+        architecture=architecture,
+        parity=agreement,
+        classes=None if classes is None else tuple(classes),
+        n_classes=n_classes,
+        transform=transform or preprocessing.own_transform(module, architecture.input_size),
+        weights_sha256=_identity(module, sha256, classifier),
+        resizer=resized,
+        classifier=head,
+        readout=readout_of(n_logits, multi_label=False),
+        one_logit=n_logits == 1,
+        zero_shot=isinstance(classifier, Tensor),
+    )
+    return made.with_labels() if multi_label else made
+
+
+def feature_width(architecture: Architecture) -> int:
+    """Channels of the pooled output, what the classifier reads; one pass of a probe through embedding and pooling."""
+    with Evaluation(architecture.module):
+        weight = next(architecture.module.parameters())
+        pixels = parity.probe_image(architecture).to(weight.device, weight.dtype)
+        return architecture.pool(architecture.embed(pixels)[:, architecture.reads]).shape[-1]

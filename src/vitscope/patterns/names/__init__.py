@@ -1,0 +1,1 @@
+"""Names of patterns: rules over features, and their thresholds."""

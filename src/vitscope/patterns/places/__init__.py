@@ -1,0 +1,1 @@
+"""Where attention falls: by key, by place relative to the query, and its variance."""

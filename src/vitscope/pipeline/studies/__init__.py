@@ -1,0 +1,1 @@
+"""Questions beside a run: other input sizes, judging maps, what a model is, smaller models."""

@@ -1,0 +1,131 @@
+"""A check-up of a model: how vitscope sees it, and whether what it sees is right.
+
+Knows nothing about: runs, how the findings are printed.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from vitscope.engine import attention, features_and_logits
+from vitscope.engine.look import most_probable
+from vitscope.errors import ImageUnreadable
+from vitscope.models import Model
+from vitscope.models.parity import probe_image
+from vitscope.models.pictures.images import Picture, read_picture
+from vitscope.models.pictures.levels import PictureRange, parse_range
+from vitscope.quantities.readouts import Readout, told
+
+TOP = 5
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One class of the answer for one image."""
+
+    label: int
+    name: str | None
+    probability: float
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What `vitscope doctor` reports.
+
+    `parity` is max|difference| / max|reference| between our path and the library's own output; `row_sum_error` the
+    largest |sum of an attention row - 1| over all layers, heads and queries of `image` (a test pattern without one);
+    `answers` says what the logits mean.
+    """
+
+    model: str
+    adapter: str
+    device: str
+    dtype: str
+    weights_sha256: str
+    weights_part: str | None
+    prefix: tuple[str, ...]
+    grid: tuple[int, int]
+    patch: tuple[int, int]
+    n_tokens: int
+    input_size: tuple[int, int, int]
+    n_layers: int
+    n_heads: tuple[int, ...]
+    n_classes: int | None
+    readout: Readout
+    answers: str
+    transform: str
+    parity: float
+    image: str
+    note: str | None
+    row_sum_error: float
+    prediction: tuple[Prediction, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The same for JSON."""
+        return asdict(self)
+
+
+def examine(
+    model: Model, image: Path | None = None, *, picture_range: str | Sequence[float] | None = None
+) -> Diagnosis:
+    """Run one image through a model and report what was found; `picture_range` as for `analyze`.
+
+    Raises
+    ------
+    ImageUnreadable: the image cannot be read, with the reason.
+    NotFinite: its activations are not finite.
+    """
+    note = None
+    if image is None:
+        pixels = probe_image(model.architecture)
+    else:
+        picture = _picture(image, model.input_size[0], parse_range(picture_range))
+        pixels, note = model.preprocess(picture.image)[None], picture.note
+    sums = attention(model, pixels).double().sum(-1)[0]
+    off = [float((sums[layer, :n_heads] - 1).abs().max()) for layer, n_heads in enumerate(model.n_heads) if n_heads]
+    tokens = model.tokens
+    return Diagnosis(
+        model=model.id,
+        adapter=model.adapter,
+        device=str(model.device),
+        dtype=str(model.dtype).removeprefix("torch."),
+        weights_sha256=model.weights_sha256,
+        weights_part=model.weights_part,
+        prefix=tokens.prefix,
+        grid=(tokens.rows, tokens.cols),
+        patch=tokens.patch,
+        n_tokens=tokens.n_tokens,
+        input_size=model.input_size,
+        n_layers=model.n_layers,
+        n_heads=tuple(model.n_heads),
+        n_classes=model.n_classes,
+        readout=model.readout,
+        answers=told(model.readout, model.n_logits),
+        transform=model.transform_text,
+        parity=float(model.parity),
+        image="test pattern" if image is None else str(image),
+        note=note,
+        row_sum_error=max(off),
+        prediction=_prediction(model, pixels),
+    )
+
+
+def _picture(path: Path, channels: int, picture_range: PictureRange | None) -> Picture:
+    try:
+        return read_picture(path, channels=channels, picture_range=picture_range)
+    except ImageUnreadable as error:
+        raise ImageUnreadable(f"cannot read {path}: {error.message}", "Give another image.") from error
+
+
+def _prediction(model: Model, pixels: torch.Tensor) -> tuple[Prediction, ...]:
+    _, logits = features_and_logits(model, pixels)
+    if logits is None:
+        return ()
+    names = model.classes
+    return tuple(
+        Prediction(label, names[label] if names else None, probability)
+        for label, probability in most_probable(model, logits[0], TOP)
+    )

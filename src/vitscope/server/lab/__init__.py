@@ -1,0 +1,1 @@
+"""The Lab over HTTP: jobs that prune, their stream of messages, and the runs that are kept."""

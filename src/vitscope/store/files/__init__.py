@@ -1,0 +1,1 @@
+"""Files that survive a kill: written durably, checked, committed by renaming."""
