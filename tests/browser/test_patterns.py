@@ -103,7 +103,7 @@ def test_mixes_are_those_of_the_python_api_and_follow_the_scope(open_page, addre
     np.testing.assert_allclose(content[..., 0], patterns.content_dependence_of(rows), rtol=1e-5)
     sampled = sorted(set(rows) & set(patterns.images))
     assert f"n = {len(sampled)} of 16 images × 24 heads" in page.get_by_test_id("patterns-n").inner_text()
-    asked = {url.split("/answers/")[1].split("?")[0] for url in watch.data[before:]}
+    asked = {url.split("/answers/")[1].split("?")[0] for url in watch.data[before:] if "/api/" in url}
     assert asked <= {"preview", "attention", "pattern_column"}, "the new focus image, and two columns once"
 
 

@@ -30,6 +30,19 @@ def test_what_can_be_asked_is_told(heads_client, bare_run, half_run):
     assert "not complete yet" in half["similarity"][1]["reason"]
 
 
+def test_sinks_are_those_of_the_mean_attention(heads_client, compared, half_run, monkeypatch):
+    tokens = compared.tokens.n_tokens
+    planted = np.full((4, tokens, tokens), 1 / tokens, np.float32)
+    planted[2] = 0.1 / tokens
+    planted[2, :, [3, 7]] += np.array([[0.3], [0.6]], np.float32)
+    monkeypatch.setattr("vitscope.analysis.Run.layer_mean_attention", lambda run, layer: planted)
+    for heads in heads_client.get("/api/answers/sinks").json():
+        assert [len(keys) for keys in heads] == [0, 0, 2, 0]
+        assert [key["token"] for key in heads[2]] == [7, 3]
+        assert [key["share"] for key in heads[2]] == pytest.approx([0.6 + 0.1 / tokens, 0.3 + 0.1 / tokens])
+    assert client_of(half_run).get("/api/answers/sinks").json() == [[[]] * 3] * 2, "the mean is not complete"
+
+
 @pytest.mark.parametrize("variant", ["cls", "jensen-shannon", "full"])
 def test_diversity_is_that_of_the_run(heads_client, compared, variant):
     sent = array(heads_client.get(f"/api/answers/diversity?variant={variant}"))

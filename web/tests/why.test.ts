@@ -187,14 +187,14 @@ describe('clauses', () => {
         'attention is on 3 keys of 197 in the median image',
     );
     expect(looks.keysClause(GAZE, [{ token: 0, share: 0.4 }], true)).toBe(
-      "CLS is a sink: ≈ 40 % of the patches' attention, 79 times uniform",
+      "CLS is a sink: 40 % of the patches' attention, 78.8 times uniform",
     );
     expect(looks.keysClause(GAZE, [{ token: 46, share: 0.16 }], false)).toBe(
-      "patch 3,3 is a sink over all images: ≈ 16 % of the patches' attention, 32 times uniform",
+      "patch 3,3 is a sink over all images: 16 % of the patches' attention, 31.5 times uniform",
     );
     const five = [40, 50, 60, 70, 80].map((token) => ({ token, share: 0.1 }));
     expect(looks.keysClause(GAZE, five, true)).toBe(
-      "patch 2,11 (≈ 10 %), patch 3,7 (≈ 10 %), patch 4,3 (≈ 10 %) and 2 more are sinks: together ≈ 50 % of the patches' attention",
+      "patch 2,11 (10 %), patch 3,7 (10 %), patch 4,3 (10 %) and 2 more are sinks: together 50 % of the patches' attention",
     );
     expect(looks.keysClause({ ...GAZE, border: 0.84 }, [], true)).toBe(
       "the 52 border patches take 84 % of the patches' attention (uniform would be 26 %)",
@@ -207,13 +207,6 @@ describe('clauses', () => {
   it('take medians over images with infinite values', () => {
     expect(medianOver(Float32Array.from([1, Infinity, Infinity, NaN]), 1, ALL, 0)).toBe(Infinity);
     expect(medianOver(Float32Array.from([1, 4, 2, 9]), 1, ALL, 0)).toBe(3);
-  });
-  it('find the sinks of a mean matrix: of the patches’ attention, not of CLS’s', () => {
-    const tokens = { prefix: ['cls'], rows: 2, cols: 4, patch: { height: 16, width: 16 }, cls: 0 };
-    const matrix = new Float32Array(81).fill(0.05);
-    for (let query = 0; query < 9; query++) matrix[query * 9 + (query === 0 ? 3 : 7)] = 0.6;
-    expect(looks.sinkKeys(matrix, tokens)!.map(({ token }) => token)).toEqual([7]);
-    expect(looks.sinkKeys(matrix.fill(NaN, 80), tokens)).toBeNull();
   });
   it('name a direction where there is one', () => {
     expect(looks.directionClause({ ...GAZE, neighbour: 0.63, stepRight: -1.01 })).toBe(

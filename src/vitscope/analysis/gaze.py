@@ -105,7 +105,7 @@ def gaze(run: Run, head: HeadRef) -> Gaze:
         border_uniform=n_border / tokens.n_tokens,
         few_keys=float(np.median(few)) if len(few) else np.nan,
         n_tokens=tokens.n_tokens,
-        sinks=_sinks(run, head),
+        sinks=sinks(run, head),
         neighbour=mean("neighbour"),
         step_down=mean("step_down"),
         step_right=mean("step_right"),
@@ -122,7 +122,7 @@ def gaze(run: Run, head: HeadRef) -> Gaze:
     )
 
 
-def _sinks(run: Run, head: HeadRef) -> tuple[SinkKey, ...]:
+def sinks(run: Run, head: HeadRef) -> tuple[SinkKey, ...]:
     """Sinks of the mean attention, the largest first: it is linear, so its key shares are the means over images."""
     matrix = run.layer_mean_attention(head.layer)[head.head] if run.has_mean_attention else np.array(np.nan)
     if not np.isfinite(matrix).all():

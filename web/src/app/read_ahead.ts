@@ -2,7 +2,6 @@
 // that a later choice fetches nothing. The likeliest first, and no more than is small together. Then the first atlases of
 // small pictures.
 import { PATTERN_COLUMNS, STRENGTHS } from '../ground/quantities';
-import { tokenCount } from '../ground/tokens';
 import type { Loaded } from '../session/cache.svelte';
 import type { Session } from '../session/session.svelte';
 
@@ -11,7 +10,6 @@ const MOST_BYTES = 16 * 2 ** 20;
 const MOST_ATLASES = 5;
 const FLOAT32 = 4;
 const FLOAT16 = 2;
-const MOST_TOKENS = 64;
 
 interface Column {
   readonly bytes: number;
@@ -34,23 +32,18 @@ export function readAhead(session: Session): void {
   }
 }
 
-function wanted({ data, run, state, cells, head }: Session): Column[] {
+function wanted({ data, run, state, cells }: Session): Column[] {
   const size = run.nImages * cells;
   const metrics = run.metrics.filter((metric) => metric.available);
   const modes = run.modes.filter((mode) => mode.available && mode.name !== 'head');
-  const side = Math.max(MOST_TOKENS, tokenCount(run.tokens));
-  const layers = run.capabilities.mean ? [head.layer, ...run.model.nHeads.keys()] : [];
   return [
     // The first change of the scope asks for them: content dependence over other images than all.
     ...(run.capabilities.patterns ? PATTERN_COLUMNS : []).map((what) => ({
       bytes: size * FLOAT32,
       read: () => data.get('pattern_column', { column: what }),
     })),
-    // Why a head matters names the token that draws all: it is in the mean matrices.
-    ...[...new Set(layers)].map((layer) => ({
-      bytes: run.model.nHeads[layer]! * side * side,
-      read: () => data.get('mean', { layer }),
-    })),
+    // Why a head matters names the tokens that draw all.
+    { bytes: cells * FLOAT32, read: () => data.get('sinks', {}) },
     ...run.spread
       .filter((measure) => measure.available)
       .map(({ name }) => ({ bytes: size * FLOAT16, read: () => data.get('spread', { measure: name }) })),

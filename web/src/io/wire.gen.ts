@@ -2772,6 +2772,99 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/answers/sinks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * sinks
+         * @description The key tokens that draw the patches of each head [layer][head], the largest share first.
+         *
+         *     Of the mean attention over all images: none until it is complete, or where a run keeps none.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The answer. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["SinkKey"][][][];
+                    };
+                };
+                /** @description Unchanged since the tag in If-None-Match. */
+                304: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description An argument outside what the run allows. */
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+                /** @description Not this server's own page. */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+                /** @description Not there, or not available without the live model. */
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+                /** @description The run folder is damaged or incomplete. */
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+                /** @description The request does not fit the route. */
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/answers/sized_image": {
         parameters: {
             query?: never;
@@ -5157,6 +5250,19 @@ export interface components {
              * @description Rows that are right only after.
              */
             won: number[];
+        };
+        /**
+         * SinkKey
+         * @description A key token that is a sink over all images.
+         */
+        SinkKey: {
+            /**
+             * Share
+             * @description Of the patches' attention, mean over the images.
+             */
+            share: number;
+            /** Token */
+            token: number;
         };
         /**
          * Size

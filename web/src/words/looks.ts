@@ -6,7 +6,6 @@ import {
   FEW_KEYS,
   FEW_KEYS_PART,
   NEIGHBOUR_SHARE,
-  SINK_SHARE,
   SINK_TIMES,
   STEP_CLEAR,
   STEP_PART,
@@ -125,37 +124,20 @@ function takes(which: string, n: number, share: number, uniform: number): string
   return `${taken} ${reportedShare(share)} of the patches' attention (uniform would be ${reportedShare(uniform)})`;
 }
 
-// ≈ and two digits: the page's mean matrices are coded in 8 bits
 function sinksWords(tokens: TokenInfo, sinks: readonly Key[], over: string): string {
   const first = sinks[0];
   if (!first) return '';
   if (sinks.length === 1) {
-    const times = +(first.share * tokenCount(tokens)).toPrecision(2);
+    const times = reported(first.share * tokenCount(tokens));
     return (
-      `${keyName(tokens, first.token)} is a sink${over}: ≈ ${reportedShare(first.share)} of the patches' attention, ` +
+      `${keyName(tokens, first.token)} is a sink${over}: ${reportedShare(first.share)} of the patches' attention, ` +
       `${times} times uniform`
     );
   }
-  const named = sinks
-    .slice(0, NAMED)
-    .map(({ token, share }) => `${keyName(tokens, token)} (≈ ${reportedShare(share)})`);
+  const named = sinks.slice(0, NAMED).map(({ token, share }) => `${keyName(tokens, token)} (${reportedShare(share)})`);
   if (sinks.length > NAMED) named.push(`${sinks.length - NAMED} more`);
   const together = sinks.reduce((sum, { share }) => sum + share, 0);
-  return `${nameList(named)} are sinks${over}: together ≈ ${reportedShare(together)} of the patches' attention`;
-}
-
-/** The sinks of one mean matrix [query, key] over all tokens, the largest first; null while it is not complete. */
-export function sinkKeys(matrix: Float32Array, tokens: TokenInfo): Key[] | null {
-  const size = tokenCount(tokens);
-  const first = tokens.prefix.length;
-  const shares = new Float64Array(size);
-  for (let query = first; query < size; query++) {
-    for (let key = 0; key < size; key++) shares[key]! += matrix[query * size + key]! / (size - first);
-  }
-  if (!shares.every(Number.isFinite)) return null;
-  const least = Math.max(SINK_SHARE, SINK_TIMES / size);
-  const keys = Array.from(shares, (share, token) => ({ token, share }));
-  return keys.filter(({ share }) => share >= least).sort((a, b) => b.share - a.share || a.token - b.token);
+  return `${nameList(named)} are sinks${over}: together ${reportedShare(together)} of the patches' attention`;
 }
 
 export function keyName(tokens: TokenInfo, token: number): string {

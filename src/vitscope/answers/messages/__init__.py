@@ -1,7 +1,7 @@
 """What an answer says where it is a document: one class a message, nothing else."""
 
 from vitscope.answers.messages.base import ErrorBody, Size, Wire
-from vitscope.answers.messages.heads import HeadComparison, HeadMerge, HeadsInfo, HeadTree
+from vitscope.answers.messages.heads import HeadComparison, HeadMerge, HeadsInfo, HeadTree, SinkKey
 from vitscope.answers.messages.images import ClassGuess, DroppedImage, ImageTable
 from vitscope.answers.messages.patterns import (
     ClusterName,
@@ -57,6 +57,7 @@ __all__ = [
     "RepeatedPattern",
     "ResolutionInfo",
     "RunInfo",
+    "SinkKey",
     "Size",
     "SizedImage",
     "ThumbsInfo",

@@ -27,6 +27,13 @@ class HeadsInfo(Wire):
     depth_reason: str = Field(description="Why there are no effects over depth, and what to do; empty where there are.")
 
 
+class SinkKey(Wire):
+    """A key token that is a sink over all images."""
+
+    token: int
+    share: float = Field(description="Of the patches' attention, mean over the images.")
+
+
 class HeadMerge(Wire):
     """A merge of two nodes of the tree: those below the number of heads are flat heads, then merges in order."""
 

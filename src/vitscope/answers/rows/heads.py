@@ -10,14 +10,15 @@ from typing import Any, Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from vitscope.analysis import gaze
 from vitscope.analysis.heads.compared import THRESHOLD
 from vitscope.answers.arguments import Mode, computed_mode
-from vitscope.answers.messages import HeadComparison, HeadMerge, HeadsInfo, HeadTree
+from vitscope.answers.messages import HeadComparison, HeadMerge, HeadsInfo, HeadTree, SinkKey
 from vitscope.answers.names import DepthName
 from vitscope.answers.source import Source
 from vitscope.answers.table import array, arrays, document
 from vitscope.errors import NotAvailable
-from vitscope.tokens import HEAD
+from vitscope.tokens import HEAD, HeadRef
 
 Variant = Literal["cls", "jensen-shannon", "full"]
 Way = Literal["cls", "mean", "output"]
@@ -47,6 +48,22 @@ def heads(source: Source) -> HeadsInfo:
         similarity=_comparisons(_SIMILARITY, run.heads.require_way),
         depth_reason=_reason(run.heads.require_depth),
     )
+
+
+@document(kept=True)
+def sinks(source: Source) -> list[list[list[SinkKey]]]:
+    """The key tokens that draw the patches of each head [layer][head], the largest share first.
+
+    Of the mean attention over all images: none until it is complete, or where a run keeps none.
+    """
+    run = source.run
+    return [
+        [
+            [SinkKey(token=key.token, share=key.share) for key in gaze.sinks(run, HeadRef(layer, head))]
+            for head in range(n_heads)
+        ]
+        for layer, n_heads in enumerate(run.manifest.model.n_heads)
+    ]
 
 
 @array("image", "layer", kept=True)

@@ -13,7 +13,6 @@ import {
 } from '../../../stats/evidence';
 import { headAt } from '../../../ground/run';
 import { isEverything, type Scope } from '../../../selection/scope';
-import { tokenCount } from '../../../ground/tokens';
 import {
   clsClause,
   directionClause,
@@ -21,7 +20,6 @@ import {
   keysClause,
   patchesClause,
   shapeClause,
-  sinkKeys,
   type Gaze,
   type Key,
 } from '../../../words/looks';
@@ -170,9 +168,6 @@ function gazeOf({ run, cells }: Session, arrays: Columns['arrays'], { index, row
 
 /** From the mean matrices, where they are here and whole. */
 function sinksOf({ data, run }: Session, index: number): readonly Key[] {
-  const head = headAt(run, index);
-  const means = data.peek('mean', { layer: head.layer });
-  if (!means || means.size !== tokenCount(run.tokens)) return [];
-  const entries = means.size * means.size;
-  return sinkKeys(means.values.subarray(head.head * entries, (head.head + 1) * entries), run.tokens) ?? [];
+  const { layer, head } = headAt(run, index);
+  return data.get('sinks', {}).value?.[layer]?.[head] ?? [];
 }
