@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from attention_cases import random_attention
 from closeness import assert_close
 from vitscope import measures
-from vitscope.quantities import names, quantity
+from vitscope.quantities import names, of_kind, quantity
 from vitscope.tokens import TokenLayout
 
 PREFIXES = [(), ("cls",), ("cls", "dist"), ("reg1", "cls"), ("cls", "reg1", "reg2", "reg3", "reg4")]
@@ -44,30 +44,19 @@ def test_values_stay_in_their_range(tokens, seed, sharpness, dtype):
     attention = random_attention(3, tokens=tokens, seed=seed, sharpness=sharpness, dtype=dtype)
     slack = 1e-5
     summary = measures.summarise(attention, tokens)
-    bounds = {
+    of_layout = {
         "distance": (0, measures.image_diagonal(tokens)),
         "entropy": (0, math.log(tokens.n_tokens)),
         "cls_entropy": (0, math.log(tokens.n_tokens)),
-        "focus": (0, 1),
         "coverage": (1 / tokens.n_patches, 1),
-        "nmi": (0, 1),
-        "sink": (1, math.inf),
-        "cls_self": (0, 1),
-        "cls_to_patches": (0, 1),
         "patches_to_cls": (0, tokens.n_patches),
         "patches_to_patches": (0, tokens.n_patches),
-        "to_cls": (0, 1),
-        "to_other": (0, 1),
         "distance_rescaled": (0, measures.image_diagonal(tokens)),
         "distance_no_sinks": (0, measures.image_diagonal(tokens)),
         "few_keys": (1, (tokens.n_tokens + 1) // 2),
-        "corners": (0, 1),
-        "border": (0, 1),
-        "step_down": (-2, 2),
-        "step_right": (-2, 2),
-        "neighbour": (0, 1),
     }
-    assert set(bounds) == set(names("spread"))
+    bounds = {row.name: of_layout.get(row.name, (row.low, row.high)) for row in of_kind("spread")}
+    assert set(summary.spread) == set(bounds)
     for name, (low, high) in bounds.items():
         value = summary.spread[name][~summary.spread[name].isnan()]
         assert ((value >= low - slack) & (value <= high + slack)).all(), (name, value)

@@ -7,6 +7,7 @@ from tests.server.clients import array, arrays, client_of
 from tests.synthetic_run import SKIPPED, synthetic_run
 
 from vitscope import text
+from vitscope.quantities import of_kind
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -17,6 +18,14 @@ def test_golden_bodies(client):
     described["capabilities"]["liveCommand"] = described["capabilities"]["liveCommand"].replace(
         str(client.app.state.served.run.path), "RUN"
     )
+    quantities = {kind: described.pop(field) for kind, field in (("metric", "metrics"), ("spread", "spread"))}
+    for kind, told in quantities.items():
+        words = ("name", "label", "unit", "definition", "available", "reason")
+        rows = [
+            dict(zip(words, (row.name, row.label, row.mark, row.meaning, True, ""), strict=True))
+            for row in of_kind(kind)
+        ]
+        assert [{name: each[name] for name in words} for each in told] == rows
     assert described == json.loads((GOLDEN / "run.json").read_text("utf-8"))
     assert client.get("/api/answers/images").json() == json.loads((GOLDEN / "images.json").read_text("utf-8"))
 
