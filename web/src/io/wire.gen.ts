@@ -323,7 +323,8 @@ export interface paths {
         get: {
             parameters: {
                 query: {
-                    metric: "cls_cos_at" | "patch_cos_at";
+                    /** @description A metric over depth, by its name in the table of quantities. */
+                    metric: string;
                     /** @description Which part of the matrix is pruned, e.g. head or cp+pc. */
                     mode?: string;
                 };
@@ -784,7 +785,8 @@ export interface paths {
         get: {
             parameters: {
                 query: {
-                    metric: "prob_drop" | "logit_drop" | "jsd" | "flip" | "out_cos" | "cls_cos" | "patch_cos";
+                    /** @description A metric, by its name in the table of quantities. */
+                    metric: string;
                     /** @description Which part of the matrix is pruned, e.g. head or cp+pc. */
                     mode?: string;
                 };
@@ -885,7 +887,8 @@ export interface paths {
                 query: {
                     by: "importance" | "embedding";
                     method: "pca" | "tsne";
-                    metric?: "prob_drop" | "logit_drop" | "jsd" | "flip" | "out_cos" | "cls_cos" | "patch_cos";
+                    /** @description A metric, by its name in the table of quantities. */
+                    metric?: string;
                     /** @description Which part of the matrix is pruned, e.g. head or cp+pc. */
                     mode?: string;
                 };
@@ -1364,7 +1367,8 @@ export interface paths {
         get: {
             parameters: {
                 query: {
-                    column: "deviation" | "energy";
+                    /** @description A column, by its name in the table of quantities. */
+                    column: string;
                 };
                 header?: never;
                 path?: never;
@@ -2027,7 +2031,8 @@ export interface paths {
         get: {
             parameters: {
                 query: {
-                    metric: "prob_drop" | "logit_drop" | "jsd" | "flip" | "out_cos" | "cls_cos" | "patch_cos";
+                    /** @description A metric, by its name in the table of quantities. */
+                    metric: string;
                     /** @description Which part of the matrix is pruned, e.g. head or cp+pc. */
                     mode?: string;
                 };
@@ -3073,7 +3078,8 @@ export interface paths {
         get: {
             parameters: {
                 query: {
-                    measure: "distance" | "entropy" | "cls_entropy" | "focus" | "coverage" | "nmi" | "sink" | "cls_self" | "cls_to_patches" | "patches_to_cls" | "patches_to_patches" | "to_cls" | "to_other" | "distance_rescaled" | "distance_no_sinks" | "few_keys" | "corners" | "border" | "step_down" | "step_right" | "neighbour";
+                    /** @description A measure of spread, by its name in the table of quantities. */
+                    measure: string;
                 };
                 header?: never;
                 path?: never;
@@ -3166,7 +3172,8 @@ export interface paths {
         get: {
             parameters: {
                 query: {
-                    kind: "mass" | "density";
+                    /** @description A kind of strength, by its name in the table of quantities. */
+                    kind: string;
                 };
                 header?: never;
                 path?: never;
@@ -3261,7 +3268,8 @@ export interface paths {
         get: {
             parameters: {
                 query: {
-                    metric: "prob_drop" | "logit_drop" | "jsd" | "flip" | "out_cos" | "cls_cos" | "patch_cos";
+                    /** @description A metric, by its name in the table of quantities. */
+                    metric: string;
                     /** @description Which part of the matrix is pruned, e.g. head or cp+pc. */
                     mode?: string;
                 };
@@ -4116,9 +4124,9 @@ export interface components {
             lines: components["schemas"]["CurveLine"][];
             /**
              * Movedby
-             * @enum {string}
+             * @description A metric by which heads are ranked, by its name in the table of quantities.
              */
-            movedBy: "jsd" | "out_cos";
+            movedBy: string;
             /**
              * N
              * @description Images of the sample that could be read.
