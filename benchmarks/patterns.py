@@ -19,9 +19,9 @@ import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "patterns"))
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
-import planted  # noqa: E402
+from tests.patterns import planted  # noqa: E402
 
 from vitscope.patterns import Sample, autoencoder, common_matrix, features, learn, offset_view  # noqa: E402
 from vitscope.patterns.learn import HELD_OUT, TRAIN_AT_MOST  # noqa: E402

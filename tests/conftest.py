@@ -14,18 +14,14 @@ import jaxtyping
 import pytest
 from hypothesis import HealthCheck, settings
 
-CHECKED = ("measures", "models.block", "models.parity", "models.timm_vit", "models.timm_eva", "models.timm_beit")
-CHECKED += (
-    "engine.depth",
-    "engine.deviation",
-    "engine.forward",
-    "engine.reduce",
-    "engine.references",
-    "engine.regions",
+CHECKED = (
+    *("measures", "models.block", "models.parity"),
+    *(f"models.adapters.{name}" for name in ("timm_vit", "timm_eva", "timm_beit")),
+    *(f"engine.{name}" for name in ("deviation", "explaining", "forward", "look", "reduce")),
+    *("engine.importance.depth", "engine.importance.sweep", "engine.pruning.references", "engine.pruning.regions"),
+    *("patterns.names.naming", "patterns.common", "patterns.features", "patterns.autoencoder", "patterns.baseline"),
+    *(f"patterns.{name}" for name in ("centring", "clusters", "learn", "plane", "quality")),
 )
-CHECKED += ("engine.sweep", "engine.explaining", "engine.look")
-CHECKED += ("patterns.common", "patterns.features", "patterns.naming", "patterns.autoencoder", "patterns.baseline")
-CHECKED += ("patterns.centring", "patterns.clusters", "patterns.learn", "patterns.plane", "patterns.quality")
 # Not the modules that answer a user's wrong types with a sentence of their own.
 jaxtyping.install_import_hook([f"vitscope.{name}" for name in CHECKED], "beartype.beartype")
 

@@ -5,8 +5,8 @@ import json
 from pathlib import Path
 
 from starlette.testclient import TestClient
+from tests.synthetic_run import synthetic_manifest, write_synthetic_run
 
-from synthetic_run import synthetic_manifest, write_synthetic_run
 from vitscope.analysis import Run, open_run
 from vitscope.store.files.checksums import read_checksums, write_checksums
 from vitscope.store.files.commits import read_commit, write_commit

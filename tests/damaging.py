@@ -6,7 +6,8 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from synthetic_run import synthetic_run
+from tests.synthetic_run import synthetic_run
+
 from vitscope.analysis import Run, open_run
 from vitscope.errors import RunError, VitscopeError
 from vitscope.store.checking import check

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image
+from tests import zoo
+from tests.attention_cases import LAYOUTS, random_attention
 
 import vitscope
-import zoo
-from attention_cases import LAYOUTS, random_attention
 from vitscope import measures
 
 TOKENS = LAYOUTS["cls, 5 x 2"]

@@ -7,9 +7,11 @@ import json
 import subprocess
 import sys
 from collections import Counter
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from tests.conftest import CHECKED
 
 HEAVY = {"torch", "torchvision", "timm", "xarray", "zarr", "sklearn", "scipy", "matplotlib", "duckdb", "fastapi"}
 
@@ -47,7 +49,7 @@ def test_the_command_line_starts_without_torch():
 
 
 def test_reading_a_run_and_showing_it_loads_no_torch(tmp_path):
-    from synthetic_run import synthetic_run
+    from tests.synthetic_run import synthetic_run
 
     synthetic_run(tmp_path / "run")
     imports = "from vitscope.analysis import open_run; from vitscope.text import show"
@@ -58,3 +60,7 @@ def test_no_room_has_more_than_15_files_at_its_top_level():
     source = Path(__file__).parents[1] / "src" / "vitscope"
     rooms = Counter(path.parent.relative_to(source).as_posix() for path in source.rglob("*.py"))
     assert {room: files for room, files in rooms.items() if files > 15} == {}
+
+
+def test_every_module_whose_annotations_are_checked_is_there():
+    assert [name for name in CHECKED if find_spec(f"vitscope.{name}") is None] == []

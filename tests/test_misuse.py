@@ -9,10 +9,9 @@ import jaxtyping
 import numpy as np
 import pytest
 import torch
+from tests import misuse, zoo
 
-import misuse
 import vitscope
-import zoo
 from vitscope import measures
 from vitscope.errors import InvalidArgument, VitscopeError
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
+from tests import zoo
 
 import vitscope
-import zoo
 from vitscope.analysis import Run
 from vitscope.models import Model
 

@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 import pytest
+from tests.synthetic_run import synthetic_run
 
-from synthetic_run import synthetic_run
 from vitscope.analysis.lab import CurveCount, ScopeCount
 from vitscope.analysis.statistics.paired import paired
 

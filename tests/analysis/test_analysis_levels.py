@@ -1,9 +1,9 @@
 """The entropies behind spread levels, from what a run keeps."""
 
 import numpy as np
+from tests.reference import measures as twin
+from tests.synthetic_run import SKIPPED, synthetic_run
 
-from reference import measures as twin
-from synthetic_run import SKIPPED, synthetic_run
 from vitscope.analysis.images.levels import map_entropies
 
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
+from tests.synthetic_run import synthetic_run
 
-from synthetic_run import synthetic_run
 from vitscope.analysis import recluster
 from vitscope.analysis.patterns.recluster import MOST, most_clusters
 from vitscope.errors import InvalidArgument, NotAvailable

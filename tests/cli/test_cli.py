@@ -12,10 +12,10 @@ import urllib.request
 
 import pytest
 import torch
+from tests import stand_in
+from tests.synthetic_run import synthetic_run
+from tests.tiny_analysis import tiny_model, write_photos
 
-import stand_in
-from synthetic_run import synthetic_run
-from tiny_analysis import tiny_model, write_photos
 from vitscope import pipeline
 from vitscope.analysis import open_run
 from vitscope.cli import main

@@ -3,8 +3,8 @@
 import re
 
 import pytest
+from tests.crafted import crafted_run
 
-from crafted import crafted_run
 from vitscope.cli import main
 
 COMMANDS = (("show",), ("show", "--json"), ("check",), ("check", "--json"), ("serve", "--no-live", "--no-browser"))

@@ -4,8 +4,8 @@ import json
 
 import pytest
 import torch
+from tests.tiny_analysis import tiny_model, write_photos
 
-from tiny_analysis import tiny_model, write_photos
 from vitscope.cli import main
 from vitscope.commands import judging
 

@@ -3,8 +3,8 @@
 import sys
 
 import pytest
+from tests.tiny_analysis import write_photos
 
-from tiny_analysis import write_photos
 from vitscope.cli import main
 
 

@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pytest
 import torch
+from tests.tiny_analysis import tiny_model, write_photos
 
 import vitscope
-from tiny_analysis import tiny_model, write_photos
 from vitscope.cli import main
 from vitscope.commands import sizing
 from vitscope.store.resolution import read_resolution

@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 import torch
+from tests.closeness import assert_close
+from tests.reference import hooked
+from tests.zoo import ZOO, make, pixels
 
 import vitscope
-from closeness import assert_close
-from reference import hooked
 from vitscope.engine import reduce_attention
 from vitscope.errors import InvalidArgument
 from vitscope.measures.summary import summarise
-from zoo import ZOO, make, pixels
 
 
 @pytest.mark.parametrize("name", ZOO)

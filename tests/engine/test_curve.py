@@ -4,11 +4,11 @@ import itertools
 
 import numpy as np
 import pytest
+from tests import zoo
+from tests.closeness import assert_close
+from tests.reference import hooked
 
 import vitscope
-import zoo
-from closeness import assert_close
-from reference import hooked
 from vitscope.engine import answers_of_sets, prune, random_orders
 from vitscope.errors import InvalidArgument
 

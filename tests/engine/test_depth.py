@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 import torch
+from tests.closeness import assert_close
+from tests.reference import hooked
+from tests.zoo import ZOO, make, pixels
 
 import vitscope
-from closeness import assert_close
-from reference import hooked
 from vitscope.engine import DepthSums, sweep
 from vitscope.quantities import names
 from vitscope.tokens import available_modes
-from zoo import ZOO, make, pixels
 
 N, LAST = 4, 2
 READ = {

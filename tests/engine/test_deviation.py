@@ -3,16 +3,16 @@
 import numpy as np
 import pytest
 import torch
+from tests.closeness import assert_close
+from tests.zoo import make, pixels
 
 import vitscope
-from closeness import assert_close
 from vitscope.analysis.patterns.of_run import content_dependence
 from vitscope.engine import MeanAttention, compare_with_mean, deviation, mean_common_attention
 from vitscope.errors import InvalidArgument
 from vitscope.models import Model
 from vitscope.patterns import FEATURES, common_matrix, features, offset_view
 from vitscope.tokens import TokenLayout
-from zoo import make, pixels
 
 LAYOUTS = [
     "plain",

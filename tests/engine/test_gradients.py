@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 import torch
+from tests.closeness import assert_close
+from tests.reference import gradients as twin
+from tests.zoo import ZOO, make, pixels
 
 import vitscope
-from closeness import assert_close
-from reference import gradients as twin
 from vitscope.engine import MAPS, LeGrad, explain
 from vitscope.errors import InvalidArgument
 from vitscope.models import Model
-from zoo import ZOO, make, pixels
 
 CLASSIFIERS = [name for name in ZOO if "no classifier" not in name]
 TARGETS = [4, 0]

@@ -2,13 +2,13 @@
 
 import pytest
 import torch
+from tests.closeness import assert_close
+from tests.reference import hooked
+from tests.zoo import ZOO, make, pixels
 
 import vitscope
-from closeness import assert_close
-from reference import hooked
 from vitscope.engine import derangement
 from vitscope.errors import InvalidArgument
-from zoo import ZOO, make, pixels
 
 
 def hooked_logits(module, images, heads, prefix):

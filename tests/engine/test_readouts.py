@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from tests import zoo
+from tests.closeness import assert_close, assert_effects_agree
+from tests.reference import hooked
+from tests.reference import labels as slow
+from tests.tiny_analysis import to_pixels, write_photos
 from timm.models.deit import VisionTransformerDistilled
 from timm.models.vision_transformer import VisionTransformer
 
 import vitscope
-import zoo
-from closeness import assert_close, assert_effects_agree
-from reference import hooked
-from reference import labels as slow
-from tiny_analysis import to_pixels, write_photos
 from vitscope import measures
 from vitscope.engine import set_effects
 from vitscope.errors import BadInput, InvalidArgument, ModelLoadError, RunError, UnsupportedModel

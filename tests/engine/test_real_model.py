@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from tests.closeness import assert_effects_agree
+from tests.reference import hooked
 
 import vitscope
-from closeness import assert_effects_agree
-from reference import hooked
 from vitscope.engine import features_and_logits
 from vitscope.quantities import names
 from vitscope.tokens import ALL_MODES

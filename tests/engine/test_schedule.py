@@ -2,11 +2,11 @@
 
 import pytest
 import torch
+from tests.zoo import make
 
 import vitscope
 from vitscope.engine import fixed_arithmetic, plan_micro_batch
 from vitscope.engine.importance import schedule
-from zoo import make
 
 
 @pytest.mark.parametrize("deterministic", [True, False])

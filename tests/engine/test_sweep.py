@@ -5,16 +5,16 @@ import itertools
 import numpy as np
 import pytest
 import torch
+from tests.closeness import assert_effects_agree
+from tests.reference import hooked
+from tests.zoo import ZOO, make, pixels
 
 import vitscope
-from closeness import assert_effects_agree
-from reference import hooked
 from vitscope.engine import derangement
 from vitscope.engine.importance.head_importance import sweep
 from vitscope.errors import InvalidArgument
 from vitscope.quantities import names
 from vitscope.tokens import available_modes
-from zoo import ZOO, make, pixels
 
 from timm.layers import Attention  # isort: skip - zoo makes timm importable
 

@@ -5,10 +5,10 @@ import math
 
 import numpy as np
 import pytest
+from tests import zoo
+from tests.closeness import assert_close
 
 import vitscope
-import zoo
-from closeness import assert_close
 from vitscope.engine.head_sets.together import SET_METRICS, interactions, set_effects, shapley
 from vitscope.errors import InvalidArgument
 

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import torch
+from tests import zoo
+from tests.closeness import assert_close
+from tests.reference import hooked
 
 import vitscope
-import zoo
-from closeness import assert_close
-from reference import hooked
 from vitscope.engine import check_mask, prune
 from vitscope.engine.pruning import mask_check
 from vitscope.errors import InvalidArgument

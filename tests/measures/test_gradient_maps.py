@@ -5,10 +5,10 @@ import math
 import numpy as np
 import pytest
 import torch
+from tests.attention_cases import LAYOUTS, random_attention
+from tests.closeness import assert_close
+from tests.reference import gradients as twin
 
-from attention_cases import LAYOUTS, random_attention
-from closeness import assert_close
-from reference import gradients as twin
 from vitscope import measures
 from vitscope.errors import InvalidArgument, NotAttention
 from vitscope.tokens import TokenLayout

@@ -6,10 +6,10 @@ import itertools
 import numpy as np
 import pytest
 import torch
+from tests.attention_cases import LAYOUTS, random_attention
+from tests.closeness import assert_close
+from tests.reference import measures as twin
 
-from attention_cases import LAYOUTS, random_attention
-from closeness import assert_close
-from reference import measures as twin
 from vitscope import measures
 from vitscope.errors import InvalidArgument, NotAttention
 from vitscope.measures.arrays import Array

@@ -8,9 +8,9 @@ from pathlib import Path
 import jaxtyping
 import pytest
 import torch
+from tests.attention_cases import LAYOUTS, random_attention
+from tests.closeness import assert_close
 
-from attention_cases import LAYOUTS, random_attention
-from closeness import assert_close
 from vitscope import measures
 from vitscope.errors import InvalidArgument, NotAttention
 from vitscope.quantities import names

@@ -6,9 +6,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.attention_cases import random_attention
+from tests.closeness import assert_close
 
-from attention_cases import random_attention
-from closeness import assert_close
 from vitscope import measures
 from vitscope.quantities import names, of_kind, quantity
 from vitscope.tokens import TokenLayout

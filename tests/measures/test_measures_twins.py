@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 import torch
+from tests.attention_cases import LAYOUTS, random_attention
+from tests.closeness import assert_close
+from tests.reference import measures as twin
 
-from attention_cases import LAYOUTS, random_attention
-from closeness import assert_close
-from reference import measures as twin
 from vitscope import measures
 from vitscope.quantities import names
 from vitscope.tokens import TokenLayout

@@ -5,10 +5,10 @@ import math
 
 import pytest
 import torch
+from tests.attention_cases import LAYOUTS, random_attention
+from tests.closeness import assert_close
+from tests.reference import measures as twin
 
-from attention_cases import LAYOUTS, random_attention
-from closeness import assert_close
-from reference import measures as twin
 from vitscope import measures
 from vitscope.measures.geometry import ring_sizes
 from vitscope.tokens import TokenLayout

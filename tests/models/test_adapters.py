@@ -5,6 +5,7 @@ import threading
 import pytest
 import torch
 from PIL import Image
+from tests.zoo import SIZE, ZOO, make, pixels
 from torch import nn
 
 import vitscope
@@ -12,7 +13,6 @@ from vitscope.errors import InvalidArgument, ParityError, UnsupportedModel
 from vitscope.models import Evaluation
 from vitscope.models.adapters.adapting import REFUSED, adapt
 from vitscope.models.parity import parity
-from zoo import SIZE, ZOO, make, pixels
 
 import timm.models  # isort: skip - zoo makes timm importable
 from timm.models.vision_transformer import VisionTransformer  # isort: skip

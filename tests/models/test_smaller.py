@@ -7,11 +7,11 @@ import sys
 import numpy as np
 import pytest
 import torch
+from tests import zoo
+from tests.closeness import assert_close
+from tests.tiny_analysis import tiny_model
 
 import vitscope
-import zoo
-from closeness import assert_close
-from tiny_analysis import tiny_model
 from vitscope.errors import InvalidArgument, ModelLoadError, UnsupportedModel
 from vitscope.models.sources import standalone
 from vitscope.models.sources.smaller import save_without_heads, without_heads

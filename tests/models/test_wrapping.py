@@ -6,11 +6,11 @@ from types import SimpleNamespace
 import pytest
 import torch
 import torch.nn.utils.prune
+from tests import zoo
+from tests.closeness import assert_close
 from torch import nn
 
 import vitscope
-import zoo
-from closeness import assert_close
 from vitscope.errors import InvalidArgument, ModelLoadError, ParityError, UnsupportedModel
 
 from timm.models.vision_transformer import VisionTransformer  # isort: skip - zoo makes timm importable

@@ -2,10 +2,10 @@
 
 import pytest
 import torch
+from tests.attention_cases import LAYOUTS, random_attention
+from tests.closeness import assert_close
+from tests.reference import patterns as twin
 
-from attention_cases import LAYOUTS, random_attention
-from closeness import assert_close
-from reference import patterns as twin
 from vitscope.errors import NotAttention
 from vitscope.patterns import GRID, REACH, SIDE, common_matrix, offset_view
 from vitscope.tokens import TokenLayout

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 import torch
+from tests.attention_cases import LAYOUTS, random_attention
+from tests.closeness import assert_close
+from tests.reference import patterns as twin
 
-from attention_cases import LAYOUTS, random_attention
-from closeness import assert_close
-from reference import patterns as twin
 from vitscope.measures import summarise
 from vitscope.patterns import FEATURES, features
 from vitscope.tokens import TokenLayout

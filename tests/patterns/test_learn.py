@@ -4,12 +4,12 @@ import sys
 from types import ModuleType, SimpleNamespace
 
 import numpy as np
-import planted
 import pytest
 import torch
 from sklearn.metrics import adjusted_rand_score, silhouette_score
+from tests.closeness import assert_close
+from tests.patterns import planted
 
-from closeness import assert_close
 from vitscope.errors import BadInput, InvalidArgument, NotAvailable
 from vitscope.patterns import autoencoder, centring, clusters, plane, quality
 from vitscope.patterns.baseline import LinearDecoder, baseline_codes, standardised

@@ -1,8 +1,8 @@
 """The planted matrices are what they claim: attention, of every layout, the same for a seed."""
 
 import numpy as np
-import planted
 import pytest
+from tests.patterns import planted
 
 
 @pytest.mark.parametrize("tokens", planted.LAYOUTS[:5], ids=lambda t: f"{t.rows}x{t.cols}+{t.n_prefix}")

@@ -1,9 +1,9 @@
 """Planted patterns get their names, on every grid; structure that no rule describes stays unnamed."""
 
 import numpy as np
-import planted
 import pytest
 import torch
+from tests.patterns import planted
 
 from vitscope.patterns import PATTERNS, features, name_cluster, name_matrices
 

@@ -1,10 +1,10 @@
 """Planted heads of the second family are named right, and none of the wrong names is a confident one."""
 
 import numpy as np
-import planted_places as places
 import pytest
 import torch
-from planted import layout
+from tests.patterns import planted_places as places
+from tests.patterns.planted import layout
 
 from vitscope.patterns import PATTERNS, common_matrix, constancy, features, name_matrices
 

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from tests import zoo
+from tests.closeness import assert_close
+from tests.reference import measures as twin
+from tests.tiny_analysis import tiny_model, to_pixels, write_photos
 
 import vitscope
-import zoo
-from closeness import assert_close
-from reference import measures as twin
-from tiny_analysis import tiny_model, to_pixels, write_photos
 from vitscope.analysis import sizes as report
 from vitscope.analysis.statistics.proportion import wilson
 from vitscope.errors import BadInput, InvalidArgument, RunError, UnsupportedModel

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from tests.odd_images import READABLE, UNREADABLE, write_all
+from tests.tiny_analysis import assert_same_bits, tiny_model, to_pixels, write_photos
 
 import vitscope
-from odd_images import READABLE, UNREADABLE, write_all
-from tiny_analysis import assert_same_bits, tiny_model, to_pixels, write_photos
 from vitscope.analysis import open_run
 from vitscope.engine import head_importance
 from vitscope.errors import BadInput, ImageUnreadable, InvalidArgument, NotAvailable, RunError, StorageError

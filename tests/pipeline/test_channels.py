@@ -3,12 +3,12 @@
 import pytest
 import torch
 from PIL import Image
+from tests.tiny_analysis import to_pixels, write_photos
+from tests.zoo import SIZE
 
 import vitscope
-from tiny_analysis import to_pixels, write_photos
 from vitscope.errors import InvalidArgument
 from vitscope.models.pictures.images import read_picture
-from zoo import SIZE
 
 from timm.models.vision_transformer import VisionTransformer  # isort: skip - zoo makes timm importable
 

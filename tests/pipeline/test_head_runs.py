@@ -5,10 +5,10 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+from tests.closeness import assert_close
+from tests.tiny_analysis import tiny_model, to_pixels, write_photos
 
 import vitscope
-from closeness import assert_close
-from tiny_analysis import tiny_model, to_pixels, write_photos
 from vitscope import measures
 from vitscope.analysis import open_run
 from vitscope.engine.forward import heads_by_layer

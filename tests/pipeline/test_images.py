@@ -11,8 +11,7 @@ import pytest
 from PIL import Image, ImageOps
 from PIL.GifImagePlugin import GifImageFile
 from PIL.TiffImagePlugin import TiffImageFile
-
-from odd_images import (
+from tests.odd_images import (
     JPEG,
     READABLE,
     RGB,
@@ -26,6 +25,7 @@ from odd_images import (
     rotated,
     turned,
 )
+
 from vitscope.errors import ImageUnreadable
 from vitscope.models.pictures import images
 from vitscope.models.pictures.images import MAX_BYTES, decode_picture, read_picture

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from tests import zoo
+from tests.closeness import assert_close
+from tests.reference import gradients as twin
+from tests.tiny_analysis import tiny_model, to_pixels, write_photos
 
 import vitscope
-import zoo
-from closeness import assert_close
-from reference import gradients as twin
-from tiny_analysis import tiny_model, to_pixels, write_photos
 from vitscope.errors import BadInput, InvalidArgument
 from vitscope.measures import patch_order
 from vitscope.pipeline.studies.boxes import on_patches, read_boxes

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
+from tests.tiny_analysis import assert_same_bits, write_photos
 
 import vitscope.models  # noqa: F401 - makes timm importable
-from tiny_analysis import assert_same_bits, write_photos
 from vitscope.analysis import open_run
 
 # Every line of arguments runs the command line in a fork: importing torch for each of dozens of processes would take
@@ -29,7 +29,7 @@ from vitscope.cli import main
 planning.SHARD_SIZE = 4
 if not json.loads(sys.argv[2]):
     sys.path.append(sys.argv[1])
-    import stand_in
+    from tests import stand_in
     import vitscope.pipeline.work.patterns
     vitscope.pipeline.work.patterns.learn = stand_in.learn
 for line in sys.stdin:
@@ -52,7 +52,7 @@ class Launcher:
     """Starts the command line, one process at a time."""
 
     def __init__(self, *, learns: bool = False) -> None:
-        arguments = [str(Path(__file__).parents[1]), json.dumps(learns)]
+        arguments = [str(Path(__file__).parents[2]), json.dumps(learns)]
         self._helper = subprocess.Popen(
             [sys.executable, "-c", LAUNCHER, *arguments],
             stdin=subprocess.PIPE,

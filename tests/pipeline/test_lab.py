@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import torch
+from tests.closeness import assert_close
+from tests.reference import hooked
+from tests.tiny_analysis import tiny_model, to_pixels, write_photos
 
 import vitscope
-from closeness import assert_close
-from reference import hooked
-from tiny_analysis import tiny_model, to_pixels, write_photos
 from vitscope.analysis import Run
 from vitscope.engine import derangement
 from vitscope.errors import BadInput, InvalidArgument

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from tests.closeness import assert_close
+from tests.odd_images import encoded, png16, tiff
+from tests.tiny_analysis import tiny_model, write_photos
 
 import vitscope
-from closeness import assert_close
-from odd_images import encoded, png16, tiff
-from tiny_analysis import tiny_model, write_photos
 from vitscope.analysis import open_run
 from vitscope.errors import ImageUnreadable, InvalidArgument, RunError
 from vitscope.models.pictures.images import decode_picture, read_picture

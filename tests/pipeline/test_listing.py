@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 from PIL import Image
 from tests.server.clients import client_of
+from tests.synthetic_run import synthetic_run
+from tests.tiny_analysis import tiny_model, write_photos
 
 import vitscope
-from synthetic_run import synthetic_run
-from tiny_analysis import tiny_model, write_photos
 from vitscope.errors import BadInput, InvalidArgument
 from vitscope.pipeline.plan.identity import file_ids
 from vitscope.pipeline.plan.labels import ClassNames

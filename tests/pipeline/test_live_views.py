@@ -6,11 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 import torch
+from tests.closeness import assert_close
+from tests.reference import gradients as twin
+from tests.tiny_analysis import tiny_model, write_photos
 
 import vitscope
-from closeness import assert_close
-from reference import gradients as twin
-from tiny_analysis import tiny_model, write_photos
 from vitscope.errors import InvalidArgument, NotAvailable
 from vitscope.models.pictures.images import decode_picture
 from vitscope.pipeline import LiveModel

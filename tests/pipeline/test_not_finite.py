@@ -6,12 +6,11 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from tests import stand_in, zoo
+from tests.closeness import assert_close
+from tests.tiny_analysis import assert_same_bits, to_pixels, write_photos
 
-import stand_in
 import vitscope
-import zoo
-from closeness import assert_close
-from tiny_analysis import assert_same_bits, to_pixels, write_photos
 from vitscope.engine import greedy_order, head_importance, reduce_attention
 from vitscope.engine.finite import NOT_FINITE
 from vitscope.errors import BadInput, InvalidArgument, NotFinite

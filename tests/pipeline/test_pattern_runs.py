@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import torch
+from tests import stand_in
+from tests.closeness import assert_close
+from tests.tiny_analysis import assert_same_bits, tiny_model, to_pixels, write_photos
 
-import stand_in
 import vitscope
-from closeness import assert_close
-from tiny_analysis import assert_same_bits, tiny_model, to_pixels, write_photos
 from vitscope.analysis import open_run
 from vitscope.errors import BadInput, InvalidArgument, NotAvailable, RunError
 from vitscope.models.pictures.images import read_picture

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from tests import stand_in
+from tests.damaging import cases_of, damage
+from tests.tiny_analysis import assert_same_bits, tiny_model, write_photos
 
-import stand_in
-from damaging import cases_of, damage
-from tiny_analysis import assert_same_bits, tiny_model, write_photos
 from vitscope.analysis import Run, open_run
 from vitscope.pipeline import analyze
 from vitscope.pipeline.plan import planning

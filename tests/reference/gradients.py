@@ -5,9 +5,8 @@ Shares no code with vitscope's engine or measures.
 
 import numpy as np
 import torch
+from tests.reference.hooked import unfused
 from torch import nn
-
-from reference.hooked import unfused
 
 
 def gradients(module: nn.Module, pixels: torch.Tensor, targets, *, score: str) -> tuple[np.ndarray, np.ndarray]:

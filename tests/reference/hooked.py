@@ -9,9 +9,8 @@ from contextlib import contextmanager
 
 import numpy as np
 import torch
+from tests.reference import labels
 from torch import nn
-
-from reference import labels
 
 OUTPUT = ("prob_drop", "logit_drop", "jsd", "flip", "out_cos")
 

@@ -4,8 +4,7 @@ import itertools
 import math
 
 import numpy as np
-
-from reference import measures as twin
+from tests.reference import measures as twin
 
 
 def share_above_chance(weight, members, n_tokens):

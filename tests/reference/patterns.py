@@ -4,9 +4,8 @@ import itertools
 import math
 
 import numpy as np
-
-from reference import measures as twin
-from reference import pattern_places as places
+from tests.reference import measures as twin
+from tests.reference import pattern_places as places
 
 
 def overlap(patch, size, cell, cells=8):

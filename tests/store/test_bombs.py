@@ -8,11 +8,11 @@ import numcodecs
 import numpy as np
 import pytest
 from PIL import Image
+from tests.damaging import copy_of, whole_run
+from tests.synthetic_resolution import synthetic_resolution
 
-from damaging import copy_of, whole_run
-from synthetic_resolution import synthetic_resolution
 from vitscope.analysis import Run
-from vitscope.answers.rows import thumbs
+from vitscope.answers import thumbs
 from vitscope.errors import RunError
 from vitscope.store import resolution
 from vitscope.store.arrays import ArraySpec, create_array, metadata_file, read_region

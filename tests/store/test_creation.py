@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.synthetic_run import write_synthetic_run
 
-from synthetic_run import write_synthetic_run
 from vitscope.analysis import Run, open_run
 
 NOTES = ("notes.txt", ".vitscope-mine", "photos.partial")
@@ -18,7 +18,7 @@ KILLED = """
 import os, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
-from synthetic_run import write_synthetic_run
+from tests.synthetic_run import write_synthetic_run
 import vitscope.store.writer as writer
 import duckdb, pandas, zarr
 
@@ -59,7 +59,7 @@ for at in range(1, 10_000, int(sys.argv[3])):
 
 
 def killed_starts(out: Path, stride: int) -> list[list[str]]:
-    words = [sys.executable, "-c", KILLED, str(Path(__file__).parents[1]), str(out), str(stride)]
+    words = [sys.executable, "-c", KILLED, str(Path(__file__).parents[2]), str(out), str(stride)]
     done = subprocess.run(words, capture_output=True, text=True, check=True)
     return [line.split("\t") for line in done.stdout.splitlines()]
 

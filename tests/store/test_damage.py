@@ -8,10 +8,10 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from tests.damaging import LAB, SHAPE, answers, cases_of, copy_of, damage, damaged, is_said, shown, whole_run
 from tests.server.clients import client_of
+from tests.synthetic_run import synthetic_run
 
-from damaging import LAB, SHAPE, answers, cases_of, copy_of, damage, damaged, is_said, shown, whole_run
-from synthetic_run import synthetic_run
 from vitscope.analysis import open_run
 from vitscope.analysis.run import Run
 from vitscope.errors import RunError, VitscopeError

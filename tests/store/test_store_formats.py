@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.synthetic_run import SKIPPED, STRONG, head_unit, synthetic_manifest, synthetic_run
 
-from synthetic_run import SKIPPED, STRONG, head_unit, synthetic_manifest, synthetic_run
 from vitscope import text
 from vitscope.analysis import open_run
 from vitscope.errors import NotAvailable

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from tests.closeness import assert_close
+from tests.synthetic_run import SKIPPED, synthetic_run
 
-from closeness import assert_close
-from synthetic_run import SKIPPED, synthetic_run
 from vitscope import measures
 from vitscope.analysis import open_run
 from vitscope.analysis.heads import similarity

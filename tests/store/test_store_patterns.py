@@ -7,8 +7,7 @@ import shutil
 
 import numpy as np
 import pytest
-
-from synthetic_run import (
+from tests.synthetic_run import (
     CLUSTERS,
     SKIPPED,
     clusters_of,
@@ -18,6 +17,7 @@ from synthetic_run import (
     synthetic_manifest,
     synthetic_run,
 )
+
 from vitscope.analysis import Run, open_run
 from vitscope.analysis.patterns.of_run import content_dependence, main_patterns
 from vitscope.errors import InvalidArgument, NotAvailable, RunError, StorageError

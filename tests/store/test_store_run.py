@@ -11,8 +11,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.synthetic_run import (
+    NOTED,
+    SKIPPED,
+    STRONG,
+    head_unit,
+    synthetic_manifest,
+    synthetic_run,
+    write_synthetic_run,
+)
 
-from synthetic_run import NOTED, SKIPPED, STRONG, head_unit, synthetic_manifest, synthetic_run, write_synthetic_run
 from vitscope.analysis import open_run
 from vitscope.errors import InvalidArgument, RunError, StorageError
 from vitscope.quantities import names

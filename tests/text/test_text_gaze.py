@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 import torch
+from tests.planted_runs import planted_run
 
-from planted_runs import planted_run
 from vitscope import measures
 from vitscope.analysis.gaze import gaze
 from vitscope.text import headline, looks

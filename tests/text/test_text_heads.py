@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import xarray as xr
+from tests.planted_runs import planted_run
+from tests.synthetic_run import synthetic_run
 
-from planted_runs import planted_run
-from synthetic_run import synthetic_run
 from vitscope.analysis.against import against
 from vitscope.analysis.findings import output_ranking
 from vitscope.analysis.heads.repair import Repair, repair_of, repairs

@@ -4,8 +4,8 @@ import json
 
 import numpy as np
 import pytest
+from tests.synthetic_run import CLUSTERS, STRONG, synthetic_run
 
-from synthetic_run import CLUSTERS, STRONG, synthetic_run
 from vitscope import text
 from vitscope.analysis.findings import output_ranking
 from vitscope.analysis.patterns.census import held_pattern

@@ -4,9 +4,9 @@ import json
 
 import numpy as np
 import pytest
+from tests.planted_runs import CLS, planted_run
+from tests.synthetic_run import STRONG, synthetic_run
 
-from planted_runs import CLS, planted_run
-from synthetic_run import STRONG, synthetic_run
 from vitscope.text import headline, show, summary
 from vitscope.tokens import TokenLayout
 
