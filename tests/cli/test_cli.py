@@ -360,7 +360,7 @@ def test_serve_in_a_process_of_its_own_ends_cleanly(tmp_path):
         words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ | {"PYTHONUNBUFFERED": "1"}
     )
     address = re.search(r"http://127\.0\.0\.1:\d+/", process.stdout.readline()).group()
-    with urllib.request.urlopen(f"{address}api/run") as answer:
+    with urllib.request.urlopen(f"{address}api/answers/run") as answer:
         assert answer.status == 200
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
