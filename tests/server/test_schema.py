@@ -56,7 +56,7 @@ def patterned(tmp_path_factory):
 def test_any_request_the_schema_allows_is_answered_as_it_says(operations, run, patterned, path):
     """Property over the OpenAPI document: no status it does not name, and the one body for every failure."""
     operation = operations[path]
-    run = patterned if path.startswith("/api/answers/patterns") else run
+    run = patterned if path.startswith("/api/answers/pattern") else run
     client = client_of(run, FakeLive(run))
 
     @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), database=None)
