@@ -3707,7 +3707,7 @@ export interface paths {
         put?: never;
         /**
          * Image
-         * @description One image before and after, with the receipt of the mask; goes before the steps of jobs.
+         * @description One image before and after, with the mask check; goes before the steps of jobs.
          */
         post: operations["image_api_lab_image__image__post"];
         delete?: never;

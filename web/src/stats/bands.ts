@@ -84,7 +84,7 @@ export function countBetween(
   return count;
 }
 
-/** Head places where a value lies outside the middle half of the images. */
+/** Head places where a value lies outside the interquartile range of the images. */
 export function outsideMiddle(value: (head: number) => number, q1: Float64Array, q3: Float64Array): Set<number> {
   const outside = new Set<number>();
   for (let head = 0; head < q1.length; head++) {

@@ -76,7 +76,7 @@ def info(served: TheRun, response: Response) -> LabInfo:
 def image(
     served: TheRun, request: Request, image: Annotated[int, Path(ge=0)], question: WhatIf, response: Response
 ) -> ImageWhatIf:
-    """One image before and after, with the receipt of the mask; goes before the steps of jobs."""
+    """One image before and after, with the mask check; goes before the steps of jobs."""
     start = time.perf_counter()
     lab = _lab(served)
     response.headers["cache-control"] = "no-store"

@@ -1,4 +1,4 @@
-// The drawing of diversity by layer: the mean over images as a line with dots, the middle half of the images as a band.
+// The drawing of diversity by layer: the mean over images as a line with dots, the interquartile range of the images as a band.
 import { count, tickNumber } from '../../ground/numbers';
 import { stepAxis, stepTitle, valueAxis, valueTitle } from '../../plot/axes';
 import { axisFor, axisTicks } from '../../plot/axis';

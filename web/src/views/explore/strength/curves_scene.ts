@@ -1,4 +1,4 @@
-// The drawing of strength over hops: a line a head, the median and the middle half of the heads, those of the set by name.
+// The drawing of strength over hops: a line a head, the median and the interquartile range of the heads, those of the set by name.
 import type { Band } from '../../../attention/strength';
 import { count } from '../../../ground/numbers';
 import { endNames, stepAxis, stepTitle, valueAxis, valueTitle } from '../../../plot/axes';
@@ -17,7 +17,7 @@ export interface Curves {
   readonly hops: number;
   /** Of every head at every hop [head, hop]; null while not known. */
   readonly means: Float64Array | null;
-  /** The middle half of the heads, and what uniform attention gives, at each hop. */
+  /** The interquartile range of the heads, and what uniform attention gives, at each hop. */
   readonly bands: readonly Band[];
   readonly uniform: ArrayLike<number>;
   readonly heads: readonly number[];

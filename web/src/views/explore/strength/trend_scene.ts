@@ -1,4 +1,4 @@
-// The drawing of one hop over depth: a dot a head in each layer, the mean of the layer's heads, the middle half as a band.
+// The drawing of one hop over depth: a dot a head in each layer, the mean of the layer's heads, the interquartile range as a band.
 import type { Band } from '../../../attention/strength';
 
 import { endNames, stepAxis, stepTitle, valueAxis, valueTitle } from '../../../plot/axes';

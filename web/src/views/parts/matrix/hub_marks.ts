@@ -1,5 +1,5 @@
 // What is drawn over the cells of the hub. An inner square, the larger the more alike the images are; one image's values,
-// a dot in each cell's corner in the colour of its value, ringed twice where it leaves the middle half of the images in
+// a dot in each cell's corner in the colour of its value, ringed twice where it leaves the interquartile range of the images in
 // scope. A canvas: 144 elements of their own would have to be laid out with every change.
 import { colourAt, css, place, type Scale, type Theme } from '../../../plot/colour';
 import type { CellSize } from '../../../plot/layout';
