@@ -87,13 +87,6 @@ def test_a_model_whose_forward_does_something_else_is_refused():
         vitscope.wrap(module)
 
 
-class LowRank(nn.Linear):
-    """A projection with an added low-rank term, as LoRA puts it: `weight` is not all of it."""
-
-    def forward(self, x):
-        return super().forward(x) + 0.1 * x.sum(-1, keepdim=True)
-
-
 class Mixing(nn.Module):
     """An MLP that mixes tokens."""
 
@@ -101,20 +94,14 @@ class Mixing(nn.Module):
         return x - x.mean(1, keepdim=True)
 
 
-def with_low_rank(block):
-    weight, block.attn.proj = block.attn.proj.weight, LowRank(24, 24, dtype=torch.float64)
-    block.attn.proj.weight = weight
-
-
 @pytest.mark.parametrize(
     "change",
     [
-        with_low_rank,
         lambda block: block.attn.proj.register_forward_hook(lambda _m, _i, out: 1.5 * out),
         lambda block: block.ls1.register_forward_hook(lambda _m, _i, out: out.tanh()),
         lambda block: setattr(block, "mlp", Mixing()),
     ],
-    ids=["low rank", "hook on the projection", "hook on LayerScale", "MLP that mixes tokens"],
+    ids=["hook on the projection", "hook on LayerScale", "MLP that mixes tokens"],
 )
 def test_a_block_that_cannot_be_taken_apart_is_refused(change):
     """Whole, these blocks agree with the library; by heads and tokens, as the sweep takes them, they would not."""
@@ -123,6 +110,27 @@ def test_a_block_that_cannot_be_taken_apart_is_refused(change):
     assert parity(adapt(module)) < 1e-12
     with pytest.raises(ParityError, match="taken apart"):
         vitscope.wrap(module)
+
+
+class LowRank(nn.Linear):
+    """A projection with an added low-rank term, as LoRA puts it: `weight` is not all of it."""
+
+    def forward(self, x):
+        return super().forward(x) + 0.1 * x.sum(-1, keepdim=True)
+
+
+def test_lora_on_the_projection_is_part_of_each_heads_weight():
+    module, merged = make("registers, LayerScale, q/k norm"), make("registers, LayerScale, q/k norm")
+    added = LowRank(24, 24, dtype=torch.float64)
+    added.load_state_dict(module.blocks[1].attn.proj.state_dict())
+    module.blocks[1].attn.proj = added
+    with torch.no_grad():
+        merged.blocks[1].attn.proj.weight += 0.1
+    ours, expected = (
+        vitscope.head_importance(vitscope.wrap(m), pixels(2), modes=("head", "pp")) for m in (module, merged)
+    )
+    for metric in ("jsd", "cls_cos"):
+        assert abs(ours[metric].values - expected[metric].values).max() < 1e-12
 
 
 @pytest.mark.parametrize("kind", REFUSED)

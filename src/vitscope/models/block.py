@@ -143,11 +143,20 @@ def split_heads(
 
 
 def per_head_weight(
-    projection: nn.Linear, n_heads: int, scale: Tensor | None, size: int = -1
+    projection: nn.Module, n_heads: int, scale: Tensor | None, size: int = -1
 ) -> Float[Tensor, "head channel width"]:
-    """A projection's weight cut by head, [head, channel, width], with LayerScale's gamma multiplied in."""
-    weight = projection.weight if scale is None else projection.weight * scale[:, None]
-    return weight.T.unflatten(0, (n_heads, size))
+    """A projection's weight cut by head, [head, channel, width], with LayerScale's gamma multiplied in.
+
+    Of a projection with an added layer (LoRA) the weight is what it does: its output of an identity less that of zeros.
+    """
+    if type(projection) is nn.Linear:
+        weight = projection.weight.T
+    else:
+        like = next(projection.parameters())
+        width = getattr(projection, "in_features", None) or like.shape[-1]
+        weight = projection(torch.eye(width).to(like)) - projection(like.new_zeros(1, width))
+    weight = weight if scale is None else weight * scale
+    return weight.unflatten(0, (n_heads, size))
 
 
 class Evaluation:

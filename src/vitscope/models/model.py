@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from vitscope.errors import InvalidArgument, UnsupportedModel, VitscopeError
 from vitscope.models.block import Architecture, Block
 from vitscope.models.pictures import preprocessing
+from vitscope.models.proof import Proof
 from vitscope.quantities.readouts import Readout
 from vitscope.tokens import TokenLayout
 
@@ -39,7 +40,7 @@ class Model:
     Parameters
     ----------
     id: how it was asked for, e.g. `timm:vit_tiny_patch16_224`, or the class name of a wrapped module.
-    parity: max |ours - library| / max |library| of the output on one image, through explicit attention in every block.
+    proof: what is proven of our path through it (see `Proof`).
     classes: class names, None where unknown.
     transform: PIL image -> pixels [color, row, col].
     weights_sha256: of the weights file, or of the parameters where there is no file; with those of a given classifier.
@@ -54,7 +55,7 @@ class Model:
 
     id: str
     architecture: Architecture
-    parity: float
+    proof: Proof
     classes: tuple[str, ...] | None
     n_classes: int | None
     transform: Callable[[Image.Image], Float[Tensor, "color row col"]]
@@ -65,6 +66,11 @@ class Model:
     one_logit: bool = False
     zero_shot: bool = False
     weights_part: str | None = None
+
+    @property
+    def parity(self) -> float:
+        """Max |ours - library| / max |library| of the output on one image, all attention explicit."""
+        return self.proof.output
 
     @property
     def adapter(self) -> str:

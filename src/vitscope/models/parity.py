@@ -63,6 +63,11 @@ def _output(architecture: Architecture, x: Float[Tensor, "image token width"]) -
     return features if architecture.n_classes is None else architecture.logits(features)
 
 
+def limit_of(architecture: Architecture) -> float:
+    """The largest relative difference that passes for rounding, by the type of the parameters."""
+    return TOLERANCE.get(next(architecture.module.parameters()).dtype, HALF_TOLERANCE)
+
+
 def relative_difference(ours: Tensor, reference: Tensor) -> float:
     """Return max|ours - reference| / max|reference|; infinite where either is not finite."""
     ours, reference = ours.double(), reference.double()
@@ -76,7 +81,7 @@ def parity(
     reference: Tensor | None = None,
 ) -> float:
     """Relative difference between the output of one of our paths and the library's on the probe image."""
-    pixels = _placed_probe(architecture)
+    pixels = placed_probe(architecture)
     with Evaluation(architecture.module):
         ours, reference = path(architecture, pixels), architecture.reference(pixels) if reference is None else reference
     if ours.shape != reference.shape:
@@ -84,7 +89,8 @@ def parity(
     return relative_difference(ours, reference)
 
 
-def _placed_probe(architecture: Architecture) -> Float[Tensor, "1 color row col"]:
+def placed_probe(architecture: Architecture) -> Float[Tensor, "1 color row col"]:
+    """The probe image in the type and on the device of the parameters."""
     weight = next(architecture.module.parameters())
     return probe_image(architecture).to(weight.device, weight.dtype)
 
@@ -99,7 +105,7 @@ def prove_parity(architecture: Architecture, name: str) -> float:
     """
     reference = _own_output(architecture, name)
     value = _parity_or_reason(architecture, name, explicit_output, reference)
-    limit = TOLERANCE.get(next(architecture.module.parameters()).dtype, HALF_TOLERANCE)
+    limit = limit_of(architecture)
     if not value <= limit:
         own = type(architecture.module)
         hint = f"{own.__name__} of {own.__module__} computes something else than the class it descends from."
@@ -115,8 +121,7 @@ def prove_parity(architecture: Architecture, name: str) -> float:
         raise ParityError(
             f"cannot analyse {name}: its blocks taken apart by heads and tokens ({architecture.adapter}) give another "
             f"output than the library's own forward, relative difference {apart:.2g}, allowed {limit:.0e}",
-            "A hook or an added layer (LoRA) changes what the output projection does, or the MLP mixes tokens: merge "
-            "added weights into the projection and remove hooks.",
+            "A hook or an added layer changes what stands behind the output projection, or the MLP mixes tokens.",
         )
     return value
 
@@ -125,7 +130,7 @@ def _own_output(architecture: Architecture, name: str) -> Float[Tensor, "1 outpu
     """What the module's own forward says of the probe image: it must be a finite tensor [image, output]."""
     try:
         with Evaluation(architecture.module):
-            output = architecture.reference(_placed_probe(architecture))
+            output = architecture.reference(placed_probe(architecture))
     except Exception as error:  # whatever a user's module raises
         raise UnsupportedModel(
             f"cannot analyse {name}: its own forward fails on an image of {list(architecture.input_size)}, "

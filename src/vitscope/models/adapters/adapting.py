@@ -3,18 +3,31 @@
 Knows nothing about: names of models, files, preprocessing.
 """
 
-from types import ModuleType
 from typing import Final
 
 import torch
 from torch import nn
 
-from vitscope.errors import ModelLoadError, UnsupportedModel
-from vitscope.models.adapters import timm_beit, timm_eva, timm_vit
+from vitscope.errors import ModelLoadError, UnsupportedModel, VitscopeError
+from vitscope.models.adapters import (
+    open_clip_vit,
+    timm_beit,
+    timm_eva,
+    timm_others,
+    timm_vit,
+    torchvision_vit,
+    transformers_vit,
+)
+from vitscope.models.adapters.registry import Adapter, of_kinds, others
 from vitscope.models.block import Architecture
 
-ADAPTERS: Final[tuple[ModuleType, ...]] = (timm_vit, timm_eva, timm_beit)
-"""Each has NAME, KINDS (the classes it knows) and adapt(module) -> Architecture. To support another family, add one."""
+ADAPTERS: Final[tuple[Adapter, ...]] = (
+    *(of_kinds(file.NAME, file.KINDS, file.adapt) for file in (timm_vit, timm_eva, timm_beit, timm_others)),
+    of_kinds(torchvision_vit.NAME, torchvision_vit.KINDS, torchvision_vit.adapt),
+    Adapter(open_clip_vit.NAME, open_clip_vit.fits, open_clip_vit.adapt),
+    Adapter(transformers_vit.NAME, transformers_vit.fits, transformers_vit.adapt),
+)
+"""To support another family, add a file, or register an adapter (`vitscope.register_adapter`, docs/models.md)."""
 
 REFUSED: Final = {
     "Swin": "its attention is windowed, so there is no single query x key matrix over the image",
@@ -24,7 +37,9 @@ REFUSED: Final = {
     "MultiScaleVit": "its attention pools queries and keys, so layers have different grids",
     "ResNet": "it is a convolutional network without attention heads",
 }
-_OWN: Final = "To support a plain Vision Transformer, write an adapter file like vitscope/models/adapters/timm_vit.py."
+_OWN: Final = (
+    "To support a plain Vision Transformer, register an adapter (vitscope.register_adapter, see docs/models.md)."
+)
 
 
 def adapt(module: nn.Module) -> Architecture:
@@ -37,19 +52,24 @@ def adapt(module: nn.Module) -> Architecture:
     UnsupportedModel: no adapter fits, or a part is of a kind that is refused by name.
     ModelLoadError: weights that have no values, or values that are not finite.
     """
+    reason = next((why for kind, why in REFUSED.items() if _name(module).startswith(kind)), None)
+    if reason is not None:
+        package = type(module).__module__.partition(".")[0]
+        raise UnsupportedModel(f"cannot adapt a {_name(module)} of {package}: {reason}", _OWN)
     adapter = _adapter_of(module)
     if adapter is None:
         raise _unknown(module)
     _require_values(module)
-    if type(module) in adapter.KINDS:
+    try:
         architecture = adapter.adapt(module)
-    else:
-        try:
-            architecture = adapter.adapt(module)
-        except AttributeError as error:
-            raise UnsupportedModel(
-                f"cannot adapt a {_name(module)}: it descends from {adapter.NAME}, but {error}", _OWN
-            ) from error
+    except VitscopeError:
+        raise
+    except Exception as error:  # of modules that are not what their class says
+        raise UnsupportedModel(
+            f"cannot adapt a {_name(module)}: it is looked at as {adapter.name}, but that fails with "
+            f"{type(error).__name__}: {' '.join(str(error).split())[:200]}",
+            _OWN,
+        ) from error
     if not architecture.blocks:
         raise UnsupportedModel(
             f"cannot adapt this {_name(module)}: it has no blocks, so no attention to look at",
@@ -58,19 +78,15 @@ def adapt(module: nn.Module) -> Architecture:
     return architecture
 
 
-def _adapter_of(module: nn.Module) -> ModuleType | None:
-    exact = (adapter for adapter in ADAPTERS if type(module) in adapter.KINDS)
-    users = type(module).__module__.partition(".")[0] != "timm"  # timm's own subclasses are other architectures
-    alike = (adapter for adapter in ADAPTERS if users and isinstance(module, adapter.KINDS))
-    return next(exact, None) or next(alike, None)
+def _adapter_of(module: nn.Module) -> Adapter | None:
+    adapters = (*others(), *ADAPTERS)
+    exact = next((adapter for adapter in adapters if adapter.fits(module)), None)
+    return exact or next((adapter for adapter in adapters if adapter.subclass_of(module)), None)
 
 
 def _unknown(module: nn.Module) -> UnsupportedModel:
     """Why no adapter fits, and what to give instead."""
     name, package = _name(module), type(module).__module__.partition(".")[0]
-    reason = next((why for kind, why in REFUSED.items() if name.startswith(kind)), None)
-    if reason is not None:
-        return UnsupportedModel(f"cannot adapt a {name} of {package}: {reason}", _OWN)
     inside = inner_modules(module)
     if len(inside) == 1:
         ((path, kind),) = inside.items()
@@ -84,11 +100,7 @@ def _unknown(module: nn.Module) -> UnsupportedModel:
             f"cannot adapt a {name} of {package}: it holds {len(inside)} Vision Transformers, at {found}",
             f"Give one of them, such as vitscope.wrap(module.{next(iter(inside))}).",
         )
-    if package == "transformers":
-        return UnsupportedModel(
-            f"cannot adapt a {name} of {package}: models of transformers come with a later version", "Use a timm model."
-        )
-    known = ", ".join(adapter.NAME for adapter in ADAPTERS)
+    known = ", ".join(adapter.name for adapter in ADAPTERS)
     return UnsupportedModel(
         f"cannot adapt a {name} of {package}: no adapter knows this class (looked for {known})", _OWN
     )

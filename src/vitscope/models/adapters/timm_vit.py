@@ -7,12 +7,13 @@ Knows nothing about: pruning, files.
 import copy
 import warnings
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from vitscope.errors import UnsupportedModel
+from vitscope.models.adapters import timm_parallel
 from vitscope.models.block import Block, Evaluation, Projections, join_heads, per_head_weight, split_heads
 from vitscope.tokens import TokenLayout
 from vitscope.torchvision_ops import make_torchvision_importable
@@ -21,7 +22,12 @@ make_torchvision_importable()
 from timm.layers import Attention, PatchEmbed, global_pool_nlc  # noqa: E402 - timm needs the line above
 from timm.models.deit import VisionTransformerDistilled  # noqa: E402
 from timm.models.vision_transformer import Block as TimmBlock  # noqa: E402
-from timm.models.vision_transformer import ResPostBlock, VisionTransformer  # noqa: E402
+from timm.models.vision_transformer import (  # noqa: E402
+    ParallelScalingBlock,
+    ParallelThingsBlock,
+    ResPostBlock,
+    VisionTransformer,
+)
 
 NAME: Final = "timm VisionTransformer"
 KINDS: Final = (VisionTransformer, VisionTransformerDistilled)
@@ -30,8 +36,16 @@ KINDS: Final = (VisionTransformer, VisionTransformerDistilled)
 
 def adapt(module: Any) -> "TimmArchitecture":
     """See the module as an Architecture. Raises UnsupportedModel naming the part that is not known."""
-    blocks = [ViTBlock(block, f"blocks.{i}") for i, block in enumerate(module.blocks)]
+    blocks = [_block(block, f"blocks.{i}") for i, block in enumerate(module.blocks)]
     return TimmArchitecture(NAME, module, blocks)
+
+
+def _block(block: Any, where: str) -> Block:
+    if type(block) is ParallelThingsBlock:
+        for i, part in enumerate(cast(Any, block).attns):
+            require(part.attn, (Attention,), f"{where}.attns.{i}.attn")
+        return timm_parallel.ParallelThingsBlock(block)
+    return timm_parallel.ParallelScalingBlock(block) if type(block) is ParallelScalingBlock else ViTBlock(block, where)
 
 
 def require(part: nn.Module, known: tuple[type, ...], where: str) -> None:

@@ -17,6 +17,7 @@ from vitscope.models.adapters.adapting import adapt
 from vitscope.models.block import Architecture, Evaluation
 from vitscope.models.model import Model, as_classifier
 from vitscope.models.pictures import preprocessing
+from vitscope.models.proof import prove
 from vitscope.models.sources.bundled import WEIGHTS, demo_config
 from vitscope.models.sources.pruned import PRUNED, is_saved, read_saved
 from vitscope.models.sources.weights import file_sha256, first_line, load_state, parameters_sha256, read_weights
@@ -228,7 +229,7 @@ def _model(
     multi_label: bool = False,
 ) -> Model:
     architecture = adapt(module)
-    agreement = parity.prove_parity(architecture, name)
+    proof = prove(architecture, name)
     head, n_logits = None, architecture.n_classes
     if classifier is not None:
         head, n_logits = as_classifier(classifier, feature_width(architecture))
@@ -252,7 +253,7 @@ def _model(
     made = Model(
         id=name,
         architecture=architecture,
-        parity=agreement,
+        proof=proof,
         classes=None if classes is None else tuple(classes),
         n_classes=n_classes,
         transform=transform or preprocessing.own_transform(module, architecture.input_size),

@@ -21,10 +21,10 @@ from torch import nn
 
 from vitscope.arguments import checked, whole_heads
 from vitscope.errors import InvalidArgument, UnsupportedModel
-from vitscope.models import parity
 from vitscope.models.adapters import timm_vit
 from vitscope.models.adapters.adapting import adapt
 from vitscope.models.model import Model
+from vitscope.models.proof import prove
 from vitscope.models.sources import standalone
 from vitscope.models.sources.bundled import demo_config
 from vitscope.models.sources.pruned import PRUNED, read_config
@@ -65,7 +65,7 @@ def without_heads(model: Model, heads: Heads) -> Model:
         model,
         id=f"{model.id} without {len(removed)} heads",
         architecture=architecture,
-        parity=parity.prove_parity(architecture, model.id),
+        proof=prove(architecture, model.id),
         weights_sha256=parameters_sha256(module),
         resizer=lambda height, width: without_heads(model.at_size(height, width), removed),
     )
