@@ -209,6 +209,7 @@ def _timm(name: str, **more: Any) -> Callable[[], nn.Module]:
 
 _SMALL = {"embed_dim": 48, "num_heads": 3, "num_classes": 7}
 _ENCODER = {"embed_dim": 48, "num_heads": 3, "img_size": 96}
+_SIZE = {"input_size": (3, 96, 96)}  # of models that take any: what their configuration says
 TIMM_BY_EXPERIMENT: dict[str, Callable[[], nn.Module]] = {
     "NaFlexVit, average": _timm("naflexvit_base_patch16_gap", **_SMALL),
     "NaFlexVit, attention pooling": _timm("naflexvit_base_patch16_map", **_SMALL),
@@ -220,6 +221,6 @@ TIMM_BY_EXPERIMENT: dict[str, Callable[[], nn.Module]] = {
     "Qwen3 encoder": _timm("qwen3_vit_88m_enc", **_ENCODER),
     "Deepseek classifier": _timm("deepseek_vit_412m", **_SMALL | {"img_size": 84}),
     "Deepseek encoder": _timm("deepseek_vit_412m_enc", **_ENCODER | {"img_size": 84}),
-    "Gemma 4 classifier": _timm("gemma4_vit_167m", **_SMALL | {"img_size": 96, "head_dim": 16}),
-    "Gemma 4 encoder": _timm("gemma4_vit_167m_enc", **_ENCODER | {"head_dim": 16}),
+    "Gemma 4 classifier": _timm("gemma4_vit_167m", **_SMALL, head_dim=16, pretrained_cfg_overlay=_SIZE),
+    "Gemma 4 encoder": _timm("gemma4_vit_167m_enc", embed_dim=48, num_heads=3, head_dim=16, pretrained_cfg_overlay=_SIZE),
 }
