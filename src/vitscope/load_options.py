@@ -32,6 +32,7 @@ class LoadOptions:
     mean, std: of the normalisation, for pixels from 0 to 1: one number, or one a channel.
     interpolation: of the resize: bicubic, bilinear, nearest, lanczos.
     class_names: in the order of the logits. A run keeps them as its model's classes, not here.
+    names_file: where the names were read from.
     """
 
     num_classes: int | None = None
@@ -41,6 +42,7 @@ class LoadOptions:
     std: tuple[float, ...] | None = None
     interpolation: str | None = None
     class_names: tuple[str, ...] | None = None
+    names_file: str | None = None
 
     def __post_init__(self) -> None:
         for name, least in (("num_classes", 0), ("in_chans", 1)):
@@ -76,7 +78,17 @@ class LoadOptions:
 
     def said(self) -> dict[str, Any]:
         """What is said, by name; without names of classes."""
-        return {name: value for name, value in asdict(self).items() if value is not None and name != "class_names"}
+        names = ("class_names", "names_file")
+        return {name: value for name, value in asdict(self).items() if value is not None and name not in names}
+
+    def words(self) -> list[str]:
+        """The same as words of a command line; names of classes by their file, where they are of one."""
+        found = []
+        for name, value in self.said().items():
+            text = "x".join(map(str, value)) if name == "img_size" else value
+            joined = ",".join(f"{one!r}" for one in text) if isinstance(text, tuple) else str(text)
+            found += [f"--{name.replace('_', '-')}", joined]
+        return found + (["--class-names", self.names_file] if self.names_file else [])
 
     def _require_count(self, count: int, name: str, why: str) -> None:
         given = getattr(self, name)
@@ -98,17 +110,25 @@ def load_options(given: Mapping[str, Any]) -> LoadOptions:
     InvalidArgument: an option that there is not, or a value that it cannot have.
     BadInput: the file of names cannot be read.
     """
-    known = [field.name for field in fields(LoadOptions)]
+    known = option_names()
     unknown = next((name for name in given if name not in known), None)
     if unknown is not None:
         raise InvalidArgument(
             f"cannot load a model with {unknown}: there is no such option", f"Options: {', '.join(known)}."
         )
     plain = {name: value for name, value in given.items() if value is not None}
+    names = plain.get("class_names")
+    if isinstance(names, str | PathLike):
+        plain["names_file"] = str(Path(names).resolve())
     for name, read in (("img_size", _size), ("mean", _numbers), ("std", _numbers), ("class_names", _names)):
         if name in plain:
             plain[name] = read(plain[name], name)
     return LoadOptions(**plain)
+
+
+def option_names() -> list[str]:
+    """Names of the options, as keywords; with - for _ they are those of the command line."""
+    return [field.name for field in fields(LoadOptions) if field.name != "names_file"]
 
 
 def _size(value: Any, name: str) -> tuple[int, int]:  # noqa: ANN401 - anything may be given

@@ -71,8 +71,20 @@ def load_model(
     >>> model.n_layers, model.n_heads[0], model.tokens.n_tokens
     (6, 4, 197)
     """
-    spec = str(spec)
-    said, place = load_options(options), pick_device(device)
+    return load_chosen(str(spec), weights, load_options(options), device=device, dtype=dtype, multi_label=multi_label)
+
+
+def load_chosen(
+    spec: str,
+    weights: str | Path | None,
+    said: LoadOptions,
+    *,
+    device: str = "auto",
+    dtype: str = "float32",
+    multi_label: bool = False,
+) -> Model:
+    """As `load_model`, the options read already."""
+    place = pick_device(device)
     if dtype not in DTYPES:
         raise InvalidArgument(
             f"cannot load {spec} as {dtype!r}: expected one of {', '.join(DTYPES)}", "float32 is the plain choice."
