@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 import typer
 
 from vitscope._version import __version__
+from vitscope.commands.choosing import ModelChoice, takes_model
 from vitscope.errors import InvalidArgument, VitscopeError
 from vitscope.file_names import require_text
 
@@ -25,17 +26,7 @@ app = typer.Typer(
     epilog="First time? [bold]vitscope demo[/] needs nothing but this computer.",
 )
 
-Weights = Annotated[
-    Path | None,
-    typer.Option("--weights", metavar="FILE", help="Local .safetensors or .pth file; default: timm's pretrained ones."),
-]
-Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:1.")]
 LegradReading = Literal["mean", "classifier"]
-Dtype = Annotated[str, typer.Option("--dtype", help="float32, float64, bfloat16, float16.")]
-MultiLabel = Annotated[
-    bool,
-    typer.Option("--multi-label", help="The logits are independent labels (sigmoid). A single logit always is one."),
-]
 Labels = Annotated[
     Path | None,
     typer.Option("--labels", metavar="FILE", help="Table path,label\\[,class_name]; paths relative to the file."),
@@ -64,9 +55,6 @@ Port = Annotated[
     typer.Option("--port", min=0, max=65535, help="Port on 127.0.0.1; default: 8765 or the next free one."),
 ]
 NoBrowser = Annotated[bool, typer.Option("--no-browser", help="Only print the address.")]
-ModelSpec = Annotated[
-    str, typer.Argument(metavar="MODEL", help="timm:NAME, demo for the bundled model, or a folder made by prune.")
-]
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="Folder made by analyze or demo.")]
 
 
@@ -110,8 +98,9 @@ def demo(
     "[bold]vitscope analyze timm:vit_base_patch16_224 photos.csv --weights vit.safetensors --modes all "
     "--partial-images 60 --out run[/]"
 )
+@takes_model
 def analyze(
-    model: ModelSpec,
+    model: ModelChoice,
     images: Annotated[
         str,
         typer.Argument(
@@ -120,7 +109,6 @@ def analyze(
         ),
     ],
     out: Annotated[Path, typer.Option("--out", metavar="RUN", help="Folder for the results; new or empty.")],
-    weights: Weights = None,
     labels: Labels = None,
     classes: Classes = None,
     picture_range: Range = None,
@@ -155,9 +143,6 @@ def analyze(
     threads: Annotated[
         int | None, typer.Option("--threads", min=1, help="Processor threads; default: torch's.")
     ] = None,
-    device: Device = "auto",
-    dtype: Dtype = "float32",
-    multi_label: MultiLabel = False,
     resume: Annotated[bool, typer.Option("--resume", help="Resume the unfinished run in --out.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -181,11 +166,9 @@ def analyze(
         patterns=patterns,
         seed=seed,
         threads=threads,
-        weights_file=weights,
+        weights_file=model.weights,
     )
-    code = analysis.analyze(
-        model, images, out, request, device=device, dtype=dtype, multi_label=multi_label, resume=resume, as_json=as_json
-    )
+    code = analysis.analyze(model, images, out, request, resume=resume, as_json=as_json)
     raise typer.Exit(code)
 
 
@@ -243,14 +226,11 @@ def check(run: RunFolder, as_json: Json = False) -> None:
 
 
 @app.command(epilog="Example: [bold]vitscope doctor timm:vit_tiny_patch16_224 photo.jpg[/]")
+@takes_model
 def doctor(
-    model: ModelSpec,
+    model: ModelChoice,
     image: Annotated[Path | None, typer.Argument(metavar="IMAGE", help="A photo; default: a test pattern.")] = None,
-    weights: Weights = None,
     picture_range: Range = None,
-    device: Device = "auto",
-    dtype: Dtype = "float32",
-    multi_label: MultiLabel = False,
     as_json: Json = False,
 ) -> None:
     """Check how vitscope sees a model: adapter, tokens, heads, parity, one prediction."""
@@ -260,11 +240,7 @@ def doctor(
         analysis.doctor(
             model,
             image,
-            weights=weights,
             picture_range=picture_range,
-            device=device,
-            dtype=dtype,
-            multi_label=multi_label,
             as_json=as_json,
         )
     )
@@ -276,8 +252,9 @@ def doctor(
     "[bold]vitscope prune timm:vit_tiny_patch16_224 photos.csv --weights vit.safetensors --heads L11.H0 "
     "--save smaller[/]"
 )
+@takes_model
 def prune(
-    model: ModelSpec,
+    model: ModelChoice,
     images: Annotated[
         str | None,
         typer.Argument(metavar="IMAGES", help="Labelled images for the accuracy before and after; as for analyze."),
@@ -297,10 +274,6 @@ def prune(
     labels: Labels = None,
     classes: Classes = None,
     picture_range: Range = None,
-    weights: Weights = None,
-    device: Device = "auto",
-    dtype: Dtype = "float32",
-    multi_label: MultiLabel = False,
     as_json: Json = False,
 ) -> None:
     """Remove heads from a model permanently: fewer parameters, faster, the same outputs as with those heads masked.
@@ -320,10 +293,6 @@ def prune(
         labels=labels,
         classes=classes,
         picture_range=picture_range,
-        weights=weights,
-        device=device,
-        dtype=dtype,
-        multi_label=multi_label,
         pairs=pairs,
         as_json=as_json,
     )
@@ -334,8 +303,9 @@ def prune(
     epilog="Example: [bold]vitscope judge timm:vit_tiny_patch16_224 photos.csv --weights vit.safetensors "
     "--boxes boxes.json[/]"
 )
+@takes_model
 def judge(
-    model: ModelSpec,
+    model: ModelChoice,
     images: Annotated[str, typer.Argument(metavar="IMAGES", help="As for analyze; labels say which class is meant.")],
     boxes: Annotated[
         Path | None,
@@ -367,10 +337,6 @@ def judge(
     labels: Labels = None,
     classes: Classes = None,
     picture_range: Range = None,
-    weights: Weights = None,
-    device: Device = "auto",
-    dtype: Dtype = "float32",
-    multi_label: MultiLabel = False,
     as_json: Json = False,
 ) -> None:
     """Judge maps of a class: does its probability fall when their patches are removed, do they lie on the object?
@@ -394,10 +360,6 @@ def judge(
         labels=labels,
         classes=classes,
         picture_range=picture_range,
-        weights=weights,
-        device=device,
-        dtype=dtype,
-        multi_label=multi_label,
         as_json=as_json,
     )
     raise typer.Exit(code)
@@ -409,8 +371,9 @@ def judge(
     "[bold]vitscope resolution timm:vit_tiny_patch16_224 photos.csv --weights vit.safetensors "
     "--sizes 96,160,224,384 --run run[/]"
 )
+@takes_model
 def resolution(
-    model: ModelSpec,
+    model: ModelChoice,
     images: Annotated[str, typer.Argument(metavar="IMAGES", help="As for analyze.")],
     sizes: Annotated[
         str,
@@ -433,10 +396,6 @@ def resolution(
     labels: Labels = None,
     classes: Classes = None,
     picture_range: Range = None,
-    weights: Weights = None,
-    device: Device = "auto",
-    dtype: Dtype = "float32",
-    multi_label: MultiLabel = False,
     as_json: Json = False,
 ) -> None:
     """Run the same images at several input sizes: how accurate is the model, and how far do its heads attend?
@@ -457,10 +416,6 @@ def resolution(
         labels=labels,
         classes=classes,
         picture_range=picture_range,
-        weights=weights,
-        device=device,
-        dtype=dtype,
-        multi_label=multi_label,
         as_json=as_json,
     )
     raise typer.Exit(code)

@@ -20,7 +20,9 @@ from vitscope import pipeline
 from vitscope.analysis import open_run
 from vitscope.cli import main
 from vitscope.commands import analysis, serving, terminal
+from vitscope.commands.choosing import ModelChoice
 from vitscope.errors import ModelLoadError, StorageError
+from vitscope.load_options import LoadOptions
 from vitscope.pipeline.plan import planning
 
 PLAIN = {"NO_COLOR": "1", "TERM": "dumb", "COLUMNS": "200"}
@@ -405,13 +407,13 @@ def test_prune_saves_a_smaller_model_and_says_what_it_costs(tmp_path, capsys, mo
 
 
 @pytest.mark.parametrize("given", [True, False])
-def test_multi_label_reaches_the_model_in_every_command(given, tmp_path, monkeypatch, capsys):
+def test_what_is_said_of_a_model_reaches_it_in_every_command(given, tmp_path, monkeypatch, capsys):
     from vitscope.commands import judging, pruning, sizing
 
     asked = []
 
-    def load(*plain, multi_label):
-        asked.append(multi_label)
+    def load(choice):
+        asked.append(choice)
         raise ModelLoadError("no model is loaded here")
 
     for module in (analysis, judging, pruning, sizing):
@@ -423,6 +425,28 @@ def test_multi_label_reaches_the_model_in_every_command(given, tmp_path, monkeyp
         "resolution": ("photos", "--sizes", "12x30"),
         "prune": ("--heads", "L0.H1", "--save", tmp_path / "smaller"),
     }
+    (tmp_path / "names.txt").write_text("cat\ndog\n")
+    options = LoadOptions(2, (32, 48), 1, (0.1,), (0.2,), "bilinear", ("cat", "dog"), str(tmp_path / "names.txt"))
+    said = ["--multi-label", "--dtype", "float64", *options.words()] if given else []
+    wanted = ModelChoice("tiny", dtype="float64", multi_label=True, options=options) if given else ModelChoice("tiny")
     for command, words in commands.items():
-        assert call(capsys, command, "tiny", *words, *(["--multi-label"] if given else []))[0] == 2
-    assert asked == [given] * len(commands)
+        assert call(capsys, command, "tiny", *words, *said)[0] == 2
+    assert asked == [wanted] * len(commands)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--std", "0"], "std of 0: expected positive"),
+        (["--mean", "0.5,0.5"], "2 numbers of mean: the model reads 1 channel"),
+        (["--num-classes", "7"], "num_classes 7: it has 10"),
+        (["--class-names", "NAMES"], "it has 10 classes, got 2 names"),
+        (["--img-size", "31"], "its patches are 2 x 2"),
+    ],
+)
+def test_misuse_of_what_is_said_of_a_model(tmp_path, capsys, words, said):
+    (tmp_path / "names.txt").write_text("cat\ndog\n")
+    words = [str(tmp_path / "names.txt") if word == "NAMES" else word for word in words]
+    code, _, err = call(capsys, "doctor", "demo", *words)
+    assert code == 2
+    assert said in err

@@ -12,7 +12,7 @@ import torch
 
 import vitscope
 from vitscope.errors import InvalidArgument, ModelLoadError, NotAvailable
-from vitscope.models.sources.weights import first_line, parameters_sha256, read_weights
+from vitscope.models.sources.weights import first_line, fitted, parameters_sha256, read_weights
 from vitscope.torchvision_ops import define_missing
 
 NAME = "vit_tiny_patch16_224"
@@ -122,8 +122,9 @@ def test_training_checkpoints(tmp_path, small_state, saved, part):
     torch.save(saved(small_state, average), tmp_path / "last.pth.tar")
     found = read_weights(tmp_path / "last.pth.tar")
     assert found.part == part
-    assert found.state.keys() == average.keys()
-    assert all(torch.equal(value, average[name]) for name, value in found.state.items())
+    state = fitted(found.state, average, tmp_path / "last.pth.tar").state
+    assert state.keys() == average.keys()
+    assert all(torch.equal(value, average[name]) for name, value in state.items())
 
 
 def test_the_part_of_a_checkpoint_is_kept_with_the_model(tmp_path, small_state):
@@ -136,7 +137,7 @@ def test_the_part_of_a_checkpoint_is_kept_with_the_model(tmp_path, small_state):
 def test_weights_that_leave_a_choice_or_are_none_are_refused(tmp_path, small_state):
     torch.save(prefixed(small_state, "student.") | prefixed(small_state, "teacher."), tmp_path / "two.pth")
     with pytest.raises(ModelLoadError, match="2 Vision Transformers, at student, teacher"):
-        read_weights(tmp_path / "two.pth")
+        vitscope.load_model("test_vit", weights=tmp_path / "two.pth")
     torch.save({"epoch": 3, "metric": 70.0}, tmp_path / "none.pth")
     with pytest.raises(ModelLoadError, match="a dict of epoch, metric"):
         read_weights(tmp_path / "none.pth")
@@ -144,6 +145,53 @@ def test_weights_that_leave_a_choice_or_are_none_are_refused(tmp_path, small_sta
     torch.save(own | {"head.1.weight": torch.ones(5, 64)}, tmp_path / "own.pth")
     with pytest.raises(ModelLoadError, match=r"head\.1\.weight.*give it to vitscope\.wrap"):
         vitscope.load_model("test_vit", weights=tmp_path / "own.pth")
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_any_stack_of_wrappers_is_taken_off(tmp_path, small_state, seed):
+    """In any order, at any depth, also within names and around a part of the names only."""
+    random = np.random.default_rng(seed)
+    wrappers = ["_orig_mod.", "module.", "model.", "backbone.", "encoder.", "base_model.model."]
+    outer, inner = ("".join(random.choice(wrappers, random.integers(1, 5))) for _ in range(2))
+    state = {
+        f"{outer}{'' if name.startswith('head.') else inner}{name.replace('blocks.0.', 'blocks.0._orig_mod.')}": value
+        for name, value in small_state.items()
+    }
+    torch.save({"net": {"model_state_dict": state}}, tmp_path / "deep.pth")
+    model = vitscope.load_model("test_vit", weights=tmp_path / "deep.pth")
+    assert model.weights_part == "net.model_state_dict"
+    assert model.n_classes == 5
+    apart = inner.replace("_orig_mod.", "") != ""  # what only compiled a part is no place of its own
+    beside = f"taken from beside the others: {outer}head.weight, {outer}head.bias"
+    assert model.weights_note == (beside if apart else None)
+    assert all(torch.equal(value, small_state[name]) for name, value in model.module.state_dict().items())
+
+
+def test_a_teacher_comes_before_its_student(tmp_path, small_state):
+    teacher = {name: value + 0.01 for name, value in small_state.items()}
+    torch.save({"student": small_state, "teacher": teacher}, tmp_path / "both.pth")
+    model = vitscope.load_model("test_vit", weights=tmp_path / "both.pth")
+    assert model.weights_part == "teacher"
+    assert torch.equal(model.module.norm.bias, teacher["norm.bias"])
+    torch.save({"student": small_state, "epoch": 3}, tmp_path / "student.pth")
+    assert vitscope.load_model("test_vit", weights=tmp_path / "student.pth").weights_part == "student"
+
+
+def test_what_is_not_used_is_listed_and_what_is_missing_is_told_with_the_nearest_names(tmp_path, small_state):
+    extra = {f"decoder.blocks.{i}.weight": torch.ones(2) for i in range(5)}
+    torch.save(small_state | extra, tmp_path / "more.pth")
+    note = vitscope.load_model("test_vit", weights=tmp_path / "more.pth").weights_note
+    assert note is not None
+    assert note.startswith("5 not used: decoder.blocks.0.weight, ")
+    renamed = {name.replace("mlp.fc1", "mlp.w1"): value for name, value in small_state.items()}
+    torch.save(renamed, tmp_path / "renamed.pth")
+    missing = r"12 missing \(first blocks.0.mlp.fc1.weight; most like it in the file: blocks.0.mlp.w1.weight"
+    with pytest.raises(ModelLoadError, match=missing):
+        vitscope.load_model("test_vit", weights=tmp_path / "renamed.pth")
+    lora = {name.replace("qkv.weight", "qkv.base_layer.weight"): value for name, value in small_state.items()}
+    torch.save(lora | {"blocks.0.attn.qkv.lora_A.default.weight": torch.ones(2)}, tmp_path / "lora.pth")
+    with pytest.raises(ModelLoadError, match="merge_and_unload"):
+        vitscope.load_model("test_vit", weights=tmp_path / "lora.pth")
 
 
 @pytest.mark.parametrize(
@@ -167,7 +215,7 @@ def test_names_and_numbers_that_are_none(tmp_path, small_state):
     with pytest.raises(ModelLoadError, match="a dict of 1"):
         read_weights(tmp_path / "numbered.pth")
     torch.save(small_state | {"head.weight": torch.tensor(1.0)}, tmp_path / "point.pth")
-    with pytest.raises(ModelLoadError, match=r"unknown \(first head"):
+    with pytest.raises(ModelLoadError, match=r"classifier is a module of your own \(head"):
         vitscope.load_model("test_vit", weights=tmp_path / "point.pth")
 
 

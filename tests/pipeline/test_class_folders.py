@@ -8,9 +8,10 @@ import torch
 
 import vitscope
 from vitscope.errors import BadInput
+from vitscope.load_options import read_names
 from vitscope.models.pictures.images import read_picture
 from vitscope.pipeline.plan.class_folders import fitting_orders, labels_from_folders
-from vitscope.pipeline.plan.labels import ClassNames, classes_of, read_classes, with_given
+from vitscope.pipeline.plan.labels import ClassNames, classes_of, with_given
 from vitscope.pipeline.plan.listing import list_images
 
 import timm  # isort: skip - after vitscope, which makes torchvision importable
@@ -225,7 +226,7 @@ def test_classes_that_do_not_fit(given, reason):
 def test_files_of_classes_that_do_not_fit(tmp_path):
     for text, reason in (("{", "not JSON"), ("3", "expected a list or an object"), ('{"a": "b"}', "name to number")):
         with pytest.raises(BadInput, match=reason):
-            read_classes(write(tmp_path / "classes.json", text))
+            read_names(write(tmp_path / "classes.json", text), "")
     with pytest.raises(BadInput, match="expected a list or an object"):
         with_given(NAMELESS[2], str(write(tmp_path / "classes.json", "null")))
 

@@ -11,6 +11,7 @@ from vitscope.commands import terminal
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from vitscope.commands.choosing import ModelChoice
     from vitscope.models import Model
     from vitscope.pipeline import Request
     from vitscope.pipeline.studies.doctor import Diagnosis
@@ -19,29 +20,35 @@ INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells expect it."""
 
 
-def load(spec: str, weights: Path | None, device: str, dtype: str, *, multi_label: bool = False) -> Model:
-    """Load a model, with a message meanwhile."""
-    with terminal.busy(f"Loading {spec}"):
-        from vitscope.models import load_model
+def load(choice: ModelChoice) -> Model:
+    """Load a model, with a message meanwhile, and say what of its weights was not used."""
+    with terminal.busy(f"Loading {choice.spec}"):
+        from vitscope.models import load_chosen
 
-        return load_model(spec, weights, device=device, dtype=dtype, multi_label=multi_label)
+        model = load_chosen(
+            choice.spec,
+            choice.weights,
+            choice.options,
+            device=choice.device,
+            dtype=choice.dtype,
+            multi_label=choice.multi_label,
+        )
+    if model.weights_note:
+        terminal.errors().print(f"Note on the weights: {escape(model.weights_note)}")
+    return model
 
 
 def analyze(
-    model_spec: str,
+    choice: ModelChoice,
     images: str,
     out: Path,
     request: Request,
     *,
-    device: str,
-    dtype: str,
-    multi_label: bool,
     resume: bool,
     as_json: bool,
 ) -> int:
     """Analyse images into a run folder; returns the exit code."""
-    weights = None if request.weights_file is None else _path(request.weights_file)
-    model = load(model_spec, weights, device, dtype, multi_label=multi_label)
+    model = load(choice)
     from vitscope.pipeline import execute
     from vitscope.pipeline.plan.planning import plan
 
@@ -66,18 +73,14 @@ def analyze(
 
 
 def doctor(
-    model_spec: str,
+    choice: ModelChoice,
     image: Path | None,
     *,
-    weights: Path | None,
     picture_range: str | None,
-    device: str,
-    dtype: str,
-    multi_label: bool,
     as_json: bool,
 ) -> int:
     """Check a model; returns the exit code."""
-    model = load(model_spec, weights, device, dtype, multi_label=multi_label)
+    model = load(choice)
     from vitscope.pipeline.studies.doctor import examine
 
     found = examine(model, image, picture_range=picture_range)
@@ -95,7 +98,7 @@ def _print_diagnosis(found: Diagnosis) -> None:
     lines = {
         "model": f"{found.model} ({found.dtype} on {found.device})",
         "adapter": found.adapter,
-        "weights": f"sha256 {found.weights_sha256}{'' if found.weights_part is None else f', {found.weights_part}'}",
+        "weights": ", ".join(filter(None, (f"sha256 {found.weights_sha256}", found.weights_part, found.weights_note))),
         "input": f"{channels} x {height} x {width} (channels x rows x columns of pixels)",
         "preprocess": found.transform,
         "tokens": f"{found.n_tokens} = prefix ({prefix}) + {found.grid[0]} x {found.grid[1]} patches of "
@@ -112,9 +115,3 @@ def _print_diagnosis(found: Diagnosis) -> None:
     for i, item in enumerate(found.prediction):
         title = f"{escape(item.name)} ({item.label})" if item.name else f"class {item.label}"
         out.print(f"[bold]{'prediction' if i == 0 else '':<11}[/]{item.probability:6.1%}  {title}")
-
-
-def _path(path: str | Path) -> Path:
-    from pathlib import Path
-
-    return Path(path)

@@ -13,6 +13,7 @@ from vitscope.quantities.form import estimate
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from vitscope.commands.choosing import ModelChoice
     from vitscope.engine.explaining import Reading
     from vitscope.pipeline.studies.judging import Judgement
 
@@ -25,7 +26,7 @@ COLUMNS = {
 
 
 def judge(
-    model_spec: str,
+    choice: ModelChoice,
     images: str,
     boxes: Path | None,
     maps: str | None,
@@ -38,14 +39,10 @@ def judge(
     labels: Path | None,
     classes: str | None,
     picture_range: str | None,
-    weights: Path | None,
-    device: str,
-    dtype: str,
-    multi_label: bool,
     as_json: bool,
 ) -> int:
     """Judge maps and print the verdicts; returns the exit code."""
-    model = load(model_spec, weights, device, dtype, multi_label=multi_label)
+    model = load(choice)
     from vitscope.engine import MAPS
     from vitscope.pipeline.studies.judging import judge
 

@@ -12,6 +12,7 @@ from vitscope.commands.analysis import load
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from vitscope.commands.choosing import ModelChoice
     from vitscope.pipeline.studies.removing import Removal
 
 SHOWN = 12
@@ -19,7 +20,7 @@ SHOWN = 12
 
 
 def prune(
-    model_spec: str,
+    choice: ModelChoice,
     heads: str,
     folder: Path,
     images: str | None,
@@ -27,10 +28,6 @@ def prune(
     labels: Path | None,
     classes: str | None,
     picture_range: str | None,
-    weights: Path | None,
-    device: str,
-    dtype: str,
-    multi_label: bool,
     pairs: bool,
     as_json: bool,
 ) -> int:
@@ -38,7 +35,7 @@ def prune(
     from vitscope.pipeline.studies.removing import parse_heads, remove
 
     wanted = parse_heads(heads)
-    model = load(model_spec, weights, device, dtype, multi_label=multi_label)
+    model = load(choice)
     with terminal.progress_bar("Before and after", "images") as show:
         found = remove(
             model,

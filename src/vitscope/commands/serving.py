@@ -11,6 +11,7 @@ from rich.markup import escape
 
 from vitscope.commands import terminal
 from vitscope.commands.analysis import load
+from vitscope.commands.choosing import ModelChoice
 from vitscope.errors import VitscopeError
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def serve(
 
 def demo(out: Path, *, port: int | None, browser: bool) -> int:
     """Analyse the bundled images in the background and serve the run meanwhile; returns the exit code."""
-    model = load("demo", None, "auto", "float32")
+    model = load(ModelChoice("demo"))
     from vitscope.analysis import open_run
     from vitscope.models.sources.bundled import DEMO
     from vitscope.pipeline import LiveModel, Request

@@ -14,11 +14,12 @@ from vitscope.errors import InvalidArgument
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from vitscope.commands.choosing import ModelChoice
     from vitscope.store.resolution import Resolution
 
 
 def resolution(
-    model_spec: str,
+    choice: ModelChoice,
     images: str,
     sizes: str,
     *,
@@ -29,10 +30,6 @@ def resolution(
     labels: Path | None,
     classes: str | None,
     picture_range: str | tuple[float, float] | None,
-    weights: Path | None,
-    device: str,
-    dtype: str,
-    multi_label: bool,
     as_json: bool,
 ) -> int:
     """Compare sizes and print the tables; returns the exit code."""
@@ -44,7 +41,7 @@ def resolution(
             f"cannot write to {out.name}: expected a name that ends in .json or .npz",
             ".json: the numbers by size; .npz: all arrays, by image and head.",
         )
-    model = load(model_spec, weights, device, dtype, multi_label=multi_label)
+    model = load(choice)
     from vitscope.analysis import sizes as report
     from vitscope.pipeline.studies.across_sizes import resolution
     from vitscope.pipeline.studies.resolution_run import as_stored, check_run, keep

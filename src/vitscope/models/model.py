@@ -15,6 +15,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from vitscope.errors import InvalidArgument, UnsupportedModel, VitscopeError
+from vitscope.load_options import NOTHING_SAID, LoadOptions
 from vitscope.models.block import Architecture, Block
 from vitscope.models.pictures import preprocessing
 from vitscope.models.proof import Proof
@@ -51,6 +52,8 @@ class Model:
     one_logit: whether there is a single logit.
     zero_shot: whether the classifier is text embeddings.
     weights_part: which part of a training checkpoint the weights are (`state_dict_ema`, ...), None: the whole file.
+    weights_note: which names of the file are not used, or were found beside the others; None: there is nothing to say.
+    options: what was said of the model beside its weights.
     """
 
     id: str
@@ -66,6 +69,8 @@ class Model:
     one_logit: bool = False
     zero_shot: bool = False
     weights_part: str | None = None
+    weights_note: str | None = None
+    options: LoadOptions = NOTHING_SAID
 
     @property
     def parity(self) -> float:
@@ -204,7 +209,7 @@ class Model:
                 "Give a height and a width that are multiples of the patch.",
             )
         try:
-            return replace(self.resizer(height, width), readout=self.readout)
+            resized = self.resizer(height, width)
         except VitscopeError:
             raise
         except Exception as error:  # libraries raise many kinds where a model's positions cannot be resized
@@ -214,6 +219,8 @@ class Model:
                 f"({type(error).__name__}: {reason})",
                 f"Stay at {self.input_size[1]} x {self.input_size[2]} pixels.",
             ) from error
+        same = ("readout", "weights_part", "weights_note")
+        return replace(resized, **{name: getattr(self, name) for name in same})
 
 
 def _kind(pixels: Any) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, Union, get_args, get_origin, get_type_hints
 
 from vitscope.errors import InvalidArgument, RunError, VitscopeError
+from vitscope.load_options import NOTHING_SAID, LoadOptions
 from vitscope.quantities import RECORDING_FORMAT, Readout, quantity, recorded
 from vitscope.store.files.durable import read_json, read_sealed, write_json, write_sealed
 from vitscope.tokens import HEAD, TokenLayout
@@ -35,6 +36,7 @@ class ModelInfo:
     max|reference| between our path and the model's own output; `n_heads` has one entry a layer. `n_features` is the
     width of what the classifier reads, None in runs of format 1, which do not keep it. `readout` says what the logits
     mean; of a single logit there are two classes, label 0 and label 1. `n_logits` is None where it is not known.
+    `options` is what was said of it beside its weights; names of classes are in `classes`.
     """
 
     id: str
@@ -53,6 +55,7 @@ class ModelInfo:
     dtype: str
     readout: Readout = "classes"
     n_logits: int | None = None
+    options: LoadOptions = NOTHING_SAID
 
     @property
     def by_name(self) -> bool:
@@ -224,7 +227,8 @@ def _upgraded(document: dict[str, Any], version: int) -> dict[str, Any]:
     """The document of an older format with what later ones added, as "not there"; its version stays what it is."""
     if isinstance(document.get("model"), dict):  # the first runs of format 5 do not say it either
         readout = "features" if document["model"].get("n_classes") is None else "classes"
-        document = document | {"model": {"readout": readout, "n_logits": None} | document["model"]}
+        later = {"readout": readout, "n_logits": None, "options": asdict(NOTHING_SAID)}
+        document = document | {"model": later | document["model"]}
     if version == 1 and isinstance(document.get("model"), dict):
         document = document | {"model": {"n_features": None} | document["model"]}
     if version <= 2 and isinstance(document.get("options"), dict):

@@ -167,6 +167,7 @@ def _command(source: Source) -> str | None:
         words += ["--labels", manifest.source.labels]
     if manifest.model.weights:
         words += ["--weights", manifest.model.weights]
+    words += manifest.model.options.words()
     words += ["--sizes", ",".join(_suggested(source)), "--run", str(source.run.path)]
     return shlex.join(words)
 

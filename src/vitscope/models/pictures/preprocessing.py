@@ -13,6 +13,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from vitscope.errors import InvalidArgument
+from vitscope.load_options import NOTHING_SAID, LoadOptions
 from vitscope.models.pictures.levels import in_eight_bits
 from vitscope.torchvision_ops import make_torchvision_importable
 
@@ -28,11 +29,21 @@ _ON_FLOATS: Final = (Resize, ResizeKeepRatio, CenterCrop)
 _TO_TENSOR: Final = (ToTensor, MaybeToTensor)
 
 
-def own_transform(module: nn.Module, input_size: tuple[int, int, int]) -> Transform:
-    """Timm's evaluation transform for a module's own configuration (resize, crop, normalise) at an input size."""
-    if input_size[0] not in _MODES:
+def own_transform(
+    module: nn.Module, input_size: tuple[int, int, int], options: LoadOptions = NOTHING_SAID
+) -> Transform:
+    """Timm's evaluation transform for a module's own configuration (resize, crop, normalise) at an input size.
+
+    Raises
+    ------
+    InvalidArgument: a mean or std is said, for another number of channels.
+    """
+    said = options.normalisation(input_size[0])
+    if input_size[0] not in _MODES and said.keys() != {"mean", "std"}:
         return _NoPictures(input_size[0])
-    config: dict[str, Any] = resolve_model_data_config(module) | {"input_size": input_size}
+    config: dict[str, Any] = resolve_model_data_config(module) | {"input_size": input_size} | said
+    if options.interpolation is not None:
+        config["interpolation"] = options.interpolation
     for key in ("mean", "std"):
         if len(config[key]) != input_size[0]:  # grey input beside timm's RGB defaults
             config[key] = (sum(config[key]) / len(config[key]),) * input_size[0]
@@ -51,7 +62,8 @@ class _NoPictures:
     def __call__(self, image: Image.Image) -> Tensor:
         raise InvalidArgument(
             f"cannot feed pictures to a model with {self.channels} input channels: its own preprocessing is for 1 or 3",
-            "Give a transform from a picture to pixels: vitscope.wrap(module, transform=...).",
+            "Give --mean and --std, one number a channel (Python: mean=, std=; for a module at hand "
+            "vitscope.wrap(module, transform=...)).",
         )
 
 

@@ -1,10 +1,10 @@
 """Where models come from: `load_model` by name, local weights or the bundled demo; `wrap` for a module at hand."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import torch
 from PIL import Image
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from vitscope.arguments import checked
 from vitscope.errors import InvalidArgument, ModelLoadError, NotAvailable, UnsupportedModel
+from vitscope.load_options import NOTHING_SAID, LoadOptions, load_options
 from vitscope.models import parity
 from vitscope.models.adapters.adapting import adapt
 from vitscope.models.block import Architecture, Evaluation
@@ -20,7 +21,7 @@ from vitscope.models.pictures import preprocessing
 from vitscope.models.proof import prove
 from vitscope.models.sources.bundled import WEIGHTS, demo_config
 from vitscope.models.sources.pruned import PRUNED, is_saved, read_saved
-from vitscope.models.sources.weights import file_sha256, first_line, load_state, parameters_sha256, read_weights
+from vitscope.models.sources.weights import file_sha256, first_line, fitted, load_state, parameters_sha256, read_weights
 from vitscope.quantities.readouts import n_answers, readout_of
 
 import timm  # isort: skip - after the adapters, which make torchvision importable
@@ -33,6 +34,8 @@ DTYPES: Final = {
     "bfloat16": torch.bfloat16,
     "float16": torch.float16,
 }
+_STEM: Final = "patch_embed.proj.weight"
+_HEAD: Final = "head.weight"
 LATER: Final = {"hf": "transformers models", "torchvision": "torchvision models"}
 
 
@@ -44,6 +47,7 @@ def load_model(
     device: str = "auto",
     dtype: str = "float32",
     multi_label: bool = False,
+    **options: Any,
 ) -> Model:
     """Load a model by name and prove that our path through it gives its own output.
 
@@ -53,10 +57,12 @@ def load_model(
         `vitscope prune --save` wrote.
     weights: a local `.safetensors`, `.pth`, `.pt` or `.bin` file (never unpickled: weights only); None asks timm for
         its pretrained ones. Of a training checkpoint the averaged weights (EMA) are taken where it has some, as timm
-        does; `model.weights_part` says which.
+        does; `model.weights_part` says which, `model.weights_note` what of it is not used.
     device: `auto` takes a GPU where there is one; else a torch device.
     dtype: float32 (default), float64, bfloat16 or float16.
     multi_label: the logits were trained as labels, each yes or no by itself (sigmoid). A single logit always is one.
+    options: what weights cannot say, the fields of `LoadOptions`: num_classes, img_size (224 or (rows, columns)),
+        in_chans, mean, std, interpolation, class_names (a file, or names in the order of the logits).
 
     Raises ModelLoadError (unknown name, weights missing, unsafe or of another shape), UnsupportedModel, ParityError.
 
@@ -66,34 +72,65 @@ def load_model(
     >>> model.n_layers, model.n_heads[0], model.tokens.n_tokens
     (6, 4, 197)
     """
-    spec = str(spec)
+    return load_chosen(str(spec), weights, load_options(options), device=device, dtype=dtype, multi_label=multi_label)
+
+
+def load_chosen(
+    spec: str,
+    weights: str | Path | None,
+    said: LoadOptions,
+    *,
+    device: str = "auto",
+    dtype: str = "float32",
+    multi_label: bool = False,
+) -> Model:
+    """As `load_model`, the options read already."""
+    place = pick_device(device)
     if dtype not in DTYPES:
         raise InvalidArgument(
             f"cannot load {spec} as {dtype!r}: expected one of {', '.join(DTYPES)}", "float32 is the plain choice."
         )
     folder = Path(spec.removeprefix(f"{PRUNED}:"))
-    if is_saved(folder):
-        return _saved(folder, weights, pick_device(device), DTYPES[dtype], multi_label=multi_label)
     family, _, name = spec.rpartition(":")
-    if family in LATER:
+    if is_saved(folder):
+        found = _saved(folder, weights, said)
+    elif family in LATER:
         raise NotAvailable(
             f"cannot load {spec}: {LATER[family]} come with a later version", "Use a timm model for now."
         )
-    if family not in ("", "timm"):
+    elif family not in ("", "timm"):
         raise ModelLoadError(
             f"cannot load {spec}: unknown source {family!r}",
             "Use timm:<name>, demo, or a folder that `vitscope prune --save` wrote.",
         )
-    place = pick_device(device)
-    if not family and name == "demo":
-        module, classes, sha256, part = _demo(weights)
+    elif not family and name == "demo":
+        found = _demo(weights, said)
     else:
-        spec = f"timm:{name}"
-        module, sha256, part = _timm(name, None if weights is None else Path(weights))
-        classes = imagenet_classes(module)
-    module = module.to(place, DTYPES[dtype]).eval()
-    found = _model(spec, module, classes=classes, sha256=sha256, multi_label=multi_label)
-    return replace(found, weights_part=part)
+        found = _timm(name, None if weights is None else Path(weights), said)
+    model = _model(
+        found.id,
+        found.module.to(place, DTYPES[dtype]).eval(),
+        classes=found.options.class_names or found.classes,
+        sha256=found.sha256,
+        multi_label=multi_label or found.multi_label,
+        options=found.options,
+    )
+    model = replace(model, weights_part=found.part, weights_note=found.note)
+    size = found.options.img_size
+    return model if size in (None, model.input_size[1:]) else model.at_size(*size)
+
+
+class _Found(NamedTuple):
+    """A module and what its source says of it; `options` are the user's and the source's own together."""
+
+    id: str
+    module: nn.Module
+    classes: Sequence[str] | None
+    options: LoadOptions
+    sha256: str | None = None
+    part: str | None = None
+    note: str | None = None
+    multi_label: bool = False
 
 
 @checked
@@ -159,54 +196,112 @@ def imagenet_classes(module: nn.Module) -> tuple[str, ...] | None:
     return tuple(info.index_to_description(i) for i in range(info.num_classes()))
 
 
-def _timm(name: str, weights: Path | None) -> tuple[nn.Module, str | None, str | None]:
+def _timm(name: str, weights: Path | None, options: LoadOptions) -> _Found:
     if not timm.is_model(name):
         close = timm.list_models(f"*{name.split('.')[0].split('_patch')[0]}*")[:3]
         raise ModelLoadError(
             f"cannot load timm:{name}: timm {timm.__version__} has no such model",
             f"Did you mean {', '.join(close)}?" if close else "See timm.list_models('*vit*').",
         )
-    if weights is None:
-        try:
-            return timm.create_model(name, pretrained=True), None, None
-        except Exception as error:  # timm and its hub client raise many kinds for 'no weights' and 'no network'
-            raise ModelLoadError(
-                f"cannot load timm:{name}: its pretrained weights could not be had "
-                f"({type(error).__name__}: {first_line(error)})",
-                "Give a local file: --weights model.safetensors (Python: weights=...).",
-            ) from error
+    if weights is not None:
+        return _from_file(name, weights, options)
+    own = getattr(timm.get_pretrained_cfg(name), "num_classes", None)
+    if options.num_classes not in (None, 0, own):  # timm gives such a model a classifier of random numbers
+        raise ModelLoadError(
+            f"cannot load timm:{name} with {options.num_classes} classes: its pretrained weights have {own}",
+            "Give the file with your classifier: --weights FILE (Python: weights=...).",
+        )
+    built: dict[str, Any] = {
+        key: getattr(options, key) for key in ("num_classes", "in_chans") if getattr(options, key) is not None
+    }
+    try:
+        module = timm.create_model(name, pretrained=True, **built)
+    except Exception as error:  # timm and its hub client raise many kinds for 'no weights' and 'no network'
+        raise ModelLoadError(
+            f"cannot load timm:{name}: its pretrained weights could not be had "
+            f"({type(error).__name__}: {first_line(error)})",
+            "Give a local file: --weights model.safetensors (Python: weights=...).",
+        ) from error
+    return _Found(f"timm:{name}", module, imagenet_classes(module), options)
+
+
+def _from_file(name: str, weights: Path, options: LoadOptions) -> _Found:
+    """A timm model from a file of weights, which says how many classes and channels it has, and of what size it is."""
     state, part = read_weights(weights)
-    head = state.get("head.weight")
-    module = timm.create_model(name, pretrained=False, num_classes=len(head) if head is not None and head.ndim else 0)
-    load_state(module, state, weights)
-    return module, file_sha256(weights), part
+    says = fitted(state, (_STEM, _HEAD), weights).state
+    head, stem = says.get(_HEAD), says.get(_STEM)
+    sizes: dict[str, Any] = {"num_classes": len(head) if head is not None and head.ndim else 0}
+    if stem is not None and stem.ndim == 4:
+        sizes["in_chans"] = stem.shape[1]
+    for option, size in sizes.items():
+        said = getattr(options, option)
+        if said not in (None, size) and not (option == "num_classes" and said == 0):
+            what = "classes" if option == "num_classes" else "input channels"
+            raise ModelLoadError(
+                f"cannot load {weights.name} with {option} {said}: its weights have {size or 'no'} {what}",
+                f"Leave --{option.replace('_', '-')} out.",
+            )
+    sizes |= {option: said for option in ("num_classes", "in_chans") if (said := getattr(options, option)) is not None}
+    module = timm.create_model(name, pretrained=False, **sizes)
+    fit = fitted(state, module.state_dict(), weights)
+    if options.img_size and _other_positions(module, fit.state):  # trained at this size, or at the architecture's own
+        module = timm.create_model(name, pretrained=False, img_size=options.img_size, **sizes)
+    own_head = [key for key in fit.left_out if key.startswith(f"{fit.place}head.")]
+    if not sizes["num_classes"] and own_head and options.num_classes != 0:
+        raise ModelLoadError(
+            f"cannot load {weights.name} into {type(module).__name__}: its classifier is a module of your own "
+            f"({own_head[0]})",
+            "Build the model in Python and give it to vitscope.wrap, or leave the classifier out: --num-classes 0.",
+        )
+    load_state(module, fit.state, weights, fit.left_out)
+    classes = imagenet_classes(module)
+    return _Found(f"timm:{name}", module, classes, options, file_sha256(weights), part, fit.note)
 
 
-def _saved(
-    folder: Path, weights: str | Path | None, place: torch.device, dtype: torch.dtype, *, multi_label: bool
-) -> Model:
+def _other_positions(module: nn.Module, state: Mapping[str, Tensor]) -> bool:
+    own, given = getattr(module, "pos_embed", None), state.get("pos_embed")
+    return isinstance(own, Tensor) and given is not None and own.shape != given.shape
+
+
+def _saved(folder: Path, weights: str | Path | None, options: LoadOptions) -> _Found:
     if weights is not None:
         raise InvalidArgument(
             f"cannot load {folder} with other weights: a pruned model has its own", "Leave --weights out."
         )
     saved = read_saved(folder)
-    return _model(
+    _require_own(f"the pruned model in {folder}", saved.module, options)
+    options = replace(saved.options, **options.said() | {"class_names": options.class_names})
+    return _Found(
         f"{PRUNED}:{folder.resolve()}",
-        saved.module.to(place, dtype),
-        classes=saved.classes,
-        sha256=saved.sha256,
-        multi_label=multi_label or saved.multi_label,
+        saved.module,
+        saved.classes,
+        options,
+        saved.sha256,
+        multi_label=saved.multi_label,
     )
 
 
-def _demo(weights: str | Path | None) -> tuple[nn.Module, tuple[str, ...], str, str | None]:
+def _demo(weights: str | Path | None, options: LoadOptions) -> _Found:
     config = demo_config()
     path = WEIGHTS if weights is None else Path(weights)
     module = VisionTransformer(**config["architecture"])
     module.pretrained_cfg = config["preprocessing"]
+    _require_own("demo", module, options)
     state, part = read_weights(path)
-    load_state(module, {name: value.float() for name, value in state.items()}, path)
-    return module, tuple(config["classes"]), file_sha256(path), part
+    fit = fitted(state, module.state_dict(), path)
+    load_state(module, {name: value.float() for name, value in fit.state.items()}, path, fit.left_out)
+    return _Found("demo", module, tuple(config["classes"]), options, file_sha256(path), part, fit.note)
+
+
+def _require_own(what: str, module: Any, options: LoadOptions) -> None:
+    """Refuse another number of classes or channels than a model has that is saved whole."""
+    own = {"num_classes": module.num_classes, "in_chans": module.patch_embed.proj.in_channels}
+    for option, size in own.items():
+        if getattr(options, option) not in (None, size):
+            raise ModelLoadError(
+                f"cannot load {what} with {option} {getattr(options, option)}: it has {size}",
+                f"Leave --{option.replace('_', '-')} out.",
+            )
 
 
 def _identity(module: nn.Module, sha256: str | None, classifier: nn.Module | Tensor | None) -> str:
@@ -227,6 +322,7 @@ def _model(
     classifier: Any = None,
     sha256: str | None = None,
     multi_label: bool = False,
+    options: LoadOptions = NOTHING_SAID,
 ) -> Model:
     architecture = adapt(module)
     proof = prove(architecture, name)
@@ -248,6 +344,7 @@ def _model(
             transform=transform,
             classifier=classifier,
             sha256=sha256,
+            options=options,
         )
 
     made = Model(
@@ -256,13 +353,14 @@ def _model(
         proof=proof,
         classes=None if classes is None else tuple(classes),
         n_classes=n_classes,
-        transform=transform or preprocessing.own_transform(module, architecture.input_size),
+        transform=transform or preprocessing.own_transform(module, architecture.input_size, options),
         weights_sha256=_identity(module, sha256, classifier),
         resizer=resized,
         classifier=head,
         readout=readout_of(n_logits, multi_label=False),
         one_logit=n_logits == 1,
         zero_shot=isinstance(classifier, Tensor),
+        options=options,
     )
     return made.with_labels() if multi_label else made
 

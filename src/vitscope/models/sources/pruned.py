@@ -14,7 +14,8 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from vitscope.errors import ModelLoadError
+from vitscope.errors import ModelLoadError, VitscopeError
+from vitscope.load_options import LoadOptions, load_options
 from vitscope.models.sources import standalone
 from vitscope.models.sources.bundled import demo_config
 from vitscope.models.sources.weights import file_sha256, first_line, load_state
@@ -41,6 +42,7 @@ class Saved(NamedTuple):
     classes: list[str] | None
     multi_label: bool
     sha256: str
+    options: LoadOptions
 
 
 def is_saved(folder: Path) -> bool:
@@ -73,7 +75,13 @@ def read_saved(folder: Path) -> Saved:
         _take_heads_out(module, config["kept_heads"])
         module = module.to(kinds.pop())
         load_state(module, state, weights)
-        return Saved(module.eval(), config["classes"], config.get("multi_label", False), file_sha256(weights))
+        return Saved(
+            module.eval(),
+            config["classes"],
+            config.get("multi_label", False),
+            file_sha256(weights),
+            load_options(config.get("options", {})),
+        )
     except Exception as error:  # timm, torch and safetensors raise many kinds for what does not fit
         raise _refused(folder, error) from error
 
@@ -90,7 +98,7 @@ def read_config(folder: Path) -> dict[str, Any]:
             raise ValueError(f"{standalone.CONFIG} is no JSON object")
         _check(config)
         return config
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, VitscopeError) as error:
         raise _refused(folder, error) from error
 
 
@@ -126,6 +134,9 @@ def _check(config: dict[str, Any]) -> None:
         raise ValueError("kept_heads is no list of heads for each layer")
     if type(config.get("multi_label", False)) is not bool:
         raise ValueError("multi_label is neither true nor false")
+    if not isinstance(config.get("options", {}), dict):
+        raise ValueError("options is no JSON object")
+    load_options(config.get("options", {}))
 
 
 def _is_size(value: object) -> bool:
@@ -174,7 +185,7 @@ def _refused(folder: Path, error: Exception) -> ModelLoadError:
         reason = f"there is no {Path(error.filename).name}"
     elif isinstance(error, OSError):
         reason = f"{Path(error.filename or folder).name} cannot be read ({error.strerror or first_line(error)})"
-    elif isinstance(error, ModelLoadError):
+    elif isinstance(error, VitscopeError):
         reason = error.message
     else:
         reason = first_line(error) if type(error) is ValueError else f"{type(error).__name__}: {first_line(error)}"

@@ -157,7 +157,9 @@ def _config(model: Model) -> dict[str, Any]:
     common: dict[str, Any] = {"classes": model.classes, "of": model.id, "of_sha256": model.weights_sha256}
     common["multi_label"] = model.readout == "labels"
     if family == "timm":
-        return {"timm": name, "num_classes": model.n_logits or 0, **common}
+        options = model.options.said() | {"in_chans": model.input_size[0], "img_size": model.input_size[1:]}
+        options.pop("num_classes", None)
+        return {"timm": name, "num_classes": model.n_logits or 0, "options": options, **common}
     if model.id == "demo":
         config = demo_config()
         return {

@@ -37,7 +37,9 @@ def load(folder: str | Path = Path(__file__).parent) -> nn.Module:
 def build(config: dict) -> Any:
     """The whole VisionTransformer, its parameters random."""
     if config["timm"] is not None:
-        return timm.create_model(config["timm"], pretrained=False, num_classes=config["num_classes"])
+        said = config.get("options", {})
+        built = {name: said[name] for name in ("in_chans", "img_size") if name in said}
+        return timm.create_model(config["timm"], pretrained=False, num_classes=config["num_classes"], **built)
     module = VisionTransformer(**config["architecture"])
     module.pretrained_cfg = config["preprocessing"]
     return module

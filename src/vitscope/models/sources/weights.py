@@ -4,10 +4,12 @@ Knows nothing about: which models there are, how they are analysed.
 """
 
 import argparse
+import difflib
 import hashlib
 import pathlib
 import re
 import warnings
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -20,27 +22,59 @@ from vitscope.file_names import exists, is_file
 
 HARMLESS: Final = (argparse.Namespace, pathlib.PosixPath)
 """Classes that training programs put beside the weights (their options); to make one runs no code of the file."""
-PARTS: Final = ("state_dict_ema", "model_ema", "ema_state_dict", "state_dict", "model", "teacher")
+PARTS: Final = (
+    "state_dict_ema", "model_ema", "ema_state_dict", "state_dict", "model_state_dict", "model", "net", "teacher",
+    "student",
+)  # fmt: skip
 """Where training programs keep the weights, first come first; the running average (EMA) is preferred, as by timm."""
-_WRAPPERS: Final = ("module", "_orig_mod")  # DataParallel, DDP, ModelEma; torch.compile
-_BEGINS: Final = "patch_embed.proj.weight"
-"""Every Vision Transformer of timm's kind has it: what stands before it is the name of the module that holds it."""
+_NESTED: Final = 4
+"""Containers that lie in each other, at most."""
+_WRAPPERS: Final = ("_orig_mod", "module", "model", "backbone", "encoder", "base_model.model")
+"""What may stand before a name, any of them in any order: DataParallel, torch.compile, Lightning, PEFT, own classes."""
+_WITHIN: Final = re.compile(r"(^|\.)(?:_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")
+"""What wrappers of single blocks write into a name; it never means anything else."""
+_COUNTERS: Final = frozenset({"n_averaged"})
+"""No weights: torch's AveragedModel counts its updates."""
 _LONGEST: Final = 240
+_SHOWN: Final = 3
 
 
 class Weights(NamedTuple):
-    """A state dict, names as the bare model has them, and which part of a training checkpoint it is (None: all)."""
+    """A state dict by the names of its file, and which part of a training checkpoint it is (None: the whole file)."""
 
     state: dict[str, Tensor]
     part: str | None
 
 
+class Fitted(NamedTuple):
+    """The weights of one model by its own names; names of the file that it has no use for, and those taken from beside.
+
+    Parameters
+    ----------
+    place: what stands before the model's names in the file (`encoder.`).
+    beside: names, as the file has them, that do not lie there but are the model's (`head.weight`).
+    """
+
+    state: dict[str, Tensor]
+    place: str
+    left_out: tuple[str, ...]
+    beside: tuple[str, ...]
+
+    @property
+    def note(self) -> str | None:
+        """What has to be said of it; None where the file holds these weights and nothing else."""
+        parts = []
+        if self.beside:
+            parts.append(f"taken from beside the others: {_some(self.beside)}")
+        if self.left_out:
+            parts.append(f"{len(self.left_out)} not used: {_some(self.left_out)}")
+        return "; ".join(parts) or None
+
+
 def read_weights(path: Path) -> Weights:
     """Read a state dict without running any code in it.
 
-    Of a training checkpoint the averaged weights are taken where it has some (see `PARTS`). Names lose what wrappers
-    put before them (`module.`, `backbone.`, `model.`, ...); what lies beside a wrapped Vision Transformer (a projection
-    head of DINO, a loss) is left out.
+    Of a training checkpoint the averaged weights are taken where it has some, a teacher before its student (`PARTS`).
 
     Raises
     ------
@@ -48,7 +82,7 @@ def read_weights(path: Path) -> Weights:
     """
     part, state = _part_of(_read(path), path)
     _require_plain(state, path)
-    return Weights(_bare_names(state, path), part)
+    return Weights(state, part)
 
 
 def _read(path: Path) -> object:
@@ -84,19 +118,21 @@ def _unsafe(path: Path) -> list[str]:
 
 
 def _part_of(state: object, path: Path) -> tuple[str | None, dict[str, Tensor]]:
-    """The state dict in what a file holds, and the key that it lies under (None: at the top)."""
-    found = None
-    for key in PARTS:
-        if isinstance(state, dict) and isinstance(state.get(key), dict) and state[key]:
-            found, state = key, state[key]
+    """The state dict in what a file holds, and the keys that it lies under (None: at the top)."""
+    keys: list[str] = []
+    while len(keys) < _NESTED and isinstance(state, dict):
+        key = next((key for key in PARTS if isinstance(state.get(key), dict) and state[key]), None)
+        if key is None:
             break
+        keys.append(key)
+        state = state[key]
     if not isinstance(state, dict) or not state or not all(map(_is_named, state.items())):
         what = f"a dict of {', '.join(map(str, list(state)[:4]))}" if isinstance(state, dict) else type(state).__name__
         raise ModelLoadError(
             f"cannot load weights from {path.name}: expected a state dict of tensors, got {what or 'nothing'}",
             "Save it with torch.save(model.state_dict(), ...).",
         )
-    return found, state
+    return ".".join(keys) or None, state
 
 
 def _is_named(item: tuple[object, object]) -> bool:
@@ -121,48 +157,88 @@ def _require_plain(state: dict[str, Tensor], path: Path) -> None:
             )
 
 
-def _bare_names(state: dict[str, Tensor], path: Path) -> dict[str, Tensor]:
-    """The weights of the one Vision Transformer in a state dict, by its own names.
+def fitted(state: Mapping[str, Tensor], names: Collection[str], path: Path) -> Fitted:
+    """The weights of the one model in a state dict, by the model's own names.
+
+    Names lose what wrappers put before them: whatever stands before the first of the model's longer names, and any
+    stack of `_WRAPPERS`. What lies beside a wrapped model (a projection head of DINO, a loss) is left out, but for what
+    the model needs and has no other name for.
 
     Raises
     ------
     ModelLoadError: the file holds several (a student and its teacher), so that one has to be chosen.
     """
-    for wrapper in 2 * _WRAPPERS:  # a wrapper may lie in another, in either order
-        state = {name.removeprefix(f"{wrapper}."): value for name, value in state.items()}
-    state.pop("n_averaged", None)  # torch's AveragedModel counts its updates
-    places = sorted({name.removesuffix(_BEGINS) for name in state if name.endswith(_BEGINS)})
-    if not places or places[0] == "":
-        return state
-    if len(places) > 1:
+    plain = {name: _WITHIN.sub(r"\1", name) for name in state if name not in _COUNTERS}
+    anchor = next((name for name in names if name.count(".") > 1), next(iter(names), ""))
+    places = sorted({name.removesuffix(anchor) for name in plain.values() if f".{name}".endswith(f".{anchor}")})
+    if len(places) > 1 and places[0]:
         raise ModelLoadError(
             f"cannot load weights from {path.name}: it holds {len(places)} Vision Transformers, at "
             f"{', '.join(place.rstrip('.') for place in places)}",
             "Save the state dict of one of them.",
         )
-    return {name.removeprefix(places[0]): value for name, value in state.items() if name.startswith(places[0])}
+    place = places[0] if places else ""
+    own = {name.removeprefix(place): key for key, name in plain.items() if name.startswith(place)}
+    found = {name: own[name] for name in names if name in own}
+    inside = set(found.values())
+    beside: dict[str, list[str]] = {}
+    for key, name in plain.items():
+        if key not in inside:
+            known = next((each for each in _unwrapped(name) if each in names and each not in found), "")
+            beside.setdefault(known, []).append(key)
+    taken = {name: keys[0] for name, keys in beside.items() if name and len(keys) == 1}  # two of a name: neither
+    used = inside | {*taken.values()}
+    return Fitted(
+        {name: state[key] for name, key in (found | taken).items()},
+        place,
+        tuple(key for key in plain if key not in used),
+        tuple(taken.values()) if found else (),
+    )
 
 
-def load_state(module: nn.Module, state: dict[str, Tensor], path: Path) -> None:
-    """Put weights into a module, all of them. Raises ModelLoadError naming what does not fit."""
+def _unwrapped(name: str) -> list[str]:
+    """A name, and what is left of it as one wrapper after the other is taken off."""
+    found = [name]
+    while (wrapper := next((each for each in _WRAPPERS if found[-1].startswith(f"{each}.")), None)) is not None:
+        found.append(found[-1].removeprefix(f"{wrapper}."))
+    return found
+
+
+def load_state(module: nn.Module, state: Mapping[str, Tensor], path: Path, left_out: Sequence[str] = ()) -> None:
+    """Put weights into a module, all of them. Raises ModelLoadError naming what does not fit.
+
+    Parameters
+    ----------
+    left_out: other names of the file: what is missing may be there by another name.
+    """
     expected = module.state_dict()
-    missing = sorted(expected.keys() - state.keys())
-    unknown = sorted(state.keys() - expected.keys())
-    wrong = [name for name in expected.keys() & state.keys() if expected[name].shape != state[name].shape]
-    if missing or unknown or wrong:
-        parts = [f"{len(missing)} missing (first {missing[0]})"] if missing else []
+    missing = [name for name in expected if name not in state]
+    unknown = [*(name for name in state if name not in expected), *left_out]
+    wrong = sorted(name for name in expected.keys() & state.keys() if expected[name].shape != state[name].shape)
+    if missing or wrong or len(unknown) > len(left_out):
+        parts = [f"{len(missing)} missing (first {missing[0]}{_nearest(missing[0], unknown)})"] if missing else []
         parts += [f"{len(unknown)} unknown (first {unknown[0]})"] if unknown else []
-        for name in sorted(wrong)[:1]:
+        for name in wrong[:1]:
             shapes = f"{name}: file {list(state[name].shape)}, model {list(expected[name].shape)}"
             parts.append(f"{len(wrong)} of another shape ({shapes})")
-        own_head = unknown and all(name.startswith("head.") for name in unknown)
         raise ModelLoadError(
             f"cannot load {path.name} into {type(module).__name__}: " + ", ".join(parts),
-            "Its classifier is a module of your own: build the model in Python and give it to vitscope.wrap."
-            if own_head
-            else "Name the architecture that these weights were trained with; names must be timm's.",
+            "It holds LoRA layers: merge them first (merge_and_unload() of PEFT) and save that."
+            if any("lora_" in name for name in unknown)
+            else "Name the architecture that these weights were trained with; names must be its library's.",
         )
     module.load_state_dict(state)
+
+
+def _nearest(name: str, others: Sequence[str]) -> str:
+    """Which names of the file are most like one that is missing."""
+    bare = {_unwrapped(other)[-1]: other for other in others}
+    close = difflib.get_close_matches(name, bare, _SHOWN, 0.75)
+    return f"; most like it in the file: {', '.join(bare[each] for each in close)}" if close else ""
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:_SHOWN]) + (" ..." if len(names) > _SHOWN else "")
 
 
 def file_sha256(path: Path) -> str:

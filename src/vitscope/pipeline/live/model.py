@@ -9,6 +9,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -22,7 +23,7 @@ from vitscope.engine.explaining import AUTHORS, LeGrad, Reading
 from vitscope.engine.look import most_probable
 from vitscope.errors import ImageUnreadable, InvalidArgument, NotAvailable, NotFinite
 from vitscope.measures.maps.rollout import Fusion
-from vitscope.models import Model, load_model
+from vitscope.models import Model, load_chosen
 from vitscope.models.pictures.images import decode_picture
 from vitscope.pipeline.live.lab import Lab
 from vitscope.pipeline.live.maps import Kind, LiveMaps, Rolling
@@ -228,5 +229,6 @@ def load_live(run: Run, weights: str | None = None, *, download: bool = False) -
             f"cannot load {info.id} unasked: its weights are not a file on this computer",
             "Give --weights FILE, or --live to let timm download them.",
         )
-    model = load_model(info.id, weights, dtype=info.dtype, multi_label=info.readout == "labels")
+    options = replace(info.options, class_names=info.classes)
+    model = load_chosen(info.id, weights, options, dtype=info.dtype, multi_label=info.readout == "labels")
     return LiveModel(run, model)

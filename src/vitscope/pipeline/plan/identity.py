@@ -7,6 +7,7 @@ import hashlib
 import json
 import platform
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 from typing import Final
@@ -64,6 +65,7 @@ def model_info(model: Model, weights_file: str | None) -> ModelInfo:
         dtype=str(model.dtype).removeprefix("torch."),
         readout=model.readout,
         n_logits=model.n_logits,
+        options=replace(model.options, class_names=None),
     )
 
 
@@ -109,6 +111,8 @@ def _model_differences(kept: ModelInfo, now: ModelInfo) -> list[str]:
         for name in ("id", "device", "dtype", "input_size", "readout")
         if getattr(kept, name) != getattr(now, name)
     ]
+    if kept.classes != now.classes:
+        found.append("the names of its classes")
     if kept.weights_sha256 != now.weights_sha256:
         shown = [(info.weights_sha256 or "unknown")[:_SHOWN] for info in (kept, now)]
         found.append(f"the weights (sha256 {shown[0]}… in the run, {shown[1]}… now)")

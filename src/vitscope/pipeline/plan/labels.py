@@ -1,9 +1,8 @@
 """Which class a text means: a class number, a name as the model or the user spells it, or a WordNet id.
 
-Knows nothing about: files of images, tables, torch. What `--classes` names is read here.
+Knows nothing about: files of images, tables, torch.
 """
 
-import json
 import os
 import re
 from collections import defaultdict
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, cast, get_args
 
 from vitscope.errors import BadInput
+from vitscope.load_options import read_names
 from vitscope.models.sources.imagenet import wnid, wnid_classes
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ Order: TypeAlias = Literal["imagefolder", "timm", "numbers"]
 names, which are numbers."""
 ORDERS: Final[tuple[Order, ...]] = get_args(Order)
 Given: TypeAlias = str | Path | Sequence[str] | Mapping[str, int]
-"""What `classes=` takes: an order, a file (`read_classes`), names in the order of the classes, or name to number."""
+"""What `classes=` takes: an order, a file (`read_names`), names in the order of the classes, or name to number."""
 _MOST_LABELS: Final = 2**31
 """The image table keeps labels in 32 bits."""
 _NUMBER: Final = re.compile(r"[+-]?[0-9]+(\.0*)?")
@@ -144,7 +144,8 @@ def with_given(known: ClassNames, given: Given) -> ClassNames:
     where = "classes"
     entries: Any = given
     if isinstance(given, str | os.PathLike):
-        where, entries = str(given), read_classes(Path(given))
+        orders = f"Give a file, or how training numbered the folders: {', '.join(ORDERS)}."
+        where, entries = str(given), read_names(Path(given), orders)
     numbers = dict(entries) if isinstance(entries, Mapping) else _numbered(entries, where, known.n_classes)
     for name, number in numbers.items():
         whole = isinstance(number, int) and not isinstance(number, bool)
@@ -155,41 +156,6 @@ def with_given(known: ClassNames, given: Given) -> ClassNames:
                 'Name the classes in order, or give {"name": number}.',
             )
     return ClassNames(known.n_classes, known.names, given=numbers)
-
-
-def read_classes(path: Path) -> list[str] | dict[str, int]:
-    """Names of classes from a file: one a line in the order of the classes, or JSON: a list, or name to number.
-
-    Raises
-    ------
-    BadInput: not readable, or something else; the message says what.
-    """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not text in UTF-8"
-        orders = f"Give a file, or how training numbered the folders: {', '.join(ORDERS)}."
-        raise BadInput(f"cannot read the classes {path}: {reason}", orders) from error
-    if path.suffix.lower() != ".json":
-        return [line.strip() for line in text.splitlines() if line.strip()]
-    try:
-        document = json.loads(text)
-    except ValueError as error:
-        raise BadInput(f"cannot read the classes {path}: not JSON ({error})") from error
-    if isinstance(document, dict) and all(isinstance(value, str | list) for value in document.values()):
-        document = _by_name(document, path)
-    if isinstance(document, list | dict):
-        return document
-    raise BadInput(f"cannot read the classes {path}: expected a list or an object, got {type(document).__name__}")
-
-
-def _by_name(document: dict[str, Any], path: Path) -> dict[str, int]:
-    """Number by name from `{"0": "name"}` or `{"0": ["n01440764", "name"]}`, as class indexes are often kept."""
-    odd = next((key for key in document if not key.isdecimal()), None)
-    if odd is not None:
-        raise BadInput(f"cannot read the classes {path}: expected name to number, or number to name, got {odd!r}")
-    pairs = ((key, [value] if isinstance(value, str) else value) for key, value in document.items())
-    return {name: int(key) for key, names in pairs for name in names}
 
 
 def _numbered(names: Any, where: str, n_classes: int | None) -> dict[str, int]:  # noqa: ANN401 - a user's

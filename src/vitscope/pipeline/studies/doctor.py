@@ -46,6 +46,7 @@ class Diagnosis:
     dtype: str
     weights_sha256: str
     weights_part: str | None
+    weights_note: str | None
     prefix: tuple[str, ...]
     grid: tuple[int, int]
     patch: tuple[int, int]
@@ -94,6 +95,7 @@ def examine(
         dtype=str(model.dtype).removeprefix("torch."),
         weights_sha256=model.weights_sha256,
         weights_part=model.weights_part,
+        weights_note=model.weights_note,
         prefix=tokens.prefix,
         grid=(tokens.rows, tokens.cols),
         patch=tokens.patch,

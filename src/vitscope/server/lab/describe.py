@@ -186,6 +186,7 @@ def prune_command(manifest: Manifest) -> str | None:
     words = ["vitscope", "prune", model.id, source.images]
     words += ["--labels", source.labels] if source.labels else []
     words += ["--weights", model.weights] if model.weights else []
+    words += model.options.words()
     words += ["--multi-label"] if model.readout == "labels" and model.n_logits != 1 else []
     return shlex.join(words)
 
