@@ -211,6 +211,28 @@ def test_a_head_has_one_interval_on_the_page_and_in_the_report(open_page, addres
     assert f"95 % interval {ends[0]} to {ends[1]}" in first.get_attribute("title")
 
 
+def test_over_all_images_the_page_says_what_the_server_says(chromium, address):
+    standing = {"metric": "jsd", "rank": 1, "top": True, "clear": True, "flat": False, "mean": 0.5, "n": 23, "leads": 1}
+    one = {"standing": standing | {"consistency": 0.25}, "clauses": [{"name": "cls", "text": "planted, 77 %"}]}
+    answers = {"headline": {"text": "L0·H1 is planted: so it is."}, "why": [[one] * 4] * 6}
+    page = chromium.new_context(viewport={"width": 1440, "height": 900}).new_page()
+    planted = re.compile(f"answers/({'|'.join(answers)})$")
+    page.route(planted, lambda route: route.fulfill(json=answers[planted.search(route.request.url)[1]]))
+    page.goto(address)
+    page.wait_for_selector('[data-testid="why"][aria-busy="false"]')
+    assert "is planted: so it is." in page.locator(".headline").inner_text()
+    why = page.get_by_test_id("why")
+    assert why.locator("li").all_inner_texts() == ["planted, 77 %"]
+    assert "is the most important head" in why.inner_text()
+    assert "first in 100 % of the images, consistency 0.25" in why.inner_text()
+    command(page, "show wrong")
+    page.wait_for_selector('[data-testid="why"][aria-busy="false"] [data-clause="distance"]')
+    assert "planted" not in why.inner_text(), "over a part of the images the page says it itself"
+    command(page, "show all images")
+    page.wait_for_selector('[data-testid="why"][aria-busy="false"] [data-clause="cls"] >> text=planted')
+    page.context.close()
+
+
 def test_the_ranked_heads_are_all_there_with_intervals_and_keys(open_page, address):
     page, _ = open_page(address, height=700)
     wait_until(page, "document.querySelectorAll('.ranked .interval').length === 24")
