@@ -1,5 +1,6 @@
 """Every public function with one argument wrong at a time: what is called, what is wrong, what may be accepted."""
 
+import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -146,13 +147,6 @@ def _measures() -> Iterator[Call]:
         "relevance": {"attention": whole, "gradients": whole, "start": 0},
         "legrad": {"gradients": whole, "tokens": TOKENS, "layers": 2},
         "fuse": {"values": one, "dim": 0, "fusion": "mean"},
-        "prob_drop": {"intact": logits, "pruned": logits, "target": target},
-        "logit_drop": {"intact": logits, "pruned": logits, "target": target},
-        "jsd": {"intact": logits, "pruned": logits},
-        "flip": {"intact": logits, "pruned": logits},
-        "cosine_distance": {"intact": logits, "pruned": logits},
-        "cls_cos": {"intact": stream, "pruned": stream, "tokens": TOKENS},
-        "patch_cos": {"intact": stream, "pruned": stream, "tokens": TOKENS},
         "map_entropy": {"cls_rows": torch.full((2, 3, 4), 0.25)},
         "spread_level": {"entropies": torch.rand(5, 2)},
         "linear_cka": {"outputs": torch.rand(6, 2, 3)},
@@ -167,3 +161,10 @@ def _measures() -> Iterator[Call]:
     }
     for name, arguments in table.items():
         yield Call(getattr(measures, name), arguments)
+    of_answers = {"intact": logits, "pruned": logits, "target": target}
+    of_streams = {"intact": stream, "pruned": stream, "tokens": TOKENS}
+    for effect in (getattr(measures, name) for name in measures.__all__):
+        takes = inspect.signature(effect).parameters
+        if "pruned" in takes:
+            known = of_streams if "tokens" in takes else of_answers
+            yield Call(effect, {name: known[name] for name in takes if name in known})

@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image
 
 from vitscope.analysis import Run
-from vitscope.quantities import KINDS, names, recorded
+from vitscope.quantities import KINDS, names, quantity, recorded
 from vitscope.store import (
     SCHEMA_VERSION,
     HeadUnit,
@@ -55,7 +55,6 @@ WHOLE_IMAGES = 48
 """Sampled images whose matrices have numbers; the others' are missing, so that 100,000 points take seconds."""
 LIGHT_FROM = 2**28
 """Entries of all matrices together from which on a run is made `light`."""
-_OUTPUT_METRICS = ("prob_drop", "logit_drop", "jsd", "flip")
 
 
 def synthetic_manifest(
@@ -252,7 +251,9 @@ def head_unit(
     later = np.random.default_rng([shard, 97])  # more measures leave the other numbers as they are
     return HeadUnit(
         columns=_columns(manifest, rows, labels, random),
-        effects={name: _effect(name, values(), manifest) for name in manifest.metrics},
+        effects={
+            name: _effect(name, values(source=_source(name, shard, random)), manifest) for name in manifest.metrics
+        },
         strength={name: values(hops) for name in manifest.quantities["strength"]},
         spread={
             name: values() if name in recorded(4)["spread"] else values(source=later)
@@ -301,7 +302,8 @@ def partial_unit(manifest: Manifest, shard: int, sample: np.ndarray, random: np.
     shape = (len(rows), len(manifest.options.partial_modes), manifest.model.n_layers, manifest.model.n_heads[0])
     effects = {}
     for name in manifest.metrics:
-        values = _effect(name, random.uniform(0, 1, shape).astype(np.float32), manifest)
+        drawn = _source(name, shard, random).uniform(0, 1, shape).astype(np.float32)
+        values = _effect(name, drawn, manifest)
         values[~sample[rows] | (rows == SKIPPED)] = np.nan
         effects[name] = values
     counted = int((sample[rows] & (rows != SKIPPED)).sum())
@@ -426,8 +428,13 @@ def _space(name: str, clusters: np.ndarray) -> dict[str, object]:
     }
 
 
+def _source(name: str, shard: int, first: np.random.Generator) -> np.random.Generator:
+    """What a metric's values are drawn from: more metrics leave the other numbers as they are."""
+    return first if name in recorded(4)["metric"] else np.random.default_rng([shard, 98])
+
+
 def _effect(name: str, values: np.ndarray, manifest: Manifest) -> np.ndarray:
-    if manifest.model.n_classes is None and name in _OUTPUT_METRICS:
+    if manifest.model.n_classes is None and "classifier" in quantity(name).needs:
         return np.full_like(values, np.nan)
     effect = values * np.float32(0.05)
     effect[..., STRONG[0], STRONG[1]] += np.float32(0.5)

@@ -151,7 +151,7 @@ def test_j1_which_heads_matter_and_why(open_page, journey_address, run, hands):
     hand.pick_head(layer, head)
     page.wait_for_selector('[data-testid="why"][aria-busy="false"]')
     why = text.summary(run)["why"]["sentence"]
-    clauses = page.locator('[data-testid="why"] li:not([data-clause="key"])').all_inner_texts()
+    clauses = page.locator('[data-testid="why"] li').all_inner_texts()
     assert len(clauses) >= 4
     for clause in clauses:
         assert clause.removesuffix(".") in why, clause

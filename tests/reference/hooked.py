@@ -4,15 +4,19 @@ Shares no code with vitscope's engine. Attention runs unfused, so that the libra
 where a hook edits them; z is edited where it enters the inner norm or the projection.
 """
 
+import inspect
 import itertools
 from contextlib import contextmanager
 
 import numpy as np
 import torch
-from tests.reference import labels
+from tests.reference import labels, measures
 from torch import nn
 
-OUTPUT = ("prob_drop", "logit_drop", "jsd", "flip", "out_cos")
+from vitscope.quantities import of_kind
+
+ANSWERS = tuple(row.name for row in of_kind("metric") if "classifier" in row.needs)
+"""Metrics of what logits say: each has its formula under this name in `measures`, and in `labels`."""
 
 
 def region_mask(mode: str, prefix: tuple[str, ...], n_tokens: int) -> torch.Tensor:
@@ -104,16 +108,12 @@ def effects(intact, pruned, targets, prefix, readout="classes") -> dict[str, np.
     result["cls_cos"] = distances[:, prefix.index("cls")] if "cls" in prefix else np.full(n, np.nan)
     result["patch_cos"] = distances[:, len(prefix) :].mean(-1)
     if array["logits"] is None:
-        return result | {name: np.full(n, np.nan) for name in OUTPUT[:4]}
-    if readout == "labels":
-        found = labels.effects(array["logits"].tolist(), other["logits"].tolist(), list(targets))
-        return result | {name: np.array(values) for name, values in found.items()}
-    p, q = softmax(array["logits"]), softmax(other["logits"])
-    rows = np.arange(n)
-    result["prob_drop"] = p[rows, targets] - q[rows, targets]
-    result["logit_drop"] = array["logits"][rows, targets] - other["logits"][rows, targets]
-    result["jsd"] = np.array([jensen_shannon(a, b) for a, b in zip(p, q, strict=True)])
-    result["flip"] = (p.argmax(-1) != q.argmax(-1)).astype(float)
+        return result | {name: np.full(n, np.nan) for name in ANSWERS}
+    rows = list(zip(array["logits"].tolist(), other["logits"].tolist(), list(targets), strict=True))
+    for name in ANSWERS:
+        formula = getattr(labels if readout == "labels" else measures, name)
+        takes = len(inspect.signature(formula).parameters)  # the target where it needs one
+        result[name] = np.array([formula(*row[:takes]) for row in rows])
     return result
 
 

@@ -47,14 +47,3 @@ def logit_drop(intact, pruned, label: int) -> float:
     if len(intact) == 1:
         return (intact[0] - pruned[0]) * (1 if label == 1 else -1)
     return intact[label] - pruned[label]
-
-
-def effects(intact, pruned, targets) -> dict[str, list[float]]:
-    """Every metric of the answer for several images: lists of lists of logits, a target each."""
-    rows = list(zip(intact, pruned, targets, strict=True))
-    return {
-        "prob_drop": [prob_drop(a, b, y) for a, b, y in rows],
-        "logit_drop": [logit_drop(a, b, y) for a, b, y in rows],
-        "jsd": [jsd(a, b) for a, b, _ in rows],
-        "flip": [flip(a, b) for a, b, _ in rows],
-    }

@@ -311,6 +311,10 @@ def prob_drop(intact, pruned, target):
     return softmax(intact)[target] - softmax(pruned)[target]
 
 
+def logit_drop(intact, pruned, target):
+    return intact[target] - pruned[target]
+
+
 def jsd(intact, pruned):
     return divergence(softmax(intact), softmax(pruned))
 

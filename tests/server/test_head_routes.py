@@ -5,6 +5,10 @@ import pytest
 from tests.server.clients import array, arrays, client_of
 from tests.synthetic_run import synthetic_run
 
+from vitscope import text
+from vitscope.analysis.findings import output_ranking
+from vitscope.text.answer import reasons
+
 
 @pytest.fixture(scope="module")
 def compared(tmp_path_factory):
@@ -41,6 +45,31 @@ def test_sinks_are_those_of_the_mean_attention(heads_client, compared, half_run,
         assert [key["token"] for key in heads[2]] == [7, 3]
         assert [key["share"] for key in heads[2]] == pytest.approx([0.6 + 0.1 / tokens, 0.3 + 0.1 / tokens])
     assert client_of(half_run).get("/api/answers/sinks").json() == [[[]] * 3] * 2, "the mean is not complete"
+
+
+def test_why_each_head_matters_is_what_the_report_says(heads_client, compared, half_run, tmp_path):
+    body, output = heads_client.get("/api/answers/why").json(), output_ranking(compared)
+    told = text.summary(compared)
+    ranked = {(row["head"]["layer"], row["head"]["head"]): row for row in told["output"]["heads"]}
+    for (layer, head), row in ranked.items():
+        standing, first = body[layer][head]["standing"], (layer, head) == output.top
+        assert [standing[name] for name in ("mean", "rank", "n", "leads", "consistency")] == pytest.approx(
+            [row[name] for name in ("mean", "rank", "n", "first_in", "consistency")]
+        )
+        assert (standing["top"], standing["clear"]) == (first, first and told["output"]["clearly_first"])
+        assert (standing["metric"], standing["flat"]) == ("jsd", False)
+    clauses = {clause["name"]: clause["text"] for clause in body[output.top.layer][output.top.head]["clauses"]}
+    assert clauses == told["why"]["clauses"]
+    assert told["why"]["sentence"].endswith(f": {'; '.join(clauses.values())}.")
+    assert client_of(half_run).get("/api/answers/why").json()[0][0]["standing"]["n"] < half_run.manifest.n_images
+    empty = synthetic_run(tmp_path / "empty", complete=False, head_shards=0)
+    assert client_of(empty).get("/api/answers/why").json() == [[None] * 3] * 2
+
+
+def test_one_head_is_told_as_among_all(compared):
+    output = output_ranking(compared)
+    for found in reasons(compared, output, output.heads):
+        assert reasons(compared, output, [found.head])[0].sentence == found.sentence
 
 
 @pytest.mark.parametrize("variant", ["cls", "jensen-shannon", "full"])

@@ -8,9 +8,9 @@ from tests.synthetic_run import CLUSTERS, STRONG, synthetic_run
 
 from vitscope import text
 from vitscope.analysis.findings import output_ranking
-from vitscope.analysis.patterns.census import held_pattern
+from vitscope.analysis.patterns.census import held_patterns
 from vitscope.quantities.form import WIDTH
-from vitscope.text.answer import answer, reason
+from vitscope.text.answer import answer, reasons
 from vitscope.tokens import HeadRef
 
 
@@ -60,7 +60,7 @@ def test_each_head_and_those_that_repeat_a_pattern(run, found):
             assert held.share == held.names[held.pattern] == most
         else:
             assert (held.pattern, held.share) == ("mixed", pytest.approx(1 - most))
-        assert held == held_pattern(run, held.head)
+        assert held == held_patterns(run)[held.head]
     values = [held.content_dependence for held in found.by_content()]
     assert values == sorted(values)
     assert len(values) == 12
@@ -82,7 +82,7 @@ def test_the_sentence_has_a_clause_that_holds(run, found):
     assert clause.replace("%", " %") in told.sentence
     assert told.pattern == held
     ranking = output_ranking(run)
-    assert "its pattern is" in reason(run, ranking, HeadRef(2, 3), ()).sentence
+    assert "its pattern is" in reasons(run, ranking, [HeadRef(2, 3)])[0].sentence
 
 
 def test_show_and_json_hold_the_census(run, found):

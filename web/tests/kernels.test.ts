@@ -140,6 +140,7 @@ describe('summarise', () => {
 describe('ranks', () => {
   it('puts the largest first and leaves out what is missing', () => {
     expect([...ranks(Float64Array.from([0.2, NaN, 0.5, -1]))]).toEqual([2, 0, 1, 3]);
+    expect([...ranks(Float64Array.from([1, 2, 1, 0]))]).toEqual([2, 1, 2, 4]);
     expect(descending(Float64Array.from([1, 1, 2]))).toEqual([2, 0, 1]);
   });
 });

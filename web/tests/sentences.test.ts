@@ -37,7 +37,7 @@ function said({ tokens, facts }: Case): Record<string, string> {
     patches: looks.patchesClause(seen),
     direction: looks.directionClause(seen),
     cls: looks.clsClause(seen),
-    keys: looks.keysClause(seen, facts.sinks, true),
+    keys: looks.keysClause(seen, facts.sinks).replace(' over all images', ''), // which the page says of a part
     distance: looks.distanceClause(seen),
     shape: looks.shapeClause(seen),
     through: throughClause(facts.regions),

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { DataSource } from '../src/io/source';
 import { Answering, type Question } from '../src/session/compute/answering';
 import { Session } from '../src/session/session.svelte';
+import type { Summary } from '../src/stats/kernels';
 import { images, run } from './fixtures';
 
 /** A worker that answers in tasks of its own, as a browser's does. */
@@ -38,12 +39,13 @@ afterEach(() => vi.unstubAllGlobals());
 const CELLS = 9;
 
 /** A run whose every effect is `effect`; of what is not asked for there is nothing. */
-function source(runId: string, effect: number): DataSource {
+function source(runId: string, effect: number, more: Record<string, unknown> = {}): DataSource {
   const answers: Record<string, unknown> = {
     run: run({ runId, name: runId }),
     progress: { generation: 1, state: 'complete' },
     images: images(),
     importance: new Float32Array(4 * CELLS).fill(effect),
+    ...more,
   };
   return { get: async (name: string) => answers[name] } as unknown as DataSource;
 }
@@ -53,6 +55,30 @@ async function two(): Promise<readonly [Session, Session]> {
   await vi.waitFor(() => sessions.forEach((session) => expect(session.values).not.toBeNull()));
   return sessions;
 }
+
+describe('over all images', () => {
+  const planted = new Float64Array(CELLS).fill(7);
+  const summary: Summary = {
+    n: Int32Array.from(planted),
+    mean: planted,
+    median: planted,
+    q1: planted,
+    q3: planted,
+    consistency: new Float64Array(CELLS).fill(0.25),
+  };
+  const ranking = { low: planted, high: planted, rank: new Int32Array(CELLS).fill(5) };
+
+  it('are shown mean, consistency, rank and interval as the server says them; over others as the page makes them', async () => {
+    const session = await Session.open(source('a', 1, { summary, ranking }), '');
+    await vi.waitFor(() => expect(session.ranks).toBe(ranking.rank));
+    expect(session.summary).toBe(summary);
+    expect(session.intervalOf(0)).toEqual([7, 7]);
+    session.send({ kind: 'scope', scope: { correct: 'wrong' } });
+    expect([session.summary!.mean[0], session.summary!.consistency[0], session.ranks![0]]).toEqual([1, 1, 1]);
+    session.send({ kind: 'scope', scope: { correct: 'all' } });
+    expect([session.summary, session.ranks]).toEqual([summary, ranking.rank]);
+  });
+});
 
 describe('two sessions on one page', () => {
   it('have numbers of their own, under the same names', async () => {

@@ -88,7 +88,7 @@ describe('clauses', () => {
       'its patches attend with 47 % to patches further away, 33 % to themselves and 20 % to their neighbours (1 hop)',
     );
     expect(looks.clsClause(GAZE)).toBe('its CLS attends with 11 % to patches and 89 % to itself');
-    expect(looks.keysClause(GAZE, [], true)).toBe('');
+    expect(looks.keysClause(GAZE, [])).toBe('');
     expect(looks.directionClause(GAZE)).toBe('');
     expect(looks.distanceClause(GAZE)).toBe(
       'mean distance 40.9 px (13 % of the diagonal), 41.2 px over patches alone, 41.2 px without sinks (uniform ' +
@@ -133,7 +133,7 @@ describe('clauses', () => {
   it('are left out where there are no numbers', () => {
     for (const clause of [
       looks.clsClause(NONE),
-      looks.keysClause(NONE, [], true),
+      looks.keysClause(NONE, []),
       looks.directionClause(NONE),
       looks.distanceClause(NONE),
       looks.shapeClause(NONE),
@@ -182,27 +182,27 @@ describe('clauses', () => {
   it('name few keys with their numbers, and deny nothing', () => {
     const corners = { ...GAZE, corners: 0.76, border: 0.8, fewKeys: 3 };
     const at = [1, 14, 183, 196].map((token) => ({ token, share: 0.19 }));
-    expect(looks.keysClause(corners, at, true)).toBe(
+    expect(looks.keysClause(corners, at)).toBe(
       "the 4 corner patches take 76 % of the patches' attention (uniform would be 2.0 %), half of the patches' " +
         'attention is on 3 keys of 197 in the median image',
     );
-    expect(looks.keysClause(GAZE, [{ token: 0, share: 0.4 }], true)).toBe(
-      "CLS is a sink: 40 % of the patches' attention, 78.8 times uniform",
+    expect(looks.keysClause(GAZE, [{ token: 0, share: 0.4 }])).toBe(
+      "CLS is a sink over all images: 40 % of the patches' attention, 78.8 times uniform",
     );
-    expect(looks.keysClause(GAZE, [{ token: 46, share: 0.16 }], false)).toBe(
+    expect(looks.keysClause(GAZE, [{ token: 46, share: 0.16 }])).toBe(
       "patch 3,3 is a sink over all images: 16 % of the patches' attention, 31.5 times uniform",
     );
     const five = [40, 50, 60, 70, 80].map((token) => ({ token, share: 0.1 }));
-    expect(looks.keysClause(GAZE, five, true)).toBe(
-      "patch 2,11 (10 %), patch 3,7 (10 %), patch 4,3 (10 %) and 2 more are sinks: together 50 % of the patches' attention",
+    expect(looks.keysClause(GAZE, five)).toBe(
+      "patch 2,11 (10 %), patch 3,7 (10 %), patch 4,3 (10 %) and 2 more are sinks over all images: together 50 % of the patches' attention",
     );
-    expect(looks.keysClause({ ...GAZE, border: 0.84 }, [], true)).toBe(
+    expect(looks.keysClause({ ...GAZE, border: 0.84 }, [])).toBe(
       "the 52 border patches take 84 % of the patches' attention (uniform would be 26 %)",
     );
-    expect(looks.keysClause({ ...GAZE, border: 0.6 }, [], true)).toBe(
+    expect(looks.keysClause({ ...GAZE, border: 0.6 }, [])).toBe(
       "the 52 border patches take 60 % of the patches' attention (uniform would be 26 %)",
     );
-    expect(looks.keysClause({ ...GAZE, border: 0.5 }, [], true)).toBe('');
+    expect(looks.keysClause({ ...GAZE, border: 0.5 }, [])).toBe('');
   });
   it('take medians over images with infinite values', () => {
     expect(medianOver(Float32Array.from([1, Infinity, Infinity, NaN]), 1, ALL, 0)).toBe(Infinity);

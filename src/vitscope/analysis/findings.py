@@ -97,7 +97,10 @@ class HiddenHead:
 
 @dataclass(frozen=True)
 class RegionEffect:
-    """What pruning one region of a head's matrix does, beside pruning the whole head on the same images."""
+    """What pruning one region of a head's matrix does, beside pruning the whole head on the same images.
+
+    The ends of the interval are NaN where it was not asked for.
+    """
 
     mode: str
     mean: float
@@ -158,7 +161,9 @@ def real_heads(n_heads: Sequence[int]) -> tuple[HeadRef, ...]:
     return tuple(HeadRef(layer, head) for layer, count in enumerate(n_heads) for head in range(count))
 
 
-def flatten(values: Float[np.ndarray, "image layer head"], heads: Sequence[HeadRef]) -> Float[np.ndarray, "image head"]:
+def flatten(
+    values: Float[np.ndarray, "image layer head *rest"], heads: Sequence[HeadRef]
+) -> Float[np.ndarray, "image head *rest"]:
     """The columns of the heads that exist, side by side."""
     return np.asarray(values)[:, [h.layer for h in heads], [h.head for h in heads]]
 
@@ -220,19 +225,22 @@ def hidden_heads(output: Ranking, layers: Sequence[Ranking]) -> tuple[HiddenHead
     return tuple(sorted(found.values(), key=lambda hidden: (hidden.layer_rank, hidden.head)))
 
 
-def region_effects(run: Run, output: Ranking, head: HeadRef) -> tuple[RegionEffect, ...]:
-    """The partial modes of a head, in the order of the run; only those that have images by now."""
-    found: list[RegionEffect] = []
+def region_effects(
+    run: Run, output: Ranking, heads: Sequence[HeadRef], *, with_intervals: bool
+) -> list[tuple[RegionEffect, ...]]:
+    """The partial modes of each head, in the order of the run; only those that have images by now."""
+    found: list[list[RegionEffect]] = [[] for _ in heads]
     for mode in run.manifest.options.partial_modes:
-        values = run.effect(output.metric, mode)[:, head.layer, head.head]
-        present = np.isfinite(values)
-        if present.any():
-            interval = intervals.mean_interval(values[present, None], intervals.range_of(output.metric))
-            whole = float(output.of(head)[present].mean(dtype=np.float64))
-            mean = float(values[present].mean(dtype=np.float64))
-            low, high = float(interval.low[0]), float(interval.high[0])
-            found.append(RegionEffect(mode, mean, low, high, whole, int(present.sum())))
-    return tuple(found)
+        for effects, head, values in zip(found, heads, flatten(run.effect(output.metric, mode), heads).T, strict=True):
+            present = np.isfinite(values)
+            if present.any():
+                whole = float(output.of(head)[present].mean(dtype=np.float64))
+                mean, low, high = float(values[present].mean(dtype=np.float64)), np.nan, np.nan
+                if with_intervals:
+                    interval = intervals.mean_interval(values[present, None], intervals.range_of(output.metric))
+                    low, high = float(interval.low[0]), float(interval.high[0])
+                effects.append(RegionEffect(mode, mean, low, high, whole, int(present.sum())))
+    return [tuple(effects) for effects in found]
 
 
 def reach(run: Run) -> Reach | None:

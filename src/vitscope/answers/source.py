@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitscope.analysis import Run
+from vitscope.analysis.findings import Ranking, output_ranking
 from vitscope.answers.drops import Drops
 from vitscope.answers.kept import Kept
 from vitscope.answers.live import Live
@@ -57,6 +58,11 @@ class Source:
     def generation(self) -> int:
         """Rises with every shard that lands."""
         return self.run.progress().generation
+
+    @property
+    def output_ranking(self) -> Ranking | None:
+        """What headline, intervals and *why* begin with: made once for all of them."""
+        return self.kept("output ranking", self.generation, lambda: output_ranking(self.run))
 
     @property
     def live_command(self) -> str | None:

@@ -3,6 +3,7 @@
 Knows nothing about: models, torch, how the answer is printed.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from vitscope.analysis import Run
@@ -17,9 +18,9 @@ from vitscope.analysis.findings import (
     reach,
     region_effects,
 )
-from vitscope.analysis.gaze import Gaze, gaze
+from vitscope.analysis.gaze import Gaze, gaze, gazes
 from vitscope.analysis.heads.repair import Repair, repairs
-from vitscope.analysis.patterns.census import Census, HeldPattern, census, held_pattern
+from vitscope.analysis.patterns.census import Census, HeldPattern, census, held_patterns
 from vitscope.analysis.quadrant import Quadrant, quadrant
 from vitscope.quantities import names
 from vitscope.quantities.form import number
@@ -32,10 +33,11 @@ TOP = 5
 
 @dataclass(frozen=True)
 class Why:
-    """Why one head matters: the sentence, and the numbers it is made of."""
+    """Why one head matters: the sentence, its clauses by name, and the numbers they are made of."""
 
     head: HeadRef
     sentence: str
+    clauses: dict[str, str]
     gaze: Gaze | None
     loss: why.Loss
     pattern: HeldPattern | None
@@ -65,7 +67,7 @@ def answer(run: Run) -> Answer:
     output = output_ranking(run)
     if output is None:
         return Answer(None, (), (), None, None, None, None, None, None, None)
-    regions = () if output.flat else region_effects(run, output, output.top)
+    regions = () if output.flat else region_effects(run, output, [output.top], with_intervals=True)[0]
     layers = tuple(
         ranking for metric in names("metric", family="layer") if (ranking := rank_heads(run, metric)) is not None
     )
@@ -77,28 +79,32 @@ def answer(run: Run) -> Answer:
         reach=reach(run),
         classes=class_exceptions(run, output),
         patterns=census(run, output),
-        why=None if output.flat else reason(run, output, output.top, regions),
+        why=None if output.flat else reasons(run, output, [output.top])[0],
         against=against(run, output),
         repair=repairs(run, [output.heads[index] for index in output.order[:TOP]]),
     )
 
 
-def reason(run: Run, output: Ranking, head: HeadRef, regions: tuple[RegionEffect, ...]) -> Why:
-    """Why a head matters (or does not), in one sentence and in numbers."""
-    seen, lost = gaze(run, head), why.loss(run, head, output.mode)
-    measured, held = seen if seen.n else None, held_pattern(run, head)
-    return Why(head, why.sentence(output, head, measured, run.tokens, regions, lost, held), measured, lost, held)
+def reasons(run: Run, output: Ranking, heads: Sequence[HeadRef]) -> list[Why]:
+    """Why each head matters (or does not), in one sentence and in numbers."""
+    seen, lost, held = gazes(run, heads), why.losses(run, heads, output.mode), held_patterns(run)
+    regions = region_effects(run, output, heads, with_intervals=False)
+    found: list[Why] = []
+    for head, looks, loss, effects in zip(heads, seen, lost, regions, strict=True):
+        measured, pattern = looks if looks.n else None, held.get(head)
+        clauses = why.clauses(output, head, measured, run.tokens, effects, loss, pattern)
+        found.append(Why(head, why.sentence(output, head, clauses), clauses, measured, loss, pattern))
+    return found
 
 
-def headline(run: Run) -> str | None:
-    """One sentence for the first glance, None while no image is measured."""
-    output = output_ranking(run)
+def headline(run: Run, output: Ranking | None = None) -> str | None:
+    """One sentence for the first glance, None while no image is measured; `output`: the ranking, if it is made."""
+    output = output or output_ranking(run)
     if output is None:
         return None
     if output.flat:
         return f"No head comes first: {same_for_all(output)}."
-    seen = gaze(run, output.top)
-    lost = why.loss(run, output.top, output.mode)
+    seen, (lost,) = gaze(run, output.top), why.losses(run, [output.top], output.mode)
     return why.short(output, output.top, seen if seen.n else None, run.tokens, lost)
 
 

@@ -1,18 +1,18 @@
-"""Why a head matters, in one sentence whose every clause is computed from the run.
+"""Why a head matters, in one sentence whose every clause is computed from the run; the page shows the same clauses.
 
 Where its patches and its CLS attend, whether a few keys draw them all, how far and how concentrated, on how many
 images, and what pruning it does. A clause whose numbers a run does not have is left out.
 Knows nothing about: models, torch.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
 from vitscope.analysis import Run
-from vitscope.analysis.findings import Ranking, RegionEffect, measured
+from vitscope.analysis.findings import Ranking, RegionEffect, flatten, measured
 from vitscope.analysis.gaze import Gaze
 from vitscope.analysis.patterns.census import HeldPattern
 from vitscope.analysis.statistics.descriptive import mean_over_images
@@ -46,16 +46,22 @@ class Loss:
     accuracy_high: float
 
 
-def loss(run: Run, head: HeadRef, mode: str) -> Loss:
-    """Collect what pruning a head does to probabilities, answers and accuracy."""
-    drop = run.effect("prob_drop", mode)[:, head.layer, head.head]
-    flip = run.effect("flip", mode)[:, head.layer, head.head]
+def losses(run: Run, heads: Sequence[HeadRef], mode: str) -> list[Loss]:
+    """Collect what pruning each head does to probabilities, answers and accuracy."""
     images, model = run.images, run.manifest.model
-    labelled = (images["label"].to_numpy() >= 0) & measured(images) & np.isfinite(flip)
-    right = (images["prediction"].to_numpy() == images["label"].to_numpy())[labelled]
-    changed = flip[labelled] > 0
+    labels = images["label"].to_numpy()
+    known = (labels >= 0) & measured(images)
     if model.readout == "labels" and model.n_logits != 1:
-        labelled[:] = False  # of several labels the top one may change though none is said differently
+        known[:] = False  # of several labels the top one may change though none is said differently
+    right = images["prediction"].to_numpy() == labels
+    drops, flips = (flatten(run.effect(metric, mode), heads).T for metric in ("prob_drop", "flip"))
+    return [_loss(drop, flip, known, right) for drop, flip in zip(drops, flips, strict=True)]
+
+
+def _loss(drop: np.ndarray, flip: np.ndarray, known: np.ndarray, right: np.ndarray) -> Loss:
+    """Of one head; arrays are [image], `known` says where there is a label."""
+    labelled = known & np.isfinite(flip)
+    right, changed = right[labelled], flip[labelled] > 0
     count = int(labelled.sum())
     kept = float((right & ~changed).mean()) if count else np.nan
     return Loss(
@@ -69,7 +75,7 @@ def loss(run: Run, head: HeadRef, mode: str) -> Loss:
     )
 
 
-def sentence(
+def clauses(
     ranking: Ranking,
     head: HeadRef,
     seen: Gaze | None,
@@ -77,21 +83,31 @@ def sentence(
     regions: Sequence[RegionEffect],
     lost: Loss,
     held: HeldPattern | None = None,
-) -> str:
-    """The whole answer for one head; what the run does not have (None, NaN, no partial modes) is left out."""
+) -> dict[str, str]:
+    """What is said of one head, by name, in the order of the sentence; what the run does not have is left out."""
+    attends = seen and {
+        "patches": looks.patches(seen),
+        "direction": looks.direction(seen),
+        "cls": looks.cls(seen),
+        "keys": looks.keys(seen, tokens),
+        "distance": looks.distance(seen),
+        "shape": looks.shape(seen),
+    }
+    does = {
+        "pattern": _holds(held),
+        "through": _acts_through(regions),
+        "pruning": _pruning(ranking, ranking.heads.index(head), lost),
+    }
+    return {name: text for name, text in {**(attends or {}), **does}.items() if text}
+
+
+def sentence(ranking: Ranking, head: HeadRef, told: Mapping[str, str]) -> str:
+    """The whole answer for one head, from its clauses."""
     index = ranking.heads.index(head)
     place = f"number {int(ranking.rank[index])}"
     if head == ranking.top:
         place = "the most important head" if ranking.clear else "first, though not clearly,"
-    attends = [] if seen is None else [*looks_of(seen, tokens), looks.distance(seen), looks.shape(seen)]
-    does = (_holds(held), _acts_through(regions), _pruning(ranking, index, lost))
-    told = "; ".join(clause for clause in (*attends, *does) if clause)
-    return f"{head} is {place} by {ranking.metric} ({standing(ranking, index)}): {told}."
-
-
-def looks_of(seen: Gaze, tokens: TokenLayout) -> list[str]:
-    """Where the head attends, clause by clause; empty ones are to be left out."""
-    return [looks.patches(seen), looks.direction(seen), looks.cls(seen), looks.keys(seen, tokens)]
+    return f"{head} is {place} by {ranking.metric} ({standing(ranking, index)}): {'; '.join(told.values())}."
 
 
 def standing(ranking: Ranking, index: int) -> str:

@@ -42,7 +42,7 @@ function wanted({ data, run, state, cells }: Session): Column[] {
       bytes: size * FLOAT32,
       read: () => data.get('pattern_column', { column: what }),
     })),
-    // Why a head matters names the tokens that draw all.
+    // Why a head matters, over a part of the images, names the tokens that draw all.
     { bytes: cells * FLOAT32, read: () => data.get('sinks', {}) },
     ...run.spread
       .filter((measure) => measure.available)

@@ -63,10 +63,12 @@ export interface DepthCurves {
   readonly n: number;
 }
 
-/** Ends of the 95 % intervals of the heads' means over all images, by head place, as the report says them. */
+/** The heads by their mean over all images, by head place, as the report says it: ends of the 95 % interval, rank. */
 export interface Ranking {
   readonly low: Float64Array;
   readonly high: Float64Array;
+  /** 1 = the largest; 0 where there is none. */
+  readonly rank: Int32Array;
 }
 
 type Arrays = Readonly<Record<string, NdArray>>;
@@ -87,7 +89,11 @@ const SHAPED = {
     q3: doubles(found, 'q3'),
     consistency: doubles(found, 'consistency'),
   }),
-  ranking: (found: Arrays): Ranking => ({ low: doubles(found, 'low'), high: doubles(found, 'high') }),
+  ranking: (found: Arrays): Ranking => ({
+    low: doubles(found, 'low'),
+    high: doubles(found, 'high'),
+    rank: Int32Array.from(doubles(found, 'rank')),
+  }),
   layout: (found: Arrays): Layout => ({
     positions: singles(found, 'positions'),
     trustworthiness: number(found, 'trustworthiness'),

@@ -3636,6 +3636,99 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/answers/why": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * why
+         * @description Why each head matters, or does not, over all images [layer][head]: the clauses of `vitscope show`.
+         *
+         *     Null where no effect of it is measured.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The answer. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": (components["schemas"]["HeadWhy"] | null)[][];
+                    };
+                };
+                /** @description Unchanged since the tag in If-None-Match. */
+                304: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description An argument outside what the run allows. */
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+                /** @description Not this server's own page. */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+                /** @description Not there, or not available without the live model. */
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+                /** @description The run folder is damaged or incomplete. */
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+                /** @description The request does not fit the route. */
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/dropped": {
         parameters: {
             query?: never;
@@ -4269,6 +4362,45 @@ export interface components {
             layer: number;
         };
         /**
+         * HeadStanding
+         * @description How a head stands among all heads by a metric.
+         */
+        HeadStanding: {
+            /**
+             * Clear
+             * @description Whether it is the first and the images leave no doubt about that.
+             */
+            clear: boolean;
+            /** Consistency */
+            consistency: number | null;
+            /**
+             * Flat
+             * @description All heads have the same mean: none comes first.
+             */
+            flat: boolean;
+            /**
+             * Leads
+             * @description Share of the images in which no other head has a larger value.
+             */
+            leads: number;
+            /** Mean */
+            mean: number;
+            /** Metric */
+            metric: string;
+            /** N */
+            n: number;
+            /**
+             * Rank
+             * @description 1 = the largest mean; equals share the better rank.
+             */
+            rank: number;
+            /**
+             * Top
+             * @description The first by index among those with the largest mean.
+             */
+            top: boolean;
+        };
+        /**
          * HeadTree
          * @description Heads merged by mean similarity, the most alike first, and a row of them in which like ones are neighbours.
          */
@@ -4287,6 +4419,15 @@ export interface components {
              * @description Flat heads as they stand in the row.
              */
             order: number[];
+        };
+        /**
+         * HeadWhy
+         * @description Why a head matters, or does not.
+         */
+        HeadWhy: {
+            /** Clauses */
+            clauses: components["schemas"]["WhyClause"][];
+            standing: components["schemas"]["HeadStanding"];
         };
         /**
          * Headline
@@ -5381,6 +5522,16 @@ export interface components {
             fill: "zero" | "renormalise" | "mean" | "resample";
             /** Heads */
             heads: components["schemas"]["PrunedHead"][];
+        };
+        /**
+         * WhyClause
+         * @description One thing that is said of a head; its name says what it is about.
+         */
+        WhyClause: {
+            /** Name */
+            name: string;
+            /** Text */
+            text: string;
         };
     };
     responses: never;

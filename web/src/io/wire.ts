@@ -34,3 +34,5 @@ export type AccuracyChange = Schemas['AccuracyChange'];
 export type HeadsInfo = Schemas['HeadsInfo'];
 export type HeadComparison = Schemas['HeadComparison'];
 export type HeadTree = Schemas['HeadTree'];
+export type HeadStanding = Schemas['HeadStanding'];
+export type HeadWhy = Schemas['HeadWhy'];

@@ -18,7 +18,8 @@ interface Policy {
 
 const POLICIES: Partial<Record<AnswerName, Policy>> = {
   summary: { most: 16 },
-  ranking: { most: 16, later: 'always' },
+  ranking: { most: 16 },
+  why: { later: 'always' },
   importance: { later: 'large' },
   strength: { later: 'always' },
   spread: { later: 'always' },

@@ -248,15 +248,15 @@ export class PatternModel {
     return [`${headName(headOf(sample, matrix))} on #${imageOf(sample, matrix)}`, known + alone, away].filter(Boolean);
   }
 
-  /** What the pattern clause of *Why* says of a head over some images; null while it is on its way. */
-  factsOf(head: HeadRef, rows: Int32Array, everything: boolean): PatternFacts | null {
+  /** What the pattern clause of *Why* says of a head over a part of the images; null while it is on its way. */
+  factsOf(head: HeadRef, rows: Int32Array): PatternFacts | null {
     const { sample, points, info } = this;
     if (!sample || !points || !info) return null;
     const own = this.#namesOf(head, rows);
     return {
       own: called(own, info.families),
       n: sum([...own.values()]),
-      content: this.#contentOf(head, rows, everything),
+      content: this.#contentOf(head, rows),
     };
   }
 
@@ -288,8 +288,7 @@ export class PatternModel {
     return found;
   }
 
-  #contentOf(head: HeadRef, rows: Int32Array, everything: boolean): number {
-    if (everything) return this.info?.content[head.layer]?.[head.head] ?? NaN;
+  #contentOf(head: HeadRef, rows: Int32Array): number {
     const { data, cells, run } = this.#session;
     const [deviation, energy] = PATTERN_COLUMNS.map((what) => data.get('pattern_column', { column: what }).value);
     if (!deviation || !energy) return NaN;

@@ -22,7 +22,7 @@ import type { InForce } from './in_force';
 import type { StrengthName } from '../io/quantities.gen';
 import type { Data } from './data.svelte';
 import { Intervals } from './compute/intervals.svelte';
-import { know, manyValues, type Known } from './compute/known';
+import { know, type Known } from './compute/known';
 import { OverScope, type Made } from './compute/over_scope.svelte';
 import { Workers } from './compute/workers';
 import type { Hover } from './hover';
@@ -122,9 +122,12 @@ export class Session {
   readonly fill: Float64Array | null = $derived(this.summary && this.summary[this.statistic]);
   /** Head places, the largest value first. */
   readonly order: number[] = $derived(this.fill ? descending(this.fill) : []);
-  readonly ranks: Int32Array | null = $derived(this.fill && ranks(this.fill));
+  readonly ranks: Int32Array | null = $derived.by(() => {
+    const told = this.aggregated === this.inScope ? this.#ranking?.value : null;
+    return told?.rank ?? (this.fill && ranks(this.fill));
+  });
 
-  /** The means' intervals over all images, as `vitscope show` says them; null where others are asked for. */
+  /** Ranks and the means' intervals over all images, as `vitscope show` says them; null where others are asked for. */
   readonly #ranking = $derived.by(() => {
     if (!this.values || !isEverything(this.scope) || this.statistic !== 'mean') return null;
     const asked = this.data.get('ranking', { metric: this.metric.name, mode: this.mode.name });
@@ -191,11 +194,11 @@ export class Session {
 
   /** Statistics over the images in scope for any metric and mode; null while they are on their way. */
   summaryOf(metric: string, mode: string): Summary | null {
-    const { value: values } = this.data.get('importance', { metric, mode });
-    const made = this.#summarised(metric, mode)?.result ?? null;
-    if (made || !isEverything(this.scope) || !manyValues(this.run)) return made;
-    // Over all images the server has the answer already.
-    return values ? this.data.peek('summary', { metric, mode }) : this.data.get('summary', { metric, mode }).value;
+    const made = this.#summarised(metric, mode);
+    // Over all images it is the server's, as soon as everything else that is shown is over all images too.
+    const whole = isEverything(this.scope) && (made?.rows ?? this.inScope) === this.inScope;
+    const told = whole ? this.data.get('summary', { metric, mode }).value : null;
+    return told ?? made?.result ?? null;
   }
 
   #summarised(metric: string, mode: string): Made<Summary> | null {

@@ -1,6 +1,6 @@
 // The numbers behind the sentence why a head matters (words/why.ts), over the images in scope. Values are [image, layer, head],
 // `cells` heads an image; NaN = not computed.
-import type { ImageTable } from '../io/wire';
+import type { HeadStanding, ImageTable } from '../io/wire';
 import { clearlyFirst } from './intervals';
 import { means, summarise } from './kernels';
 
@@ -22,22 +22,6 @@ export interface RegionEffect {
   readonly mean: number;
   readonly whole: number;
   readonly n: number;
-}
-
-/** How a head stands among all heads by a metric. */
-export interface Standing {
-  readonly metric: string;
-  readonly rank: number;
-  /** The first by index among those with the largest mean. */
-  readonly top: boolean;
-  /** Whether the images leave no doubt that the first is the first. */
-  readonly clear: boolean;
-  /** All heads have the same mean: none is first. */
-  readonly flat: boolean;
-  readonly mean: number;
-  readonly n: number;
-  readonly leads: number;
-  readonly consistency: number;
 }
 
 /** The heads' means, and the first of them. */
@@ -67,7 +51,7 @@ export function standing(
   index: number,
   metric: string,
   first: Leader,
-): Standing | null {
+): HeadStanding | null {
   const own = summarise(
     Float32Array.from(rows, (row) => values[row * cells + index]!),
     1,

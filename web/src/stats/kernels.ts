@@ -268,10 +268,14 @@ function averageRanks(values: readonly number[]): number[] {
   return ranked;
 }
 
-/** Rank of each value, 1 = largest; 0 where there is none. Ties keep their order. */
+/** Rank of each value, 1 = largest; 0 where there is none. Equals share the better rank. */
 export function ranks(values: Float64Array): Int32Array {
   const result = new Int32Array(values.length);
-  descending(values).forEach((index, place) => (result[index] = place + 1));
+  const order = descending(values);
+  order.forEach((index, place) => {
+    const before = order[place - 1];
+    result[index] = before !== undefined && values[before] === values[index] ? result[before]! : place + 1;
+  });
   return result;
 }
 

@@ -90,12 +90,8 @@ export function clsClause({ clsToPatches, clsToCls }: Gaze): string {
   return `its CLS attends with ${reportedShare(clsToPatches)} to patches and ${reportedShare(clsToCls)} to itself`;
 }
 
-/** Few keys that draw the patches. Single sinks come from mean matrices over all images, which the words say where fewer are in scope. */
-export function keysClause(
-  { tokens, corners, border, fewKeys }: Gaze,
-  sinks: readonly Key[],
-  everything: boolean,
-): string {
+/** Few keys that draw the patches. Single sinks come from mean matrices over all images, which the words say. */
+export function keysClause({ tokens, corners, border, fewKeys }: Gaze, sinks: readonly Key[]): string {
   const total = tokenCount(tokens);
   const [atCorners, atBorder] = [cornerCount(tokens), borderCount(tokens)];
   const told: string[] = [];
@@ -108,7 +104,6 @@ export function keysClause(
     sinksWords(
       tokens,
       sinks.filter(({ token }) => !(cornered && isCorner(tokens, token))),
-      everything ? '' : ' over all images',
     ),
   );
   if (fewKeys <= Math.min(FEW_KEYS, total / FEW_KEYS_PART)) {
@@ -124,20 +119,20 @@ function takes(which: string, n: number, share: number, uniform: number): string
   return `${taken} ${reportedShare(share)} of the patches' attention (uniform would be ${reportedShare(uniform)})`;
 }
 
-function sinksWords(tokens: TokenInfo, sinks: readonly Key[], over: string): string {
+function sinksWords(tokens: TokenInfo, sinks: readonly Key[]): string {
   const first = sinks[0];
   if (!first) return '';
   if (sinks.length === 1) {
     const times = reported(first.share * tokenCount(tokens));
     return (
-      `${keyName(tokens, first.token)} is a sink${over}: ${reportedShare(first.share)} of the patches' attention, ` +
+      `${keyName(tokens, first.token)} is a sink over all images: ${reportedShare(first.share)} of the patches' attention, ` +
       `${times} times uniform`
     );
   }
   const named = sinks.slice(0, NAMED).map(({ token, share }) => `${keyName(tokens, token)} (${reportedShare(share)})`);
   if (sinks.length > NAMED) named.push(`${sinks.length - NAMED} more`);
   const together = sinks.reduce((sum, { share }) => sum + share, 0);
-  return `${nameList(named)} are sinks${over}: together ${reportedShare(together)} of the patches' attention`;
+  return `${nameList(named)} are sinks over all images: together ${reportedShare(together)} of the patches' attention`;
 }
 
 export function keyName(tokens: TokenInfo, token: number): string {

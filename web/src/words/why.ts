@@ -1,9 +1,10 @@
-// Why a head matters, as text/why.py says it, over the images in scope: every clause is computed from the page's
-// arrays. Where all images are in scope the clauses are those of `vitscope show`, word for word. Where it attends: looks.ts.
+// Why a head matters, over a chosen part of the images: every clause is computed from the page's arrays, in the words of
+// text/why.py (tests/shared/sentences.json), which says it over all images. Where it attends: looks.ts.
 import { fixed, nameList, reported, reportedShare } from '../ground/form';
 import { unitOf } from '../ground/quantities';
+import type { HeadStanding } from '../io/wire';
 import type { Called } from '../patterns/names';
-import type { Loss, RegionEffect, Standing } from '../stats/evidence';
+import type { Loss, RegionEffect } from '../stats/evidence';
 
 const CARRIES = 0.5;
 const REGION_NAMES: Record<string, string> = {
@@ -24,15 +25,16 @@ export interface PatternFacts {
 }
 
 /** `L2·H0 is the most important head by jsd`; the page prints the measure's words, the report its name. */
-export function claim(name: string, { metric, rank, top, clear, flat }: Standing, words = metric): string {
+export function claim(name: string, { metric, rank, top, clear, flat }: HeadStanding, words = metric): string {
   if (flat) return `No head comes first by ${words}: it is the same whichever is pruned`;
   const place = top ? (clear ? 'the most important head' : 'first, though not clearly,') : `number ${rank}`;
   return `${name} is ${place} by ${words}`;
 }
 
 /** `0.595 bits, n = 800; first in 82 % of the images, consistency 0.51`; the interval is told apart. */
-export function standingWords({ metric, mean, n, leads, consistency }: Standing): string {
-  const steady = n > 1 && Number.isFinite(consistency) ? `, consistency ${fixed(consistency, 2)}` : '';
+export function standingWords({ metric, mean, n, leads, consistency }: HeadStanding): string {
+  const steady =
+    n > 1 && consistency !== null && Number.isFinite(consistency) ? `, consistency ${fixed(consistency, 2)}` : '';
   return `${reported(mean)} ${unitOf(metric)}, n = ${n}; first in ${reportedShare(leads)} of the images${steady}`;
 }
 
@@ -61,7 +63,7 @@ export function patternClause({ own, n, content }: PatternFacts): string {
   return Number.isFinite(content) ? `${told}, content dependence ${fixed(content, 2)}` : told;
 }
 
-export function pruningClause({ metric, mean }: Standing, lost: Loss): string {
+export function pruningClause({ metric, mean }: HeadStanding, lost: Loss): string {
   if (!Number.isFinite(lost.flip)) {
     const turned = `${reported(mean)} ${unitOf(metric)}`;
     return `pruning it moves ${metric} by ${turned} (the model has no classifier, so no answers to count)`;

@@ -13,8 +13,8 @@ from typing import Any, Final
 import numpy as np
 from jaxtyping import Float
 
-from vitscope.analysis.findings import Ranking, real_heads
-from vitscope.analysis.patterns.by_head import Called, by_head, called
+from vitscope.analysis.findings import Ranking
+from vitscope.analysis.patterns.by_head import Called, by_head
 from vitscope.analysis.patterns.of_run import main_patterns
 from vitscope.analysis.run import Patterns, Run
 from vitscope.tokens import HeadRef
@@ -128,7 +128,7 @@ def census(run: Run, ranking: Ranking) -> Census | None:
     table, dependence = patterns.table, patterns.content_dependence
     labels = pattern_labels(patterns)
     own = by_head(patterns)
-    held = [_held(patterns, head, own[head], labels) for head in real_heads(run.manifest.model.n_heads) if head in own]
+    held = list(held_patterns(run).values())
     return Census(
         n_matrices=len(table),
         n_images=len(patterns.images),
@@ -154,33 +154,29 @@ def census(run: Run, ranking: Ranking) -> Census | None:
     )
 
 
-def held_pattern(run: Run, head: HeadRef) -> HeldPattern | None:
-    """What one head shows; None where the run has no patterns (yet), or none of its matrices is sampled."""
+def held_patterns(run: Run) -> dict[HeadRef, HeldPattern]:
+    """What each head shows that has sampled matrices, in the order of the run; none without patterns (yet)."""
     if not run.has_patterns:
-        return None
+        return {}
     patterns = run.patterns
-    table = patterns.table
-    own = table.loc[(table["layer"] == head.layer) & (table["head"] == head.head), "pattern"].astype(str).tolist()
-    if not own:
-        return None
-    return _held(patterns, head, called(own, patterns.families), pattern_labels(patterns))
-
-
-def _held(patterns: Patterns, head: HeadRef, own: Called, labels: dict[int, str]) -> HeldPattern:
+    labels = pattern_labels(patterns)
     main, share = main_patterns(patterns.mix.values)
-    cluster = int(main[head])
-    return HeldPattern(
-        head=head,
-        pattern=own.name,
-        share=own.share,
-        n=len(patterns.images),
-        names=own.shares,
-        cluster=cluster if cluster >= 0 else None,
-        cluster_name=labels.get(cluster, "none"),
-        cluster_share=float(share[head]),
-        entropy=float(patterns.mix_entropy.values[head]),
-        content_dependence=float(patterns.content_dependence.values[head]),
-    )
+    entropy, dependence = patterns.mix_entropy.values, patterns.content_dependence.values
+    return {
+        head: HeldPattern(
+            head=head,
+            pattern=own.name,
+            share=own.share,
+            n=len(patterns.images),
+            names=own.shares,
+            cluster=int(main[head]) if main[head] >= 0 else None,
+            cluster_name=labels.get(int(main[head]), "none"),
+            cluster_share=float(share[head]),
+            entropy=float(entropy[head]),
+            content_dependence=float(dependence[head]),
+        )
+        for head, own in by_head(patterns).items()
+    }
 
 
 def _names(run: Run, patterns: Patterns, held: Sequence[HeldPattern]) -> tuple[NameCount, ...]:

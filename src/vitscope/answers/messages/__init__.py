@@ -1,7 +1,16 @@
 """What an answer says where it is a document: one class a message, nothing else."""
 
 from vitscope.answers.messages.base import ErrorBody, Size, Wire
-from vitscope.answers.messages.heads import HeadComparison, HeadMerge, HeadsInfo, HeadTree, SinkKey
+from vitscope.answers.messages.heads import (
+    HeadComparison,
+    HeadMerge,
+    HeadsInfo,
+    HeadStanding,
+    HeadTree,
+    HeadWhy,
+    SinkKey,
+    WhyClause,
+)
 from vitscope.answers.messages.images import ClassGuess, DroppedImage, ImageTable
 from vitscope.answers.messages.patterns import (
     ClusterName,
@@ -40,7 +49,9 @@ __all__ = [
     "GroupProgress",
     "HeadComparison",
     "HeadMerge",
+    "HeadStanding",
     "HeadTree",
+    "HeadWhy",
     "Headline",
     "HeadsInfo",
     "ImageTable",
@@ -63,5 +74,6 @@ __all__ = [
     "ThumbsInfo",
     "TokenInfo",
     "TypicalImages",
+    "WhyClause",
     "Wire",
 ]

@@ -34,6 +34,34 @@ class SinkKey(Wire):
     share: float = Field(description="Of the patches' attention, mean over the images.")
 
 
+class HeadStanding(Wire):
+    """How a head stands among all heads by a metric."""
+
+    metric: str
+    rank: int = Field(description="1 = the largest mean; equals share the better rank.")
+    top: bool = Field(description="The first by index among those with the largest mean.")
+    clear: bool = Field(description="Whether it is the first and the images leave no doubt about that.")
+    flat: bool = Field(description="All heads have the same mean: none comes first.")
+    mean: float
+    n: int
+    leads: float = Field(description="Share of the images in which no other head has a larger value.")
+    consistency: float | None
+
+
+class WhyClause(Wire):
+    """One thing that is said of a head; its name says what it is about."""
+
+    name: str
+    text: str
+
+
+class HeadWhy(Wire):
+    """Why a head matters, or does not."""
+
+    standing: HeadStanding
+    clauses: list[WhyClause]
+
+
 class HeadMerge(Wire):
     """A merge of two nodes of the tree: those below the number of heads are flat heads, then merges in order."""
 

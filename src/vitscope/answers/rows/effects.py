@@ -61,8 +61,9 @@ def ranking(source: Source, metric: MetricName, mode: Mode = HEAD) -> dict[str, 
     Ends of the 95 % interval of the mean, rank and ends of its interval, share of the images that each leads; `clear`
     is 1 where the images leave no doubt about the first. NaN where there is none.
     """
-    manifest = source.run.manifest
-    found = rank_heads(source.run, metric, computed_mode(manifest, mode))
+    manifest, found = source.run.manifest, source.output_ranking
+    if found is None or (metric, computed_mode(manifest, mode)) != (found.metric, found.mode):
+        found = rank_heads(source.run, metric, computed_mode(manifest, mode))
     shape = (manifest.model.n_layers, max(manifest.model.n_heads))
     heads = real_heads(manifest.model.n_heads)
     layers, columns = [head.layer for head in heads], [head.head for head in heads]

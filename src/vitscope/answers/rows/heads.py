@@ -1,25 +1,39 @@
-"""Heads against each other and over depth.
+"""What is said of each head, heads against each other and over depth.
 
 Knows nothing about: HTTP.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import Any, Final, Literal
+from itertools import islice
+from typing import Any, Final, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vitscope.analysis import gaze
+from vitscope.analysis.findings import Ranking, real_heads
 from vitscope.analysis.heads.compared import THRESHOLD
 from vitscope.answers.arguments import Mode, computed_mode
-from vitscope.answers.messages import HeadComparison, HeadMerge, HeadsInfo, HeadTree, SinkKey
+from vitscope.answers.messages import (
+    HeadComparison,
+    HeadMerge,
+    HeadsInfo,
+    HeadStanding,
+    HeadTree,
+    HeadWhy,
+    SinkKey,
+    WhyClause,
+)
 from vitscope.answers.names import DepthName
 from vitscope.answers.source import Source
 from vitscope.answers.table import array, arrays, document
 from vitscope.errors import NotAvailable
-from vitscope.tokens import HEAD, HeadRef
+from vitscope.store import Manifest
+from vitscope.text.answer import reasons
+from vitscope.tokens import HEAD
 
+T = TypeVar("T")
 Variant = Literal["cls", "jensen-shannon", "full"]
 Way = Literal["cls", "mean", "output"]
 _DIVERSITY: Final = {
@@ -56,14 +70,54 @@ def sinks(source: Source) -> list[list[list[SinkKey]]]:
 
     Of the mean attention over all images: none until it is complete, or where a run keeps none.
     """
-    run = source.run
-    return [
-        [
-            [SinkKey(token=key.token, share=key.share) for key in gaze.sinks(run, HeadRef(layer, head))]
-            for head in range(n_heads)
-        ]
-        for layer, n_heads in enumerate(run.manifest.model.n_heads)
-    ]
+    manifest = source.run.manifest
+    found = gaze.sinks(source.run, real_heads(manifest.model.n_heads))
+    return _by_layer(manifest, ([SinkKey(token=key.token, share=key.share) for key in keys] for keys in found))
+
+
+@document(kept=True)
+def why(source: Source) -> list[list[HeadWhy | None]]:
+    """Why each head matters, or does not, over all images [layer][head]: the clauses of `vitscope show`.
+
+    Null where no effect of it is measured.
+    """
+    manifest, output = source.run.manifest, source.output_ranking
+    heads = real_heads(manifest.model.n_heads)
+    if output is None:
+        return _by_layer(manifest, [None] * len(heads))
+    return _by_layer(
+        manifest,
+        (
+            HeadWhy(
+                standing=_standing(output, index),
+                clauses=[WhyClause(name=name, text=text) for name, text in reason.clauses.items()],
+            )
+            if output.summary.n[index]
+            else None
+            for index, reason in enumerate(reasons(source.run, output, heads))
+        ),
+    )
+
+
+def _standing(output: Ranking, index: int) -> HeadStanding:
+    steady, top = output.consistency[index], output.heads[index] == output.top
+    return HeadStanding(
+        metric=output.metric,
+        rank=int(output.rank[index]),
+        top=top,
+        clear=top and output.clear,
+        flat=output.flat,
+        mean=output.summary.mean[index],
+        n=output.summary.n[index],
+        leads=output.top_share[index],
+        consistency=steady if np.isfinite(steady) else None,
+    )
+
+
+def _by_layer(manifest: Manifest, of_heads: Iterable[T]) -> list[list[T]]:
+    """One entry a head, as lists [layer][head]."""
+    entries = iter(of_heads)
+    return [list(islice(entries, n_heads)) for n_heads in manifest.model.n_heads]
 
 
 @array("image", "layer", kept=True)

@@ -81,7 +81,7 @@ def run(source: Source) -> RunInfo:
 @document(kept=True)
 def headline(source: Source) -> Headline:
     """The first answer; not part of the run's description, because its intervals take a second for a large run."""
-    return Headline(text=text.headline(source.run))
+    return Headline(text=text.headline(source.run, source.output_ranking))
 
 
 def default_metric(manifest: Manifest) -> str:

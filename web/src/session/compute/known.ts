@@ -18,7 +18,7 @@ export interface Known {
 }
 
 /** Of many images the values take their time: a summary over all of them comes first. */
-export const manyValues = (run: RunInfo): boolean => run.nImages * run.model.nLayers * maxHeads(run) > MANY_VALUES;
+const manyValues = (run: RunInfo): boolean => run.nImages * run.model.nLayers * maxHeads(run) > MANY_VALUES;
 
 /** The first numbers are asked for as soon as the run is known, not only when there is a page to show them. */
 export async function know(source: DataSource, hash: string): Promise<Known> {

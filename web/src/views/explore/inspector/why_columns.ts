@@ -1,18 +1,10 @@
-// The arrays behind the sentence why a head matters, read one after the other, so that they never stand in the way of
-// what is on the screen. None belongs to one head: another focus head asks for nothing.
+// The arrays behind the sentence why a head matters for a part of the images, read one after the other, so that they never
+// stand in the way of what is on the screen. None belongs to one head: another focus head asks for nothing.
 import type { Loaded } from '../../../session/cache.svelte';
 import type { Session } from '../../../session/session.svelte';
-import {
-  lossOf,
-  meanOf,
-  medianOver,
-  regionEffect,
-  standing,
-  type Leader,
-  type Standing,
-} from '../../../stats/evidence';
+import { lossOf, meanOf, medianOver, regionEffect, standing, type Leader } from '../../../stats/evidence';
 import { headAt } from '../../../ground/run';
-import { isEverything, type Scope } from '../../../selection/scope';
+import type { HeadWhy } from '../../../io/wire';
 import {
   clsClause,
   directionClause,
@@ -84,26 +76,18 @@ export function unchanged(before: Columns | null, now: Columns): Columns {
   return same && [...now.arrays].every(([name, values]) => before.arrays.get(name) === values) ? before : now;
 }
 
-/** The head and images it is about, which may be those of a moment ago. */
+/** The head and images it is about. */
 export interface About {
   readonly index: number;
   readonly rows: Int32Array;
-  /** What these images are chosen by. */
-  readonly scope: Scope;
   /** Of these images by the measure of the run. */
   readonly leader: Leader;
 }
 
-export interface Reason {
-  readonly standing: Standing;
-  /** By name, for tests and keys; empty clauses are left out. */
-  readonly clauses: readonly { readonly name: string; readonly text: string }[];
-}
-
 /** Why a head matters over some images; null where nothing of it is measured. */
-export function reasonFor(session: Session, { arrays }: Columns, about: About): Reason | null {
+export function reasonFor(session: Session, { arrays }: Columns, about: About): HeadWhy | null {
   const { cells, run } = session;
-  const { index, rows: inScope, scope, leader } = about;
+  const { index, rows: inScope, leader } = about;
   const whole = arrays.get('whole');
   const stands = whole ? standing(whole, cells, inScope, index, run.defaultMetric, leader) : null;
   if (!whole || !stands) return null;
@@ -118,7 +102,7 @@ export function reasonFor(session: Session, { arrays }: Columns, about: About): 
     patches: seen ? patchesClause(seen) : '',
     direction: seen ? directionClause(seen) : '',
     cls: seen ? clsClause(seen) : '',
-    key: seen ? keysClause(seen, sinksOf(session, index), isEverything(scope)) : '',
+    keys: seen ? keysClause(seen, sinksOf(session, index)) : '',
     distance: seen ? distanceClause(seen) : '',
     shape: seen ? shapeClause(seen) : '',
     pattern: patternOf(session, about),
@@ -129,8 +113,8 @@ export function reasonFor(session: Session, { arrays }: Columns, about: About): 
   return { standing: stands, clauses: clauses.filter(({ text }) => text !== '') };
 }
 
-function patternOf({ patterns, run }: Session, { index, rows, scope }: About): string {
-  const facts = patterns?.factsOf(headAt(run, index), rows, isEverything(scope));
+function patternOf({ patterns, run }: Session, { index, rows }: About): string {
+  const facts = patterns?.factsOf(headAt(run, index), rows);
   return facts ? patternClause(facts) : '';
 }
 
