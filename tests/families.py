@@ -222,5 +222,7 @@ TIMM_BY_EXPERIMENT: dict[str, Callable[[], nn.Module]] = {
     "Deepseek classifier": _timm("deepseek_vit_412m", **_SMALL | {"img_size": 84}),
     "Deepseek encoder": _timm("deepseek_vit_412m_enc", **_ENCODER | {"img_size": 84}),
     "Gemma 4 classifier": _timm("gemma4_vit_167m", **_SMALL, head_dim=16, pretrained_cfg_overlay=_SIZE),
-    "Gemma 4 encoder": _timm("gemma4_vit_167m_enc", embed_dim=48, num_heads=3, head_dim=16, pretrained_cfg_overlay=_SIZE),
+    "Gemma 4 encoder": _timm(
+        "gemma4_vit_167m_enc", embed_dim=48, num_heads=3, head_dim=16, pretrained_cfg_overlay=_SIZE
+    ),
 }

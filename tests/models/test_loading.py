@@ -11,7 +11,7 @@ import safetensors.torch
 import torch
 
 import vitscope
-from vitscope.errors import InvalidArgument, ModelLoadError, NotAvailable
+from vitscope.errors import InvalidArgument, ModelLoadError
 from vitscope.models.sources.weights import first_line, fitted, parameters_sha256, read_weights
 from vitscope.torchvision_ops import define_missing
 
@@ -284,8 +284,8 @@ def test_names_and_options_that_do_not_exist(tmp_path):
         vitscope.load_model("timm:vit_tiny_patch16_225")
     with pytest.raises(ModelLoadError, match="unknown source 'jax'"):
         vitscope.load_model("jax:vit")
-    with pytest.raises(NotAvailable, match="later version"):
-        vitscope.load_model("hf:google/vit-base-patch16-224")
+    with pytest.raises(ModelLoadError, match="no folder"):
+        vitscope.load_model(f"hf:{tmp_path / 'none'}")
     with pytest.raises(ModelLoadError, match="no file"):
         vitscope.load_model("test_vit", weights=tmp_path / "none.pth")
     with pytest.raises(InvalidArgument, match="float31"):

@@ -102,9 +102,8 @@ def to_picture(pixels: Float[Tensor, "color row col"], transform: Any) -> Image.
     pixels = pixels.detach().float().cpu()
     if len(pixels) not in _MODES:
         pixels, transform = pixels.mean(0, keepdim=True), None
-    normalise = next(
-        (t for t in getattr(transform, "transforms", []) if hasattr(t, "mean") and hasattr(t, "std")), None
-    )
+    steps = (transform, *getattr(transform, "transforms", ()))
+    normalise = next((t for t in steps if getattr(t, "mean", None) is not None and hasattr(t, "std")), None)
     if normalise is None:
         low, high = pixels.min(), pixels.max()
         pixels = (pixels - low) / (high - low).clamp_min(1e-12)

@@ -1,32 +1,33 @@
 """Where models come from: `load_model` by name, local weights or the bundled demo; `wrap` for a module at hand."""
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import torch
 from PIL import Image
 from torch import Tensor, nn
 
 from vitscope.arguments import checked
-from vitscope.errors import InvalidArgument, ModelLoadError, NotAvailable, UnsupportedModel
+from vitscope.errors import InvalidArgument, ModelLoadError, UnsupportedModel
 from vitscope.load_options import NOTHING_SAID, LoadOptions, load_options
 from vitscope.models import parity
 from vitscope.models.adapters.adapting import adapt
 from vitscope.models.block import Architecture, Evaluation
 from vitscope.models.model import Model, as_classifier
 from vitscope.models.pictures import preprocessing
+from vitscope.models.pictures.processor import NoTransform, sized
 from vitscope.models.proof import prove
+from vitscope.models.sources import from_timm, from_torchvision, from_transformers
 from vitscope.models.sources.bundled import WEIGHTS, demo_config
+from vitscope.models.sources.found import Found
 from vitscope.models.sources.pruned import PRUNED, is_saved, read_saved
 from vitscope.models.sources.weights import file_sha256, first_line, fitted, load_state, parameters_sha256, read_weights
 from vitscope.quantities.readouts import n_answers, readout_of
 
-import timm  # isort: skip - after the adapters, which make torchvision importable
-from timm.data import ImageNetInfo, infer_imagenet_subset  # isort: skip
-from timm.models.vision_transformer import VisionTransformer  # isort: skip
+from timm.models.vision_transformer import VisionTransformer  # isort: skip - after the adapters, which make torchvision importable
 
 DTYPES: Final = {
     "float32": torch.float32,
@@ -34,9 +35,7 @@ DTYPES: Final = {
     "bfloat16": torch.bfloat16,
     "float16": torch.float16,
 }
-_STEM: Final = "patch_embed.proj.weight"
-_HEAD: Final = "head.weight"
-LATER: Final = {"hf": "transformers models", "torchvision": "torchvision models"}
+FAMILIES: Final = (from_timm.FAMILY, from_transformers.FAMILY, from_torchvision.FAMILY)
 
 
 @checked
@@ -53,11 +52,12 @@ def load_model(
 
     Parameters
     ----------
-    spec: `timm:<name>` (a bare timm name works too), `demo`, the bundled Fashion-MNIST model, or a folder that
-        `vitscope prune --save` wrote.
-    weights: a local `.safetensors`, `.pth`, `.pt` or `.bin` file (never unpickled: weights only); None asks timm for
-        its pretrained ones. Of a training checkpoint the averaged weights (EMA) are taken where it has some, as timm
-        does; `model.weights_part` says which, `model.weights_note` what of it is not used.
+    spec: `timm:<name>` (a bare timm name works too; also `timm:hf-hub:<id>`), `hf:<folder or id>` of transformers or of
+        timm's save_for_hf, `torchvision:<name>`, `demo`, the bundled Fashion-MNIST model, or a folder that `vitscope
+        prune --save` wrote.
+    weights: a local `.safetensors`, `.pth`, `.pt` or `.bin` file (never unpickled: weights only); None asks timm or
+        torchvision for its pretrained ones. Of a training checkpoint the averaged weights (EMA) are taken where it has
+        some, as timm does; `model.weights_part` says which, `model.weights_note` what of it is not used.
     device: `auto` takes a GPU where there is one; else a torch device.
     dtype: float32 (default), float64, bfloat16 or float16.
     multi_label: the logits were trained as labels, each yes or no by itself (sigmoid). A single logit always is one.
@@ -91,26 +91,28 @@ def load_chosen(
             f"cannot load {spec} as {dtype!r}: expected one of {', '.join(DTYPES)}", "float32 is the plain choice."
         )
     folder = Path(spec.removeprefix(f"{PRUNED}:"))
-    family, _, name = spec.rpartition(":")
+    file = None if weights is None else Path(weights)
+    family, colon, name = spec.partition(":")
     if is_saved(folder):
         found = _saved(folder, weights, said)
-    elif family in LATER:
-        raise NotAvailable(
-            f"cannot load {spec}: {LATER[family]} come with a later version", "Use a timm model for now."
-        )
-    elif family not in ("", "timm"):
+    elif spec == "demo":
+        found = _demo(weights, said)
+    elif family == from_transformers.FAMILY and colon:
+        found = _from_folder(name, weights, said)
+    elif family == from_torchvision.FAMILY and colon:
+        found = from_torchvision.load(name, file, said)
+    elif family == from_timm.FAMILY or not colon:
+        found = from_timm.load(name if colon else spec, file, said)
+    else:
         raise ModelLoadError(
             f"cannot load {spec}: unknown source {family!r}",
-            "Use timm:<name>, demo, or a folder that `vitscope prune --save` wrote.",
+            f"Use {', '.join(f'{one}:<name>' for one in FAMILIES)}, demo, or a folder of `vitscope prune --save`.",
         )
-    elif not family and name == "demo":
-        found = _demo(weights, said)
-    else:
-        found = _timm(name, None if weights is None else Path(weights), said)
     model = _model(
         found.id,
         found.module.to(place, DTYPES[dtype]).eval(),
         classes=found.options.class_names or found.classes,
+        transform=found.transform,
         sha256=found.sha256,
         multi_label=multi_label or found.multi_label,
         options=found.options,
@@ -118,19 +120,6 @@ def load_chosen(
     model = replace(model, weights_part=found.part, weights_note=found.note)
     size = found.options.img_size
     return model if size in (None, model.input_size[1:]) else model.at_size(*size)
-
-
-class _Found(NamedTuple):
-    """A module and what its source says of it; `options` are the user's and the source's own together."""
-
-    id: str
-    module: nn.Module
-    classes: Sequence[str] | None
-    options: LoadOptions
-    sha256: str | None = None
-    part: str | None = None
-    note: str | None = None
-    multi_label: bool = False
 
 
 @checked
@@ -187,83 +176,16 @@ def pick_device(device: str) -> torch.device:
     return torch.device(device)
 
 
-def imagenet_classes(module: nn.Module) -> tuple[str, ...] | None:
-    """ImageNet's class names where timm says that the module predicts them and it still has all those classes."""
-    subset = infer_imagenet_subset(module)
-    info = None if subset is None else ImageNetInfo(subset)
-    if info is None or info.num_classes() != getattr(module, "num_classes", None):
-        return None
-    return tuple(info.index_to_description(i) for i in range(info.num_classes()))
-
-
-def _timm(name: str, weights: Path | None, options: LoadOptions) -> _Found:
-    if not timm.is_model(name):
-        close = timm.list_models(f"*{name.split('.')[0].split('_patch')[0]}*")[:3]
-        raise ModelLoadError(
-            f"cannot load timm:{name}: timm {timm.__version__} has no such model",
-            f"Did you mean {', '.join(close)}?" if close else "See timm.list_models('*vit*').",
-        )
+def _from_folder(name: str, weights: str | Path | None, options: LoadOptions) -> Found:
+    """`hf:` of transformers, or of timm where the folder is one that timm saved."""
     if weights is not None:
-        return _from_file(name, weights, options)
-    own = getattr(timm.get_pretrained_cfg(name), "num_classes", None)
-    if options.num_classes not in (None, 0, own):  # timm gives such a model a classifier of random numbers
-        raise ModelLoadError(
-            f"cannot load timm:{name} with {options.num_classes} classes: its pretrained weights have {own}",
-            "Give the file with your classifier: --weights FILE (Python: weights=...).",
-        )
-    built: dict[str, Any] = {
-        key: getattr(options, key) for key in ("num_classes", "in_chans") if getattr(options, key) is not None
-    }
-    try:
-        module = timm.create_model(name, pretrained=True, **built)
-    except Exception as error:  # timm and its hub client raise many kinds for 'no weights' and 'no network'
-        raise ModelLoadError(
-            f"cannot load timm:{name}: its pretrained weights could not be had "
-            f"({type(error).__name__}: {first_line(error)})",
-            "Give a local file: --weights model.safetensors (Python: weights=...).",
-        ) from error
-    return _Found(f"timm:{name}", module, imagenet_classes(module), options)
+        raise InvalidArgument(f"cannot load hf:{name} with other weights: it has its own", "Leave --weights out.")
+    if from_timm.is_folder(Path(name)):
+        return from_timm.load_folder(Path(name), options)
+    return from_transformers.load(name, options)
 
 
-def _from_file(name: str, weights: Path, options: LoadOptions) -> _Found:
-    """A timm model from a file of weights, which says how many classes and channels it has, and of what size it is."""
-    state, part = read_weights(weights)
-    says = fitted(state, (_STEM, _HEAD), weights).state
-    head, stem = says.get(_HEAD), says.get(_STEM)
-    sizes: dict[str, Any] = {"num_classes": len(head) if head is not None and head.ndim else 0}
-    if stem is not None and stem.ndim == 4:
-        sizes["in_chans"] = stem.shape[1]
-    for option, size in sizes.items():
-        said = getattr(options, option)
-        if said not in (None, size) and not (option == "num_classes" and said == 0):
-            what = "classes" if option == "num_classes" else "input channels"
-            raise ModelLoadError(
-                f"cannot load {weights.name} with {option} {said}: its weights have {size or 'no'} {what}",
-                f"Leave --{option.replace('_', '-')} out.",
-            )
-    sizes |= {option: said for option in ("num_classes", "in_chans") if (said := getattr(options, option)) is not None}
-    module = timm.create_model(name, pretrained=False, **sizes)
-    fit = fitted(state, module.state_dict(), weights)
-    if options.img_size and _other_positions(module, fit.state):  # trained at this size, or at the architecture's own
-        module = timm.create_model(name, pretrained=False, img_size=options.img_size, **sizes)
-    own_head = [key for key in fit.left_out if key.startswith(f"{fit.place}head.")]
-    if not sizes["num_classes"] and own_head and options.num_classes != 0:
-        raise ModelLoadError(
-            f"cannot load {weights.name} into {type(module).__name__}: its classifier is a module of your own "
-            f"({own_head[0]})",
-            "Build the model in Python and give it to vitscope.wrap, or leave the classifier out: --num-classes 0.",
-        )
-    load_state(module, fit.state, weights, fit.left_out)
-    classes = imagenet_classes(module)
-    return _Found(f"timm:{name}", module, classes, options, file_sha256(weights), part, fit.note)
-
-
-def _other_positions(module: nn.Module, state: Mapping[str, Tensor]) -> bool:
-    own, given = getattr(module, "pos_embed", None), state.get("pos_embed")
-    return isinstance(own, Tensor) and given is not None and own.shape != given.shape
-
-
-def _saved(folder: Path, weights: str | Path | None, options: LoadOptions) -> _Found:
+def _saved(folder: Path, weights: str | Path | None, options: LoadOptions) -> Found:
     if weights is not None:
         raise InvalidArgument(
             f"cannot load {folder} with other weights: a pruned model has its own", "Leave --weights out."
@@ -271,7 +193,7 @@ def _saved(folder: Path, weights: str | Path | None, options: LoadOptions) -> _F
     saved = read_saved(folder)
     _require_own(f"the pruned model in {folder}", saved.module, options)
     options = replace(saved.options, **options.said() | {"class_names": options.class_names})
-    return _Found(
+    return Found(
         f"{PRUNED}:{folder.resolve()}",
         saved.module,
         saved.classes,
@@ -281,7 +203,7 @@ def _saved(folder: Path, weights: str | Path | None, options: LoadOptions) -> _F
     )
 
 
-def _demo(weights: str | Path | None, options: LoadOptions) -> _Found:
+def _demo(weights: str | Path | None, options: LoadOptions) -> Found:
     config = demo_config()
     path = WEIGHTS if weights is None else Path(weights)
     module = VisionTransformer(**config["architecture"])
@@ -290,7 +212,7 @@ def _demo(weights: str | Path | None, options: LoadOptions) -> _Found:
     state, part = read_weights(path)
     fit = fitted(state, module.state_dict(), path)
     load_state(module, {name: value.float() for name, value in fit.state.items()}, path, fit.left_out)
-    return _Found("demo", module, tuple(config["classes"]), options, file_sha256(path), part, fit.note)
+    return Found("demo", module, tuple(config["classes"]), options, file_sha256(path), part, fit.note)
 
 
 def _require_own(what: str, module: Any, options: LoadOptions) -> None:
@@ -341,7 +263,7 @@ def _model(
             name,
             architecture.resize(height, width),
             classes=classes,
-            transform=transform,
+            transform=sized(transform, height, width),
             classifier=classifier,
             sha256=sha256,
             options=options,
@@ -353,7 +275,7 @@ def _model(
         proof=proof,
         classes=None if classes is None else tuple(classes),
         n_classes=n_classes,
-        transform=transform or preprocessing.own_transform(module, architecture.input_size, options),
+        transform=transform or _own_transform(name, module, architecture.input_size, options),
         weights_sha256=_identity(module, sha256, classifier),
         resizer=resized,
         classifier=head,
@@ -363,6 +285,16 @@ def _model(
         options=options,
     )
     return made.with_labels() if multi_label else made
+
+
+def _own_transform(
+    name: str, module: nn.Module, input_size: tuple[int, int, int], options: LoadOptions
+) -> Callable[[Image.Image], Tensor]:
+    """By timm's configuration of a module; another library's module has none, so mean and std must be said."""
+    of_timm = hasattr(module, "pretrained_cfg") or type(module).__module__.startswith("timm.")
+    if of_timm or options.normalisation(input_size[0]).keys() == {"mean", "std"}:
+        return preprocessing.own_transform(module, input_size, options)
+    return NoTransform(name, "Give a transform from a picture to pixels: vitscope.wrap(module, transform=...).")
 
 
 def feature_width(architecture: Architecture) -> int:
