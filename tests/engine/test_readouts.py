@@ -1,5 +1,7 @@
 """Labels, each yes or no by itself: one logit and several, against slow sigmoids, wherever a model answers."""
 
+import inspect
+
 import numpy as np
 import pytest
 import torch
@@ -63,13 +65,11 @@ def test_measures_are_those_written_slowly(shape, scale):
     intact, moved = (scale * torch.randn(shape, generator=random, dtype=torch.float64) for _ in range(2))
     target = torch.randint(0, max(shape[-1], 2), shape[:-1], generator=random)
     flat = [values.reshape(-1, shape[-1]).tolist() for values in (intact, moved)]
-    expected = slow.effects(*flat, target.flatten().tolist())
-    for name in ("prob_drop", "logit_drop"):
-        found = getattr(measures, name)(intact, moved, target, "labels")
-        assert_close(found.flatten(), expected[name], rtol=1e-9, atol=1e-15, what=name)
-    for name in ("jsd", "flip"):
-        found = getattr(measures, name)(intact, moved, "labels")
-        assert_close(found.flatten(), expected[name], rtol=1e-9, atol=1e-15, what=name)
+    for name, expected in hooked.of_answers(*flat, target.flatten().tolist(), "labels").items():
+        measure = getattr(measures, name)
+        targeted = {"target": target} if "target" in inspect.signature(measure).parameters else {}
+        found = measure(intact, moved, **targeted, readout="labels")
+        assert_close(found.flatten(), expected, rtol=1e-9, atol=1e-15, what=name)
     rows = flat[0]
     chances = [[slow.probability(row, label) for label in range(max(shape[-1], 2))] for row in rows]
     assert_close(probabilities(intact, "labels").reshape(len(rows), -1), chances, atol=1e-15)
@@ -95,7 +95,7 @@ def test_sets_and_what_if_and_curves_follow():
     labels = [0, 1, 0, 1, 1, 0]
     heads = {(1, 0): "head", (2, 2): "head"}
     before, after = (vitscope.prune(model, pixels, chosen).double().tolist() for chosen in ({}, heads))
-    expected = slow.effects(before, after, labels)
+    expected = hooked.of_answers(before, after, labels, "labels")
     for name in ("prob_drop", "logit_drop", "jsd", "flip"):
         found = set_effects(model, pixels, [frozenset(heads)], labels, metric=name)[0]
         assert_close(found, expected[name], rtol=1e-3, atol=1e-6, what=name)

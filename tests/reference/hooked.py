@@ -98,6 +98,16 @@ def jensen_shannon(p: np.ndarray, q: np.ndarray) -> float:
     )
 
 
+def of_answers(intact, pruned, targets, readout="classes") -> dict[str, np.ndarray]:
+    """Every metric of what logits say [image], from lists of logits and a target each."""
+    found, rows = {}, list(zip(intact, pruned, targets, strict=True))
+    for name in ANSWERS:
+        formula = getattr(labels if readout == "labels" else measures, name)
+        takes = len(inspect.signature(formula).parameters)  # the target where it needs one
+        found[name] = np.array([formula(*row[:takes]) for row in rows])
+    return found
+
+
 def effects(intact, pruned, targets, prefix, readout="classes") -> dict[str, np.ndarray]:
     """Every metric [image], loops and formulas."""
     array = {k: None if v is None else v.double().numpy() for k, v in intact.items()}
@@ -109,12 +119,7 @@ def effects(intact, pruned, targets, prefix, readout="classes") -> dict[str, np.
     result["patch_cos"] = distances[:, len(prefix) :].mean(-1)
     if array["logits"] is None:
         return result | {name: np.full(n, np.nan) for name in ANSWERS}
-    rows = list(zip(array["logits"].tolist(), other["logits"].tolist(), list(targets), strict=True))
-    for name in ANSWERS:
-        formula = getattr(labels if readout == "labels" else measures, name)
-        takes = len(inspect.signature(formula).parameters)  # the target where it needs one
-        result[name] = np.array([formula(*row[:takes]) for row in rows])
-    return result
+    return result | of_answers(array["logits"].tolist(), other["logits"].tolist(), list(targets), readout)
 
 
 def importance(

@@ -5,6 +5,7 @@ Knows nothing about: models, torch, how it is said.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from math import log
 from typing import Final
 
@@ -20,20 +21,6 @@ from vitscope.tokens import HeadRef, TokenLayout
 
 _TOLD_APART: Final = "distance_no_sinks"
 """The quantity without which a run does not tell whether sinks make a head's distance long."""
-_MEANS: Final = (
-    "cls_to_patches",
-    "corners",
-    "border",
-    "neighbour",
-    "step_down",
-    "step_right",
-    "distance_rescaled",
-    "distance_no_sinks",
-    "entropy",
-    "nmi",
-    "focus",
-)
-"""Quantities whose means over images a gaze has by the same name."""
 
 
 @dataclass(frozen=True)
@@ -98,44 +85,58 @@ def gazes(run: Run, heads: Sequence[HeadRef]) -> list[Gaze]:
     """`gaze` of several heads: each array of the run is read once."""
     tokens = run.tokens
 
+    @cache
     def over_images(name: str) -> np.ndarray:
         return flatten(kept(run, "spread", name), heads)
 
-    def mean(name: str) -> np.ndarray:
+    @cache
+    def means(name: str) -> np.ndarray:
         return mean_over_images(over_images(name))
 
-    mass = mean_over_images(flatten(kept(run, "strength", "mass"), heads))
-    distances, few = over_images("distance"), over_images("few_keys")
+    masses = mean_over_images(flatten(kept(run, "strength", "mass"), heads))
     near, far = uniform_reach(tokens)
     n_corners, n_border = n_corner_patches(tokens), n_border_patches(tokens)
-    nothing = np.full(len(heads), np.nan)
-    by_head = {
-        "to_self": mass[:, 0],
-        "to_neighbours": mass[:, 1] if mass.shape[1] > 1 else np.zeros(len(heads)),
-        "to_far": mass[:, 2:].sum(axis=1),
-        "to_cls": mean("to_cls") if tokens.cls is not None else nothing,
-        "to_others": mean("to_other") if tokens.others else nothing,
-        "cls_to_cls": mean("cls_self"),
-        "few_keys": np.array([_median(values) for values in few.T]),
-        "distance": mean_over_images(distances),
-        **{name: mean(name) for name in _MEANS},
-    }
-    return [
-        Gaze(
-            **{name: float(values[place]) for name, values in by_head.items()},
-            n=int(np.isfinite(distances[:, place]).sum()),
+
+    def at(place: int, found: tuple[SinkKey, ...]) -> Gaze:
+        mass, few = masses[place], over_images("few_keys")[:, place]
+        few = few[np.isfinite(few)]
+
+        def mean(name: str) -> float:
+            return float(means(name)[place])
+
+        return Gaze(
+            n=int(np.isfinite(over_images("distance")[:, place]).sum()),
+            to_self=float(mass[0]),
+            to_neighbours=float(mass[1]) if len(mass) > 1 else 0.0,
+            to_far=float(mass[2:].sum()),
+            to_cls=mean("to_cls") if tokens.cls is not None else np.nan,
+            to_others=mean("to_other") if tokens.others else np.nan,
             near_uniform=near,
+            cls_to_cls=mean("cls_self"),
+            cls_to_patches=mean("cls_to_patches"),
+            corners=mean("corners"),
             corners_uniform=n_corners / tokens.n_tokens,
+            border=mean("border"),
             border_uniform=n_border / tokens.n_tokens,
+            few_keys=float(np.median(few)) if len(few) else np.nan,
             n_tokens=tokens.n_tokens,
             sinks=found,
+            neighbour=mean("neighbour"),
+            step_down=mean("step_down"),
+            step_right=mean("step_right"),
+            distance=mean("distance"),
             distance_uniform=far,
+            distance_rescaled=mean("distance_rescaled"),
+            distance_no_sinks=mean(_TOLD_APART),
             missing=run.manifest.lacks(_TOLD_APART),
             diagonal=image_diagonal(tokens),
+            entropy=mean("entropy"),
             entropy_max=log(tokens.n_tokens),
+            nmi=mean("nmi"),
+            focus=mean("focus"),
         )
-        for place, found in enumerate(sinks(run, heads))
-    ]
+
+    return [at(place, found) for place, found in enumerate(sinks(run, heads))]
 
 
 def sinks(run: Run, heads: Sequence[HeadRef]) -> list[tuple[SinkKey, ...]]:
@@ -155,8 +156,3 @@ def _sinks(matrix: np.ndarray, tokens: TokenLayout) -> tuple[SinkKey, ...]:
     shares = patch_shares(matrix.astype(np.float64), tokens)
     found = [int(token) for token in np.argsort(-shares, kind="stable") if stand_out(shares)[token]]
     return tuple(SinkKey(token, token_name(tokens, token), float(shares[token])) for token in found)
-
-
-def _median(values: np.ndarray) -> float:
-    known = values[np.isfinite(values)]
-    return float(np.median(known)) if len(known) else np.nan

@@ -54,8 +54,8 @@ def losses(run: Run, heads: Sequence[HeadRef], mode: str) -> list[Loss]:
     if model.readout == "labels" and model.n_logits != 1:
         known[:] = False  # of several labels the top one may change though none is said differently
     right = images["prediction"].to_numpy() == labels
-    drops, flips = (flatten(run.effect(metric, mode), heads).T for metric in ("prob_drop", "flip"))
-    return [_loss(drop, flip, known, right) for drop, flip in zip(drops, flips, strict=True)]
+    drops, flips = flatten(run.effect("prob_drop", mode), heads), flatten(run.effect("flip", mode), heads)
+    return [_loss(drop, flip, known, right) for drop, flip in zip(drops.T, flips.T, strict=True)]
 
 
 def _loss(drop: np.ndarray, flip: np.ndarray, known: np.ndarray, right: np.ndarray) -> Loss:
