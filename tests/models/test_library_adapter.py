@@ -4,6 +4,7 @@ import re
 
 import pytest
 import torch
+from PIL import Image
 from tests.families import (
     OPEN_CLIP,
     REFUSED,
@@ -14,11 +15,12 @@ from tests.families import (
     open_clip_tower,
     torchvision_vit,
 )
-from tests.zoo import ZOO, make, pixels
+from tests.own_vit import OwnViT
+from tests.zoo import ZOO, make, pixels, randomised
 from torch import nn
 
 import vitscope
-from vitscope.errors import UnsupportedModel
+from vitscope.errors import InvalidArgument, UnsupportedModel
 from vitscope.models.adapters.adapting import adapt
 from vitscope.models.adapters.library.architecture import Description, LibraryArchitecture
 
@@ -244,3 +246,26 @@ def test_another_size_of_a_model_of_transformers(name):
     x = torch.randn(2, 3, 48, 40)
     with torch.inference_mode():
         torch.testing.assert_close(vitscope.prune(model, x, {}), answer(module(pixel_values=x, **more)))
+
+
+@pytest.mark.parametrize("by_hand", [False, True], ids=["torch's attention", "softmax by hand"])
+def test_a_module_of_the_users_own_is_taken_apart_by_experiment(by_hand):
+    module = randomised(OwnViT(by_hand), 3).double().eval()
+    model = vitscope.wrap(module)
+    assert (model.adapter, model.parity < 1e-12, model.proof.unproven) == ("by experiment", True, ())
+    assert (model.tokens.prefix, model.tokens.rows, model.tokens.cols) == (("cls",), 3, 5)
+    assert (model.n_heads, model.n_classes) == ((3, 3, 3), 7)
+    x = pixels(2)
+    ours = vitscope.prune(model, x, {(1, 2): "head"})
+
+    def zero(_module, args):
+        z = args[0].clone()
+        z[..., 16:24] = 0
+        return (z,)
+
+    module.layers[1].attention.to_out.register_forward_pre_hook(zero)
+    assert (ours - module(x)).abs().max() < 1e-12
+    with pytest.raises(InvalidArgument, match="nothing says how it prepares them"):
+        model.preprocess(Image.new("RGB", (30, 12)))
+    with pytest.raises(UnsupportedModel, match="how it is resized is not known"):
+        model.at_size(16, 36)
