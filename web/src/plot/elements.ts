@@ -2,7 +2,7 @@
 
 import type { Theme } from './colour';
 import { colourOf } from './inks';
-import type { Mark, Style } from './scene';
+import type { Element, Mark, Style } from './scene';
 
 export interface Drawn {
   readonly tag: string;
@@ -17,6 +17,7 @@ const at = (value: number): number => Math.round(value * 100) / 100;
 
 export function elementOf(mark: Mark, theme: Theme): Drawn {
   if (mark.kind === 'group') return { tag: 'g', attributes: { 'data-group': mark.name }, children: mark.marks };
+  if (mark.kind === 'raster' || mark.kind === 'points') return { tag: 'g', attributes: {} }; // a canvas shows them
   const named = Object.entries(mark.data ?? {}).map(([name, value]) => [`data-${name}`, value]);
   return {
     tag: mark.kind,
@@ -26,7 +27,7 @@ export function elementOf(mark: Mark, theme: Theme): Drawn {
   };
 }
 
-function shapeOf(mark: Exclude<Mark, { kind: 'group' }>): Record<string, string | number> {
+function shapeOf(mark: Element): Record<string, string | number> {
   switch (mark.kind) {
     case 'path':
       return { d: mark.d };
@@ -50,7 +51,7 @@ function shapeOf(mark: Exclude<Mark, { kind: 'group' }>): Record<string, string 
   }
 }
 
-function styleOf(mark: Exclude<Mark, { kind: 'group' }>, theme: Theme): Record<string, string | number> {
+function styleOf(mark: Element, theme: Theme): Record<string, string | number> {
   const { stroke, thick, dash, round, opacity, fillOpacity, strokeOpacity }: Style = mark;
   const fill = mark.fill ?? (mark.kind === 'text' ? 'muted' : 'none');
   return {

@@ -73,13 +73,44 @@ export interface Text extends Marked {
   /** A rim in the ground's colour, so that it is read over other marks. */
   readonly rim?: boolean;
 }
+/**
+ * Cells of one size as one picture, row by row: places on the colours for values, NaN = nothing is drawn. On the screen a
+ * canvas shows them, in a file they are one lossless picture.
+ */
+export interface Raster extends Marked {
+  readonly kind: 'raster';
+  readonly x: number;
+  readonly y: number;
+  readonly width: number;
+  readonly height: number;
+  readonly cols: number;
+  readonly places: ArrayLike<number>;
+  readonly signed: boolean;
+}
+/**
+ * Points of one shape, the later ones over the earlier; NaN = not drawn. On the screen a canvas shows them. In a file each
+ * is an element, or, where they are more than `MOST_ELEMENTS` of svg.ts, all are one picture.
+ */
+export interface Points extends Marked {
+  readonly kind: 'points';
+  readonly shape: Shape;
+  readonly r: number;
+  readonly xs: ArrayLike<number>;
+  readonly ys: ArrayLike<number>;
+  /** The colour of each out of `paints`; without them all have the first. */
+  readonly codes?: ArrayLike<number>;
+  readonly paints: readonly Paint[];
+}
+export type Shape = 'disc' | 'ring' | 'cross' | 'square';
 /** Marks that belong together, by a name that no other group of the scene has. */
 export interface Group {
   readonly kind: 'group';
   readonly name: string;
   readonly marks: readonly Mark[];
 }
-export type Mark = Path | Line | Rect | Circle | Text | Group;
+export type Mark = Path | Line | Rect | Circle | Text | Raster | Points | Group;
+/** What is an element of SVG by itself. */
+export type Element = Exclude<Mark, Raster | Points | Group>;
 
 type Rest<M extends Mark, K extends keyof M> = Omit<M, K | 'kind'>;
 

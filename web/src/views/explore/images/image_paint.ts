@@ -1,4 +1,5 @@
 // The map of images onto canvases: marks below; what is pointed at, focussed or being outlined on a layer above.
+import { fitted } from '../../../plot/canvas';
 import { rgb, type Rgb, type Theme } from '../../../plot/colour';
 import type { Placed } from '../../../plot/marks/scatter';
 import type { Paint } from '../../../session/time';
@@ -42,17 +43,6 @@ interface Box {
 }
 const pixels = (length: number): number => Math.max(1, Math.round(length * devicePixelRatio));
 
-/** A context whose unit is a CSS pixel, cleared. */
-export function fresh(canvas: HTMLCanvasElement, width: number, height: number): CanvasRenderingContext2D {
-  const [across, down] = [pixels(width), pixels(height)];
-  if (canvas.width !== across) canvas.width = across;
-  if (canvas.height !== down) canvas.height = down;
-  const context = canvas.getContext('2d')!;
-  context.setTransform(devicePixelRatio, 0, 0, devicePixelRatio, 0, 0);
-  context.clearRect(0, 0, width, height);
-  return context;
-}
-
 /** Marks are drawn in so many layers, each of right and wrong ones: where they crowd, both stay to be seen. */
 const LAYERS = 16;
 /** About 4 ms; thrice that on a busy machine. */
@@ -91,7 +81,7 @@ export function paintMarks(
       if (at === rows.length) [group, at] = [group + 1, 0];
     }
     if (group < groups.length) return part;
-    const context = fresh(canvas, box.width, box.height);
+    const context = fitted(canvas, box.width, box.height);
     context.putImageData(sheet.image, 0, 0);
     return over(context);
   };
