@@ -10,6 +10,8 @@ import { circle, type Points, type Raster, type Scene } from '../src/plot/scene'
 import { MOST_ELEMENTS, toSvg } from '../src/plot/svg';
 import { hubMarks } from '../src/views/parts/matrix/hub_marks';
 import { scene as matrix } from '../src/views/parts/matrix/matrix_scene';
+import { bands } from '../src/stats/bands';
+import { down, frameOf, scene as strips, swarms } from '../src/views/explore/importance/strips/strips_scene';
 import { marksOf, parsed, pictureOf, wordsOf } from './drawing';
 
 const sceneOf = (...marks: Scene['marks']): Scene => ({ width: 60, height: 40, title: 'planted', marks });
@@ -22,6 +24,8 @@ const many = (n: number): Points => ({
   codes: Array.from({ length: n }, (_, i) => i % 2),
   paints: ['accent', 'wrong'],
 });
+
+const SIZE = { width: 400, height: 300 };
 
 describe('pixels in a file', () => {
   it.each([
@@ -179,5 +183,57 @@ describe('a number a head', () => {
     });
     expect(wordsOf(drawn, 'heads')).toEqual(['1', '2']);
     expect(wordsOf(drawn, 'names in cells')).toEqual(['1', '0', '0']);
+  });
+});
+
+describe('values of heads over images', () => {
+  const values = Float32Array.of(0, 0.1, 0.2, 0.2, 0.4, 0.3, 0.6, NaN);
+  const place = { ...SIZE, scale: scaleFor(values, false, 'linear'), nHeads: [1, 1], columns: 1 };
+  const found = bands(Float32Array.from(values), 2, Int32Array.of(0, 1, 2, 3));
+  const props = {
+    ...place,
+    title: 'JSD of each head, bits, over 4 images',
+    unit: 'bits',
+    bands: found,
+    head: (index: number) => ({ layer: index, head: 0 }),
+    focus: 1,
+    places: new Map([[0, 2]]),
+    dots: { x: Float64Array.of(350, 352, 354), y: Float64Array.of(200, 150, 100) },
+    within: (at: number) => at > 0,
+    every: null,
+    image: { name: '#2', values: [0.4, 0.3] },
+    ranges: [{ left: 10, width: 20, top: 30, bottom: 60 }],
+  };
+  it('are strips from 5 to 95 %, those of the set in their colours, and a swarm, with unit, layers and n', () => {
+    const drawn = strips(props);
+    const frame = frameOf(place);
+    const bars = marksOf(drawn, 'strips').filter((mark) => mark.data);
+    expect(bars.map(({ data, fill }) => [data!.strip, data!.median, fill])).toEqual([
+      ['0.0', expect.closeTo(0.3), { head: 2 }],
+      ['1.0', expect.closeTo(0.2), 'line-strong'],
+    ]);
+    expect(bars[0]).toMatchObject({ y: expect.closeTo(down(frame, place.scale, found.q3[0]!)) });
+    expect(marksOf(drawn, 'one image')).toHaveLength(2);
+    const { words, tags } = parsed(toSvg(drawn));
+    expect(words).toEqual(
+      expect.arrayContaining([
+        props.title,
+        'bits',
+        '0.2',
+        'L0',
+        'L1',
+        'L1·H0 by image',
+        '#2: 0.300',
+        'image #2',
+        'n = 4',
+      ]),
+    );
+    expect(tags).not.toContain('image');
+  });
+  it('have the images of the chosen range over the others', () => {
+    expect(swarms(props).map(({ xs, paints, r }) => [[...Array.from(xs)], paints[0], r])).toEqual([
+      [[350], 'line-strong', 1.5],
+      [[352, 354], 'accent', 1.5],
+    ]);
   });
 });
