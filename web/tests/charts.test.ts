@@ -12,6 +12,8 @@ import { hubMarks } from '../src/views/parts/matrix/hub_marks';
 import { scene as matrix } from '../src/views/parts/matrix/matrix_scene';
 import { bands } from '../src/stats/bands';
 import { down, frameOf, scene as strips, swarms } from '../src/views/explore/importance/strips/strips_scene';
+import { scene as classes } from '../src/views/heads/class_scene';
+import { cells, scene as redundancy } from '../src/views/heads/redundancy/redundancy_scene';
 import { marksOf, parsed, pictureOf, wordsOf } from './drawing';
 
 const sceneOf = (...marks: Scene['marks']): Scene => ({ width: 60, height: 40, title: 'planted', marks });
@@ -235,5 +237,97 @@ describe('values of heads over images', () => {
       [[350], 'line-strong', 1.5],
       [[352, 354], 'accent', 1.5],
     ]);
+  });
+});
+
+describe('how alike heads are', () => {
+  const similarity = Float32Array.of(1, 0.2, 0.9, 0.2, 1, NaN, 0.9, NaN, 1);
+  const props = {
+    side: 90,
+    similarity,
+    order: [2, 0, 1],
+    layerOf: (head: number) => head >> 1,
+    layers: 2,
+    groups: [{ heads: [2, 0], from: 0, similarity: 0.9 }],
+    shown: 0,
+    focus: 2,
+    caption: 'cosine of CLS rows',
+    of: 'n = 9 images',
+  };
+  it('is a picture in the order of the row, with a frame a group and the layers along the edges', () => {
+    expect([...Array.from(cells(props).places)].map((at) => +at.toFixed(2))).toEqual([
+      1,
+      0.9,
+      NaN,
+      0.9,
+      1,
+      0.2,
+      NaN,
+      0.2,
+      1,
+    ]);
+    const drawn = redundancy(props);
+    const frames = marksOf(drawn, 'groups').filter((mark) => mark.kind === 'rect');
+    expect(frames.map(({ x, width, data }) => [x, width, data?.group])).toEqual([
+      [7, 60, undefined],
+      [7, 60, 'A'],
+    ]);
+    expect(marksOf(drawn, 'layers').map((mark) => mark.kind === 'path' && mark.d.match(/M/g)!.length)).toEqual([4, 2]);
+    const { words, tags } = parsed(toSvg(drawn));
+    expect(words).toEqual(
+      expect.arrayContaining([
+        'Similarity of heads, two by two: cosine of CLS rows, n = 9 images',
+        'A',
+        '0.5',
+        'edges: layer 0',
+        'edges: layer 1',
+        'cosine of CLS rows, n = 9 images',
+      ]),
+    );
+    expect(tags.filter((tag) => tag === 'image')).toHaveLength(2);
+  });
+});
+
+describe('classes over layers', () => {
+  it('are a cell a layer and the focus head, with names, n, unit and what is not known', () => {
+    const drawn = classes({
+      width: 400,
+      rows: [
+        { target: 3, n: 12, focus: 0.5, layers: [0.25, NaN] },
+        { target: 7, n: 4, focus: NaN, layers: [1, 0.5] },
+      ],
+      name: (target) => (target === 3 ? 'tabby' : 'a class with a name that is long'),
+      layers: 2,
+      head: 'L1·H0',
+      scale: scaleFor([0.25, 1], false, 'linear'),
+      caption: 'JSD, bits · n = 16',
+      worded: (value) => (Number.isFinite(value) ? value.toFixed(2) : '–'),
+    });
+    const values = (name: string) =>
+      marksOf(drawn, name).flatMap((mark) => (mark.kind === 'rect' ? [[mark.data!.layer, mark.data!.value]] : []));
+    expect(values('class 3')).toEqual([
+      [undefined, 0.5],
+      [0, 0.25],
+    ]);
+    expect(values('class 7')).toEqual([
+      [0, 1],
+      [1, 0.5],
+    ]);
+    const { words } = parsed(toSvg(drawn));
+    expect(words).toEqual(
+      expect.arrayContaining([
+        'class',
+        'n',
+        'L1·H0',
+        'layer →',
+        'L1',
+        'tabby',
+        '12',
+        '0.50',
+        'tabby, layer 1: not known',
+        'a class with a name…',
+        'JSD, bits · n = 16',
+      ]),
+    );
   });
 });

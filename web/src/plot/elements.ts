@@ -66,7 +66,12 @@ function styleOf(mark: Element, theme: Theme): Record<string, string | number> {
     ...(fillOpacity === undefined ? {} : { 'fill-opacity': fillOpacity }),
     ...(strokeOpacity === undefined ? {} : { 'stroke-opacity': strokeOpacity }),
     ...(mark.kind === 'text' && mark.rim
-      ? { stroke: colourOf('panel', theme), 'stroke-width': 3, 'stroke-linejoin': 'round', 'paint-order': 'stroke' }
+      ? {
+          stroke: colourOf(mark.rim === true ? 'panel' : mark.rim, theme),
+          'stroke-width': 3,
+          'stroke-linejoin': 'round',
+          'paint-order': 'stroke',
+        }
       : {}),
   };
 }

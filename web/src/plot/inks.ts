@@ -1,7 +1,7 @@
 // The colours that drawings are made of, by name: a drawing does not know the theme, whoever draws it does. The names are
 // those of app/style.css; a test holds the two to each other.
 
-import { colourAt, css, HEAD_COLOURS, inkOn, type Theme } from './colour';
+import { colourAt, css, HEAD_COLOURS, inkOn, place, type Scale, type Theme } from './colour';
 
 const INKS = {
   panel: ['#ffffff', '#14171c'],
@@ -24,6 +24,8 @@ export interface MapInk {
   readonly place: number;
   readonly signed: boolean;
 }
+/** The colour of a value. */
+export const inkOf = (scale: Scale, value: number): MapInk => ({ place: place(scale, value), signed: scale.signed });
 /** Black or white, whichever is read on a place of those colours. */
 export interface InkOver {
   readonly over: MapInk;

@@ -52,3 +52,11 @@ export function pointPixels(points: Points, width: number, height: number, fine:
   );
   return pixels;
 }
+
+/** Onto a canvas that the page enlarges without smoothing: a pixel a cell. */
+export function paintCells(canvas: HTMLCanvasElement, cells: Raster, theme: Theme): void {
+  const { words, width, height } = cellPixels(cells, theme);
+  [canvas.width, canvas.height] = [width, height];
+  const bytes = new Uint8ClampedArray(words.buffer as ArrayBuffer);
+  canvas.getContext('2d')!.putImageData(new ImageData(bytes, width, height), 0, 0);
+}

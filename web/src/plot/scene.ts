@@ -70,8 +70,8 @@ export interface Text extends Marked {
   readonly size?: number;
   /** Reads upwards. */
   readonly upright?: boolean;
-  /** A rim in the ground's colour, so that it is read over other marks. */
-  readonly rim?: boolean;
+  /** A rim, by default in the ground's colour, so that it is read over other marks. */
+  readonly rim?: Paint | true;
 }
 /**
  * Cells of one size as one picture, row by row: places on the colours for values, NaN = nothing is drawn. On the screen a

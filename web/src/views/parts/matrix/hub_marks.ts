@@ -1,8 +1,8 @@
 // What is drawn over the cells of the hub. An inner square, the larger the more alike the images are; one image's values,
 // a dot in each cell's corner in the colour of its value, ringed twice where it leaves the interquartile range of the images in
 // scope.
-import { place, type Scale } from '../../../plot/colour';
-import { BLACK, WHITE } from '../../../plot/inks';
+import type { Scale } from '../../../plot/colour';
+import { BLACK, inkOf, WHITE } from '../../../plot/inks';
 import type { CellSize } from '../../../plot/layout';
 import { circle, rect, type Circle, type Rect } from '../../../plot/scene';
 
@@ -20,13 +20,12 @@ export interface HubMarks {
 
 /** The marks from the upper left corner of the first cell. */
 export function hubMarks({ rows, width, size, fill, scale, consistency, image }: HubMarks): (Rect | Circle)[] {
-  const { signed } = scale;
   const radius = Math.max(2, Math.min(4, Math.min(size.width, size.height) / 6));
   return rows.flatMap((row, layer) =>
     row.flatMap((head, column) => {
       const index = layer * width + head;
       if (!Number.isFinite(fill[index])) return [];
-      const over = { over: { place: place(scale, fill[index]!), signed } };
+      const over = { over: inkOf(scale, fill[index]!) };
       const [left, top] = [column * size.width, layer * size.height];
       const marks: (Rect | Circle)[] = [];
       const alike = consistency?.[index] ?? 0;
@@ -47,7 +46,7 @@ export function hubMarks({ rows, width, size, fill, scale, consistency, image }:
         disc(2.5, BLACK);
         disc(1.5, WHITE);
       } else disc(0.75, over);
-      disc(0, { place: place(scale, value), signed });
+      disc(0, inkOf(scale, value));
       return marks;
     }),
   );

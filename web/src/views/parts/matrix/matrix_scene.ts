@@ -2,8 +2,8 @@
 import { headName } from '../../../ground/run';
 import type { HeadRef } from '../../../ground/head_ref';
 import { number, tickNumber } from '../../../ground/numbers';
-import { barOf, place } from '../../../plot/colour';
-import { BLACK, WHITE } from '../../../plot/inks';
+import { barOf } from '../../../plot/colour';
+import { BLACK, inkOf, WHITE } from '../../../plot/inks';
 import { BAR_HEIGHT, colourBar, hatch } from '../../../plot/legend';
 import { group, path, rect, text, when, type Mark, type Scene } from '../../../plot/scene';
 import { hubMarks, type HubMarks } from './hub_marks';
@@ -46,7 +46,7 @@ export function scene(props: Matrix): Scene {
   const inCell = (cell: (typeof cells)[number]): Mark => {
     const value = fill[cell.layer * width + cell.head]!;
     return rect(...box(cell), {
-      fill: { place: place(scale, value), signed: scale.signed },
+      fill: inkOf(scale, value),
       data: { head: `${cell.layer}.${cell.head}`, value },
       title: `${headName(cell)}: ${number(value)}`,
     });
@@ -94,7 +94,7 @@ export function scene(props: Matrix): Scene {
           'names in cells',
           cells.filter(known).map((cell) => {
             const [[left], [top]] = box(cell);
-            const over = { place: place(scale, fill[cell.layer * width + cell.head]!), signed: scale.signed };
+            const over = inkOf(scale, fill[cell.layer * width + cell.head]!);
             return text(left + 3, top + 9, String(cell.head), { size: 9, fill: { over } });
           }),
         ),
