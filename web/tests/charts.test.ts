@@ -12,6 +12,8 @@ import { hubMarks } from '../src/views/parts/matrix/hub_marks';
 import { scene as matrix } from '../src/views/parts/matrix/matrix_scene';
 import { bands } from '../src/stats/bands';
 import { down, frameOf, scene as strips, swarms } from '../src/views/explore/importance/strips/strips_scene';
+import { INKS } from '../src/views/explore/images/image_paint';
+import { scene as map } from '../src/views/explore/images/map_scene';
 import { scene as classes } from '../src/views/heads/class_scene';
 import { cells, scene as redundancy } from '../src/views/heads/redundancy/redundancy_scene';
 import { marksOf, parsed, pictureOf, wordsOf } from './drawing';
@@ -329,5 +331,70 @@ describe('classes over layers', () => {
         'JSD, bits · n = 16',
       ]),
     );
+  });
+});
+
+describe('the map of images', () => {
+  const props = {
+    ...SIZE,
+    title: 'Images by confidence and JSD',
+    frame: { left: 46, right: 14, top: 34, bottom: 50 },
+    placed: { x: Float32Array.of(100, 200, 300, NaN), y: Float32Array.of(50, 60, 70, 80) },
+    rows: [0, 1],
+    out: [2],
+    correct: [true, false, null, true],
+    colouring: null,
+    bar: null,
+    entries: [],
+    axes: [
+      { low: 0, high: 1, words: (value: number) => String(Math.round(100 * value)), title: 'confidence, %' },
+      { low: 0, high: 0.4, words: String, title: 'JSD, bits' },
+    ] as const,
+    focus: 1,
+    outline: [
+      [10, 10],
+      [20, 10],
+      [20, 20],
+    ] as const,
+  };
+  it('is a mark an image by right and wrong, with axes in their units', () => {
+    const drawn = map(props);
+    const points = (name: string) => marksOf(drawn, name).flatMap((mark) => (mark.kind === 'points' ? [mark] : []));
+    expect(points('right')).toMatchObject([{ shape: 'disc', xs: [100], ys: [50] }]);
+    expect(points('wrong')).toMatchObject([{ shape: 'cross', xs: [200], paints: [{ light: INKS.light.wrong }] }]);
+    expect(points('outside the scope')).toMatchObject([{ xs: [300] }]);
+    expect(marksOf(drawn, 'focus image')[1]!.data).toEqual({ image: 1 });
+    expect(parsed(toSvg(drawn)).words).toEqual(
+      expect.arrayContaining([
+        'Images by confidence and JSD, n = 2 images',
+        'confidence, % →',
+        'JSD, bits →',
+        '100',
+        '0.2',
+        'right 1',
+        'wrong 1',
+      ]),
+    );
+  });
+  it('has the colours of a number and their bar', () => {
+    const paints = [
+      { place: 0, signed: false },
+      { place: 1, signed: false },
+    ];
+    const bar = { caption: 'L0·H1 · JSD (bits)', ticks: [{ at: 1, text: '0.4' }] };
+    const drawn = map({
+      ...props,
+      axes: null,
+      focus: null,
+      outline: [],
+      colouring: { codes: [1, 0, 1, 1], paints },
+      bar,
+    });
+    const drawnMarks = ['right', 'wrong'].flatMap((name) => marksOf(drawn, name));
+    expect(drawnMarks).toMatchObject([
+      { codes: [1], paints },
+      { codes: [0], paints },
+    ]);
+    expect(parsed(toSvg(drawn)).words).toEqual(expect.arrayContaining([bar.caption, '0.4']));
   });
 });

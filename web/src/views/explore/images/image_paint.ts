@@ -6,7 +6,7 @@ import type { Paint } from '../../../session/time';
 import { Sheet, stamp, type Stamp } from '../../parts/marks/stamps';
 import type { Place } from '../../../session/thumbs.svelte';
 
-interface Inks {
+export interface Inks {
   readonly right: string;
   readonly wrong: string;
   readonly neither: string;
@@ -20,11 +20,11 @@ export const INKS: Record<Theme, Inks> = {
 };
 
 /** Radius of a mark, px. */
-const RADIUS = 2.75;
-const OUT_RADIUS = 2;
+export const RADIUS = 2.75;
+export const OUT_RADIUS = 2;
 /** Of so many marks each is smaller. */
-const CROWD = 2000;
-const CROWD_RADIUS = 2;
+export const CROWD = 2000;
+export const CROWD_RADIUS = 2;
 const RAISED = 72;
 
 export interface Marks {
