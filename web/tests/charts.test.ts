@@ -1,13 +1,7 @@
 // Charts of heat maps and of many points: what a file of each holds. The screen's canvases draw the same marks.
-import { inflateSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { scaleFor } from '../src/plot/colour';
-import { colourOf } from '../src/plot/inks';
-import { colourBar, hatch, legend } from '../src/plot/legend';
-import { png } from '../src/plot/png';
-import { pointPixels } from '../src/plot/raster';
-import { circle, type Points, type Raster, type Scene } from '../src/plot/scene';
-import { MOST_ELEMENTS, toSvg } from '../src/plot/svg';
+import { toSvg } from '../src/plot/svg';
 import { hubMarks } from '../src/views/parts/matrix/hub_marks';
 import { scene as matrix } from '../src/views/parts/matrix/matrix_scene';
 import { bands } from '../src/stats/bands';
@@ -15,115 +9,12 @@ import { down, frameOf, scene as strips, swarms } from '../src/views/explore/imp
 import { INKS } from '../src/views/explore/images/image_paint';
 import { scene as map } from '../src/views/explore/images/map_scene';
 import { scene as classes } from '../src/views/heads/class_scene';
+import { scene as sizedMaps } from '../src/views/heads/resolution/maps_scene';
 import { cells, scene as redundancy } from '../src/views/heads/redundancy/redundancy_scene';
-import { marksOf, parsed, pictureOf, wordsOf } from './drawing';
-
-const sceneOf = (...marks: Scene['marks']): Scene => ({ width: 60, height: 40, title: 'planted', marks });
-const many = (n: number): Points => ({
-  kind: 'points',
-  shape: 'disc',
-  r: 2,
-  xs: Array.from({ length: n }, (_, i) => 5 + (i % 50)),
-  ys: Array.from({ length: n }, (_, i) => 5 + (i % 30)),
-  codes: Array.from({ length: n }, (_, i) => i % 2),
-  paints: ['accent', 'wrong'],
-});
+import { scene as flips } from '../src/views/lab/flips_scene';
+import { marksOf, parsed, wordsOf } from './drawing';
 
 const SIZE = { width: 400, height: 300 };
-
-describe('pixels in a file', () => {
-  it.each([
-    ['few colours', (i: number): number => [0, 0xff0000ff, 0xff00ff00][(i * i) % 3]!],
-    ['one colour, in long runs', (): number => 0xff123456],
-    ['more colours than a palette', (i: number): number => (0xff000000 | (i * 2654435761)) >>> 0],
-  ])('are what was drawn: %s', (_, colour) => {
-    const words = Uint32Array.from({ length: 97 * 31 }, (_, i) => colour(i));
-    expect(pictureOf(png({ words, width: 97, height: 31 }), inflateSync)).toEqual({ width: 97, height: 31, words });
-  });
-  it('show cells by their places on the colours, and none where there is no value', () => {
-    const cells: Raster = {
-      kind: 'raster',
-      x: 3,
-      y: 4,
-      width: 30,
-      height: 20,
-      cols: 2,
-      places: [0, 1, NaN, 0.5],
-      signed: true,
-    };
-    const svg = toSvg(sceneOf(cells));
-    expect(parsed(svg).tags).toContain('image');
-    expect(svg).toContain('<image x="3" y="4" width="30" height="20"');
-    const bytes = Buffer.from(/base64,([^"]+)/.exec(svg)![1]!, 'base64');
-    const css = (word: number): string => `rgb(${word & 255} ${(word >>> 8) & 255} ${(word >>> 16) & 255})`;
-    const [low, high, none, middle] = pictureOf(bytes, inflateSync).words;
-    const paint = (place: number): string => colourOf({ place, signed: true }, 'light');
-    expect([css(low!), css(high!), none]).toEqual([paint(0), paint(1), 0]);
-    expect(css(middle!)).toBe(paint(128 / 255));
-  });
-  it('stand for points where these are too many to be elements', () => {
-    const tags = (n: number): string[] => parsed(toSvg(sceneOf(many(n)))).tags.slice(4);
-    expect(tags(MOST_ELEMENTS)).toEqual(Array(MOST_ELEMENTS).fill('circle'));
-    expect(tags(MOST_ELEMENTS + 1)).toEqual(['image']);
-    const { words, width } = pointPixels({ ...many(2), xs: [10, NaN], ys: [8, 3] }, 60, 40, 2, 'light');
-    expect(words[16 * width + 20]! >>> 0).toBe(0xffb27200);
-    expect(words.filter(Boolean).length).toBeLessThan(100);
-  });
-  it.each(['disc', 'ring', 'cross', 'square'] as const)('show a %s as its element does', (shape) => {
-    const { words, width } = pointPixels({ ...many(1), shape, r: 4, xs: [20], ys: [20] }, 40, 40, 1, 'light');
-    const seen = (x: number, y: number): boolean => words[(20 + y) * width + 20 + x]! >>> 24 > 127;
-    expect([seen(0, 0), seen(4, 0), seen(3, 3), seen(4, 4)]).toEqual(
-      {
-        disc: [true, true, false, false],
-        ring: [false, true, true, false],
-        cross: [true, false, true, true],
-        square: [true, true, true, true],
-      }[shape],
-    );
-  });
-});
-
-describe('what colours and marks stand for', () => {
-  it('is a bar with its ends, its unit and the values worth knowing', () => {
-    const bar = colourBar(
-      {
-        caption: 'JSD, bits',
-        ticks: [
-          { at: 0, text: '0' },
-          { at: 1, text: '0.5' },
-        ],
-        marks: [{ at: 0.25, text: 'uniform' }],
-      },
-      10,
-      20,
-      100,
-    );
-    expect(wordsOf({ marks: [bar] })).toEqual(['JSD, bits', '0', '0.5']);
-    expect(marksOf({ marks: [bar] }).find(({ kind }) => kind === 'line')).toMatchObject({ x1: 35, title: 'uniform' });
-  });
-  it('is a legend whose entries do not touch', () => {
-    const dot = (x: number, y: number) => [circle(x, y, 3, { fill: 'ink' })];
-    const marks = marksOf({
-      marks: [
-        legend(
-          [
-            { words: 'right', mark: dot },
-            { words: 'wrong', mark: dot },
-          ],
-          0,
-          12,
-        ),
-      ],
-    });
-    expect(marks.map((mark) => ('x' in mark ? mark.x : 0))).toEqual([5, 14, 61, 70]);
-  });
-  it('is a hatch inside its box', () => {
-    const numbers = hatch(10, 20, 30, 12)
-      .match(/[\d.]+/g)!
-      .map(Number);
-    numbers.forEach((at, i) => expect(at >= [10, 20][i % 2]! && at <= [40, 32][i % 2]!).toBe(true));
-  });
-});
 
 describe('a number a head', () => {
   const fill = [0.1, 0.4, 0.2, NaN];
@@ -396,5 +287,66 @@ describe('the map of images', () => {
       { codes: [0], paints },
     ]);
     expect(parsed(toSvg(drawn)).words).toEqual(expect.arrayContaining([bar.caption, '0.4']));
+  });
+});
+
+describe('maps at several input sizes', () => {
+  const map = (rows: number, cols: number, most: number) => ({
+    rows,
+    cols,
+    values: Float32Array.from({ length: rows * cols }, (_, i) => (most * (i + 1)) / (rows * cols)),
+  });
+  it('are a picture a size, of one scale a head, with the sizes and a bar below', () => {
+    const drawn = sizedMaps({
+      width: 300,
+      side: 60,
+      x: (at) => 90 + 80 * at,
+      rows: [
+        { name: 'L0·H1', maps: [map(2, 3, 4), map(4, 6, 8)] },
+        { name: 'L1·H0', maps: [map(2, 3, 2), { rows: 4, cols: 6, values: null }] },
+      ],
+      mapsOf: 'attention of CLS',
+      named: true,
+      sizes: [
+        { name: '28 × 42', tokens: 7, interpolated: false },
+        { name: '56 × 84', tokens: 25, interpolated: true },
+      ],
+    });
+    const maps = marksOf(drawn, 'maps').flatMap((mark) => (mark.kind === 'raster' ? [mark] : []));
+    expect(maps.map(({ x, y, width, cols, places }) => [x, y, width, cols, places[places.length - 1]])).toEqual([
+      [60, 10, 60, 3, 0.5],
+      [140, 10, 60, 6, 1],
+      [60, 76, 60, 3, 1],
+    ]);
+    expect(parsed(toSvg(drawn)).words).toEqual(
+      expect.arrayContaining([
+        'L0·H1',
+        'to 8.00 ×',
+        'to 2.00 ×',
+        '28 × 42',
+        '25*',
+        'largest of the row',
+        'attention of CLS; × uniform, 1/tokens',
+      ]),
+    );
+  });
+});
+
+describe('images whose answer changed', () => {
+  it('are counted, named and shown where there is a picture, in lines', () => {
+    const drawn = flips({
+      width: 80,
+      kind: 'lost',
+      rows: Array.from({ length: 63 }, (_, row) => row),
+      picture: (row) => (row === 1 ? null : `data:image/png;base64,AAAA#${row}&"`),
+      name: (row) => `image #${row}`,
+      focus: 2,
+    });
+    const frames = marksOf(drawn, 'lost').flatMap((mark) => (mark.kind === 'rect' ? [mark] : []));
+    expect(frames).toHaveLength(60);
+    expect(frames[2]).toMatchObject({ x: 2, y: 55, stroke: 'accent', data: { image: 2 } });
+    const { words, tags } = parsed(toSvg(drawn));
+    expect(tags.filter((tag) => tag === 'image')).toHaveLength(59);
+    expect(words).toEqual(expect.arrayContaining(['63', 'right before, wrong after', 'image #2', 'and 3 more']));
   });
 });

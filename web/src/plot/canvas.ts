@@ -11,6 +11,7 @@ export function fitted(canvas: HTMLCanvasElement, width: number, height: number)
   const [across, down] = [pixels(width), pixels(height)];
   if (canvas.width !== across) canvas.width = across;
   if (canvas.height !== down) canvas.height = down;
+  [canvas.style.width, canvas.style.height] = [`${width}px`, `${height}px`];
   const context = canvas.getContext('2d')!;
   context.setTransform(ratio, 0, 0, ratio, 0, 0);
   context.clearRect(0, 0, width, height);

@@ -53,10 +53,25 @@ export function pointPixels(points: Points, width: number, height: number, fine:
   return pixels;
 }
 
+function imageOf(cells: Raster, theme: Theme): ImageData {
+  const { words, width, height } = cellPixels(cells, theme);
+  return new ImageData(new Uint8ClampedArray(words.buffer as ArrayBuffer), width, height);
+}
+
 /** Onto a canvas that the page enlarges without smoothing: a pixel a cell. */
 export function paintCells(canvas: HTMLCanvasElement, cells: Raster, theme: Theme): void {
-  const { words, width, height } = cellPixels(cells, theme);
-  [canvas.width, canvas.height] = [width, height];
-  const bytes = new Uint8ClampedArray(words.buffer as ArrayBuffer);
-  canvas.getContext('2d')!.putImageData(new ImageData(bytes, width, height), 0, 0);
+  const image = imageOf(cells, theme);
+  [canvas.width, canvas.height] = [image.width, image.height];
+  canvas.getContext('2d')!.putImageData(image, 0, 0);
+}
+
+/** Each where it lies, enlarged without smoothing. */
+export function drawCells(context: CanvasRenderingContext2D, all: readonly Raster[], theme: Theme): void {
+  context.imageSmoothingEnabled = false;
+  for (const cells of all) {
+    const image = imageOf(cells, theme);
+    const small = new OffscreenCanvas(image.width, image.height);
+    small.getContext('2d')!.putImageData(image, 0, 0);
+    context.drawImage(small, cells.x, cells.y, cells.width, cells.height);
+  }
 }

@@ -87,6 +87,15 @@ export interface Raster extends Marked {
   readonly places: ArrayLike<number>;
   readonly signed: boolean;
 }
+/** A photograph. On the screen it is the page's; a file holds it where the address does. */
+export interface Picture extends Marked {
+  readonly kind: 'picture';
+  readonly x: number;
+  readonly y: number;
+  readonly width: number;
+  readonly height: number;
+  readonly href: string;
+}
 /**
  * Points of one shape, the later ones over the earlier; NaN = not drawn. On the screen a canvas shows them. In a file each
  * is an element, or, where they are more than `MOST_ELEMENTS` of svg.ts, all are one picture.
@@ -108,9 +117,9 @@ export interface Group {
   readonly name: string;
   readonly marks: readonly Mark[];
 }
-export type Mark = Path | Line | Rect | Circle | Text | Raster | Points | Group;
+export type Mark = Path | Line | Rect | Circle | Text | Raster | Picture | Points | Group;
 /** What is an element of SVG by itself. */
-export type Element = Exclude<Mark, Raster | Points | Group>;
+export type Element = Exclude<Mark, Raster | Picture | Points | Group>;
 
 type Rest<M extends Mark, K extends keyof M> = Omit<M, K | 'kind'>;
 

@@ -5,7 +5,7 @@ import { elementOf } from './elements';
 import { colourOf } from './inks';
 import { STROKE } from './marks/dot_raster';
 import { pngUrl } from './png';
-import { cellPixels, pointPixels, type Pixels } from './raster';
+import { cellPixels, pointPixels } from './raster';
 import { circle, path, rect, type Element, type Mark, type Points, type Scene } from './scene';
 
 /** The families of app/style.css, those first that most readers of a file have. */
@@ -29,7 +29,9 @@ export function toSvg(scene: Scene, theme: Theme = 'light'): string {
 }
 
 function written(mark: Mark, scene: Scene, theme: Theme): string {
-  if (mark.kind === 'raster') return picture(mark, cellPixels(mark, theme));
+  if (mark.kind === 'raster')
+    return picture(mark, pngUrl(cellPixels(mark, theme)), ' style="image-rendering:pixelated"');
+  if (mark.kind === 'picture') return picture(mark, mark.href);
   if (mark.kind === 'points') return manyWritten(mark, scene, theme);
   const { tag, attributes, words, title, children } = elementOf(mark, theme);
   const listed = Object.entries(attributes).map(
@@ -48,7 +50,10 @@ function manyWritten(points: Points, scene: Scene, theme: Theme): string {
   const whole = points.opacity === undefined ? '' : ` opacity="${points.opacity}"`;
   const inner =
     points.xs.length > MOST_ELEMENTS
-      ? picture({ x: 0, y: 0, width, height }, pointPixels(points, Math.ceil(width), Math.ceil(height), FINE, theme))
+      ? picture(
+          { x: 0, y: 0, width: Math.ceil(width), height: Math.ceil(height) },
+          pngUrl(pointPixels(points, Math.ceil(width), Math.ceil(height), FINE, theme)),
+        )
       : elementsOf(points)
           .map((mark) => written(mark, scene, theme))
           .join('');
@@ -75,10 +80,8 @@ interface Box {
   readonly width: number;
   readonly height: number;
 }
-/** Pixels in a box, each as it is. */
-const picture = ({ x, y, width, height }: Box, pixels: Pixels): string =>
-  `<image x="${x}" y="${y}" width="${width}" height="${height}" preserveAspectRatio="none" ` +
-  `style="image-rendering:pixelated" href="${pngUrl(pixels)}"/>`;
+const picture = ({ x, y, width, height }: Box, href: string, style = ''): string =>
+  `<image x="${x}" y="${y}" width="${width}" height="${height}" preserveAspectRatio="none"${style} href="${escaped(href)}"/>`;
 
 const ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
 const NOT_XML =

@@ -1,6 +1,7 @@
 // The map of images onto canvases: marks below; what is pointed at, focussed or being outlined on a layer above.
 import { fitted } from '../../../plot/canvas';
 import { rgb, type Rgb, type Theme } from '../../../plot/colour';
+import { colourOf } from '../../../plot/inks';
 import type { Placed } from '../../../plot/marks/scatter';
 import type { Paint } from '../../../session/time';
 import { Sheet, stamp, type Stamp } from '../../parts/marks/stamps';
@@ -12,11 +13,10 @@ export interface Inks {
   readonly neither: string;
   readonly out: string;
   readonly rim: string;
-  readonly lasso: string;
 }
 export const INKS: Record<Theme, Inks> = {
-  light: { right: '#0072b2', wrong: '#d55e00', neither: '#6b7683', out: '#c3cad2', rim: '#55606c', lasso: '#14171c' },
-  dark: { right: '#6cb4e4', wrong: '#f08a4b', neither: '#98a3ae', out: '#3c454f', rim: '#aab4be', lasso: '#e8ebef' },
+  light: { right: '#0072b2', wrong: '#d55e00', neither: '#6b7683', out: '#c3cad2', rim: '#55606c' },
+  dark: { right: '#6cb4e4', wrong: '#f08a4b', neither: '#98a3ae', out: '#3c454f', rim: '#aab4be' },
 };
 
 /** Radius of a mark, px. */
@@ -190,7 +190,7 @@ export function paintRings(
       path.arc(x, y, RADIUS + 2, 0, 2 * Math.PI);
     }
   }
-  stroke(context, path, INKS[theme].lasso, 1);
+  stroke(context, path, colourOf('ink', theme), 1);
 }
 
 /** The ring of the focus: dark and light, to be seen on every ground. `side` > 0 = around a picture. */
@@ -215,7 +215,7 @@ export function paintRaised(
   if (!picture) {
     const mark = new Path2D();
     mark.arc(x, y, RADIUS + 3, 0, 2 * Math.PI);
-    stroke(context, mark, INKS[theme].lasso, 2);
+    stroke(context, mark, colourOf('ink', theme), 2);
     return;
   }
   const { left, top } = raisedBox(x, y, box);
@@ -252,9 +252,11 @@ export function paintLasso(
   const path = new Path2D();
   points.forEach(([x, y], at) => (at ? path.lineTo(x, y) : path.moveTo(x, y)));
   path.closePath();
-  context.fillStyle = theme === 'dark' ? 'rgb(232 235 239 / 0.07)' : 'rgb(20 23 28 / 0.05)';
+  context.fillStyle = colourOf('ink', theme);
+  context.globalAlpha = 0.06;
   context.fill(path);
+  context.globalAlpha = 1;
   context.setLineDash([4, 3]);
-  stroke(context, path, INKS[theme].lasso, 1.3);
+  stroke(context, path, colourOf('ink', theme), 1.3);
   context.setLineDash([]);
 }
