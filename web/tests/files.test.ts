@@ -2,7 +2,7 @@
 import { inflateSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { colourOf } from '../src/plot/inks';
-import { colourBar, hatch, legend } from '../src/plot/legend';
+import { colourBar, hatch, legend, legendHeight } from '../src/plot/legend';
 import { png } from '../src/plot/png';
 import { pointPixels } from '../src/plot/raster';
 import { circle, type Points, type Raster, type Scene } from '../src/plot/scene';
@@ -105,6 +105,13 @@ describe('what colours and marks stand for', () => {
       ],
     });
     expect(marks.map((mark) => ('x' in mark ? mark.x : 0))).toEqual([5, 14, 61, 70]);
+    const narrow = [
+      { words: 'right', mark: dot },
+      { words: 'wrong', mark: dot },
+    ];
+    expect(legendHeight(narrow, 0, 90)).toBe(36);
+    const places = marksOf({ marks: [legend(narrow, 0, 12, 90)] }).map((mark) => ('y' in mark ? mark.y : 0));
+    expect(places).toEqual([8, 12, 26, 30]);
   });
   it('is a hatch inside its box', () => {
     const numbers = hatch(10, 20, 30, 12)

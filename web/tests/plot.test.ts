@@ -70,7 +70,7 @@ describe('a file', () => {
       const svg = toSvg(planted, theme);
       expect(svg).toContain(`fill="${colourOf('panel', theme)}"`);
       expect(svg).toContain(`stroke="${colourOf({ head: 0 }, theme)}"`);
-      expect(svg).toContain('viewBox="0 0 80 40"');
+      expect(svg).toContain('viewBox="-8 -8 96 56"');
       expect(svg).toMatch(/font-family="[^"]+sans-serif" font-size="11"/);
       expect(svg).not.toMatch(/var\(|url\(|href/);
     }

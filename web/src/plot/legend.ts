@@ -47,15 +47,35 @@ export interface LegendEntry {
   /** Room it takes. */
   readonly width?: number;
 }
-/** Marks with their meaning, side by side, on a base line. */
-export function legend(entries: readonly LegendEntry[], x: number, y: number): Group {
-  let left = x;
+const [LINE, LETTER] = [18, 6];
+
+/** Left and line of each entry, in as many lines as they need up to `right`. */
+function placesOf(
+  entries: readonly LegendEntry[],
+  x: number,
+  right: number,
+): (readonly [left: number, line: number])[] {
+  let [left, line] = [x, 0];
+  return entries.map(({ words, width = 10 }) => {
+    const room = width + 4 + words.length * LETTER;
+    if (left > x && left + room > right) [left, line] = [x, line + 1];
+    const place = [left, line] as const;
+    left += room + 12;
+    return place;
+  });
+}
+
+export const legendHeight = (entries: readonly LegendEntry[], x: number, right: number): number =>
+  entries.length ? LINE * (placesOf(entries, x, right).at(-1)![1] + 1) : 0;
+
+/** Marks with their meaning, side by side, the first line of them on a base line. */
+export function legend(entries: readonly LegendEntry[], x: number, y: number, right = Infinity): Group {
+  const places = placesOf(entries, x, right);
   return group(
     'legend',
-    entries.flatMap(({ words, mark, width = 10 }) => {
-      const at = left;
-      left += width + 4 + words.length * 6 + 12;
-      return [...mark(at + width / 2, y - 4), ...when(words, () => [text(at + width + 4, y, words)])];
+    entries.flatMap(({ words, mark, width = 10 }, i) => {
+      const [left, base] = [places[i]![0], y + LINE * places[i]![1]];
+      return [...mark(left + width / 2, base - 4), ...when(words, () => [text(left + width + 4, base, words)])];
     }),
   );
 }

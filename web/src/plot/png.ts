@@ -90,6 +90,19 @@ const DISTANCES = Array.from({ length: 30 }, (_, code) =>
   code < 4 ? code + 1 : ((2 + (code & 1)) << ((code >> 1) - 1)) + 1,
 );
 
+/** A code is written from its highest bit on, all else from the lowest. */
+function reversed(code: number, bits: number): number {
+  let turned = 0;
+  for (let bit = 0; bit < bits; bit++) turned |= ((code >>> bit) & 1) << (bits - 1 - bit);
+  return turned;
+}
+/** The fixed codes of bytes, of the end and of lengths, with their bits. */
+const SYMBOLS = Array.from({ length: 286 }, (_, value): [code: number, bits: number] => {
+  const [first, from, bits] =
+    value < 144 ? [0x30, 0, 8] : value < 256 ? [0x190, 144, 9] : value < 280 ? [0, 256, 7] : [0xc0, 280, 8];
+  return [reversed(first! + value - from!, bits!), bits!];
+});
+
 /** Deflated with the fixed codes; what repeats the pixel before or the row above is left out. */
 function zlib(bytes: Uint8Array, stride: number): number[] {
   const out: number[] = [0x78, 0x01];
@@ -101,15 +114,7 @@ function zlib(bytes: Uint8Array, stride: number): number[] {
       held >>>= 8;
     }
   };
-  const code = (value: number, bits: number): void => {
-    for (let bit = bits - 1; bit >= 0; bit--) put((value >>> bit) & 1, 1);
-  };
-  const symbol = (value: number): void => {
-    if (value < 144) code(0x30 + value, 8);
-    else if (value < 256) code(0x190 + value - 144, 9);
-    else if (value < 280) code(value - 256, 7);
-    else code(0xc0 + value - 280, 8);
-  };
+  const symbol = (value: number): void => put(...SYMBOLS[value]!);
   const matched = (at: number, back: number): number => {
     if (back > at || back > FARTHEST) return 0;
     let length = 0;
@@ -119,9 +124,11 @@ function zlib(bytes: Uint8Array, stride: number): number[] {
   };
   put(0b011, 3); // the last block, fixed codes
   for (let at = 0; at < bytes.length;) {
-    const [length, back] = [1, 4, stride]
-      .map((back) => [matched(at, back), back] as const)
-      .reduce((best, next) => (next[0] > best[0] ? next : best));
+    let [length, back] = [0, 0];
+    for (const from of [1, 4, stride]) {
+      const found = matched(at, from);
+      if (found > length) [length, back] = [found, from];
+    }
     if (length < LEAST_MATCH) {
       symbol(bytes[at++]!);
       continue;
@@ -130,7 +137,7 @@ function zlib(bytes: Uint8Array, stride: number): number[] {
     symbol(257 + long);
     put(length - LENGTHS[long]!, LENGTH_BITS[long]!);
     const far = DISTANCES.findLastIndex((first) => first <= back);
-    code(far, 5);
+    put(reversed(far, 5), 5);
     put(back - DISTANCES[far]!, Math.max(0, (far >> 1) - 1));
     at += length;
   }

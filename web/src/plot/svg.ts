@@ -11,6 +11,8 @@ import { circle, path, rect, type Element, type Mark, type Points, type Scene } 
 /** The families of app/style.css, those first that most readers of a file have. */
 const FONT = "'Helvetica Neue', Helvetica, Arial, 'Liberation Sans', sans-serif";
 export const FONT_SIZE = 11;
+/** Of the ground around a drawing, px: on the page its pane has it. */
+const RIM = 8;
 /** Points of one mark that are elements of a file; more are one picture in it: no program opens a hundred thousand. */
 export const MOST_ELEMENTS = 3000;
 /** Pixels of that picture for each of the drawing. */
@@ -19,11 +21,11 @@ const FINE = 3;
 /** The scene as a whole document. Words of the data stay words: they are escaped, and what XML cannot hold is left out. */
 export function toSvg(scene: Scene, theme: Theme = 'light'): string {
   const { width, height, title, marks } = scene;
-  const ground = colourOf('panel', theme);
+  const [wide, high] = [width + 2 * RIM, height + 2 * RIM];
   return (
-    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" ` +
-    `role="img" font-family="${escaped(FONT)}" font-size="${FONT_SIZE}">` +
-    `<title>${escaped(title)}</title><rect width="${width}" height="${height}" fill="${ground}"/>` +
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${wide}" height="${high}" viewBox="-${RIM} -${RIM} ${wide} ${high}" ` +
+    `role="img" font-family="${escaped(FONT)}" font-size="${FONT_SIZE}"><title>${escaped(title)}</title>` +
+    `<rect x="-${RIM}" y="-${RIM}" width="${wide}" height="${high}" fill="${colourOf('panel', theme)}"/>` +
     `${marks.map((mark) => written(mark, scene, theme)).join('')}</svg>`
   );
 }

@@ -4,7 +4,7 @@ import { count } from '../../../ground/numbers';
 import { axisTitles } from '../../../plot/axes';
 import type { Bar } from '../../../plot/colour';
 import { BLACK, WHITE, type Pair, type Paint } from '../../../plot/inks';
-import { BAR_HEIGHT, colourBar, legend, type LegendEntry } from '../../../plot/legend';
+import { BAR_HEIGHT, colourBar, legend, legendHeight, type LegendEntry } from '../../../plot/legend';
 import type { Box, Frame, Placed } from '../../../plot/marks/scatter';
 import { circle, group, path, when, type Points, type Scene, type Shape } from '../../../plot/scene';
 import { CROWD, CROWD_RADIUS, INKS, OUT_RADIUS, RADIUS, type Inks } from './image_paint';
@@ -60,10 +60,17 @@ export function scene(props: ImageMapDrawing): Scene {
   const mark =
     (shape: Shape, paint: Paint): LegendEntry['mark'] =>
     (x, y) => [{ kind: 'points', shape, r: 4, xs: [x], ys: [y], paints: [paint] }];
+  const keys: LegendEntry[] = [
+    ...kinds.map(({ name, shape, rows }) => ({
+      words: `${name === 'neither' ? 'no label' : name} ${count(rows.length)}`,
+      mark: mark(shape, colouring ? 'muted' : inkOf(name)),
+    })),
+    ...entries.map(({ name, paint }) => ({ words: name, mark: mark('disc', paint) })),
+  ];
   const below = height + (bar ? BAR_HEIGHT + 8 : 0);
   return {
     width,
-    height: below + 24,
+    height: below + 6 + legendHeight(keys, 8, width),
     title: `${title}, n = ${count(rows.length)} images`,
     marks: [
       ...when(axes, () => [
@@ -102,17 +109,7 @@ export function scene(props: ImageMapDrawing): Scene {
         ]),
       ]),
       ...when(bar, () => [colourBar(bar!, 8, height + 4, Math.min(width - 16, 320))]),
-      legend(
-        [
-          ...kinds.map(({ name, shape, rows }) => ({
-            words: `${name === 'neither' ? 'no label' : name} ${count(rows.length)}`,
-            mark: mark(shape, colouring ? 'muted' : inkOf(name)),
-          })),
-          ...entries.map(({ name, paint }) => ({ words: name, mark: mark('disc', paint) })),
-        ],
-        8,
-        below + 15,
-      ),
+      legend(keys, 8, below + 15, width),
     ],
   };
 }

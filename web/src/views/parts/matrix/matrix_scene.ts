@@ -4,8 +4,8 @@ import type { HeadRef } from '../../../ground/head_ref';
 import { number, tickNumber } from '../../../ground/numbers';
 import { barOf } from '../../../plot/colour';
 import { BLACK, inkOf, WHITE } from '../../../plot/inks';
-import { BAR_HEIGHT, colourBar, hatch } from '../../../plot/legend';
-import { group, path, rect, text, when, type Mark, type Scene } from '../../../plot/scene';
+import { BAR_HEIGHT, colourBar, hatch, legend, legendHeight, type LegendEntry } from '../../../plot/legend';
+import { circle, group, path, rect, text, when, type Mark, type Scene } from '../../../plot/scene';
 import { hubMarks, type HubMarks } from './hub_marks';
 
 export interface Matrix extends HubMarks {
@@ -19,6 +19,8 @@ export interface Matrix extends HubMarks {
   /** The head set in its order, and the heads pruned in the Lab. */
   readonly set: readonly HeadRef[];
   readonly pruned: readonly HeadRef[];
+  /** Of the image whose values are the dots. */
+  readonly imageName?: string;
   /** A number at the end of each row, and what it is. */
   readonly totals?: { readonly name: string; readonly values: ArrayLike<number> } | undefined;
 }
@@ -51,10 +53,32 @@ export function scene(props: Matrix): Scene {
       title: `${headName(cell)}: ${number(value)}`,
     });
   };
+  const entry = (there: unknown, words: string, mark: LegendEntry['mark']): LegendEntry[] =>
+    there ? [{ words, mark }] : [];
+  const around = (x: number, y: number, half: number) =>
+    [
+      [x - half, x + half],
+      [y - half, y + half],
+    ] as const;
+  const entries = [
+    ...entry(props.consistency, 'larger = more alike over images', (x, y) => [
+      rect(...around(x, y, 4.5), { stroke: 'muted' }),
+    ]),
+    ...entry(props.image, props.imageName ?? 'one image', (x, y) => [circle(x, y, 4, { stroke: 'muted' })]),
+    ...entry(props.image, 'outside its IQR', (x, y) => [
+      circle(x, y, 5, { fill: BLACK }),
+      circle(x, y, 4, { fill: WHITE }),
+      circle(x, y, 2.5, { fill: 'muted' }),
+    ]),
+    ...entry(pruned.length, 'pruned', (x, y) => [
+      path(hatch(x - 5, y - 5, 10, 10, 4), { stroke: 'muted', thick: 1.5 }),
+    ]),
+  ];
   const middle = (layer: number): number => TOP + (layer + 0.5) * size.height + 4;
+  const right = LEFT + Math.max(across + (totals ? END : 0), LEAST_BAR) + GAP;
   return {
-    width: LEFT + Math.max(across + (totals ? END : 0), LEAST_BAR) + GAP,
-    height: bottom + GAP + BAR_HEIGHT + 4,
+    width: right,
+    height: bottom + GAP + BAR_HEIGHT + 4 + legendHeight(entries, LEFT, right),
     title,
     marks: [
       group('axis titles', [
@@ -125,6 +149,7 @@ export function scene(props: Matrix): Scene {
         ]),
       ]),
       colourBar(barOf(scale, caption, tickNumber), LEFT, bottom + GAP, Math.max(across, LEAST_BAR)),
+      ...when(entries.length, () => [legend(entries, LEFT, bottom + GAP + BAR_HEIGHT + 16, right)]),
     ],
   };
 }

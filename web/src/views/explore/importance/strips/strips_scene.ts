@@ -5,7 +5,7 @@ import { number, tickNumber } from '../../../../ground/numbers';
 import { valueAxis, valueTitle } from '../../../../plot/axes';
 import { axisTicks, place, type Scale } from '../../../../plot/colour';
 import type { Paint } from '../../../../plot/inks';
-import { legend } from '../../../../plot/legend';
+import { legend, legendHeight, type LegendEntry } from '../../../../plot/legend';
 import { stripPlaces, type StripPlaces } from '../../../../plot/marks/strips';
 import {
   circle,
@@ -24,7 +24,7 @@ import type { Bands } from '../../../../stats/bands';
 
 /** How wide the swarm's column is. */
 export const SWARM = 92;
-const [LEFT, TOP, BOTTOM, KEY] = [48, 20, 20, 22];
+const [LEFT, TOP, BOTTOM] = [48, 20, 20];
 
 export interface Place {
   readonly width: number;
@@ -166,9 +166,30 @@ export function scene(props: Strips, frame = frameOf(props)): Scene {
   const { width, height, scale, title, image, ranges, focus, bands } = props;
   const own = image?.values[focus] ?? NaN;
   const line = down(frame, scale, own);
+  const entries: LegendEntry[] = [
+    {
+      words: '5–95 % of images',
+      width: 1,
+      mark: (x, y) => [rect([x, x + 1], [y - 6, y + 6], { fill: 'line-strong' })],
+    },
+    {
+      words: 'interquartile range',
+      mark: (x, y) => [rect([x - 4, x + 4], [y - 5, y + 5], { fill: 'line-strong' })],
+    },
+    { words: 'median', mark: (x, y) => [rect([x - 5, x + 5], [y - 1, y + 1], { fill: 'ink' })] },
+    ...(image
+      ? [
+          {
+            words: `image ${image.name}`,
+            mark: (x: number, y: number) => [circle(x, y, 3.5, { fill: 'panel', stroke: 'ink' })],
+          },
+        ]
+      : []),
+    { words: `n = ${Math.max(...bands.n)}`, width: 0, mark: () => [] },
+  ];
   return {
     width,
-    height: height + KEY,
+    height: height + legendHeight(entries, LEFT, width),
     title,
     marks: [
       ...around(props, frame),
@@ -187,31 +208,7 @@ export function scene(props: Strips, frame = frameOf(props)): Scene {
           rect([left, left + wide], [top, bottom], { fill: 'accent', fillOpacity: 0.16, stroke: 'accent' }),
         ),
       ),
-      legend(
-        [
-          {
-            words: '5–95 % of images',
-            width: 1,
-            mark: (x, y) => [rect([x, x + 1], [y - 6, y + 6], { fill: 'line-strong' })],
-          },
-          {
-            words: 'interquartile range',
-            mark: (x, y) => [rect([x - 4, x + 4], [y - 5, y + 5], { fill: 'line-strong' })],
-          },
-          { words: 'median', mark: (x, y) => [rect([x - 5, x + 5], [y - 1, y + 1], { fill: 'ink' })] },
-          ...(image
-            ? [
-                {
-                  words: `image ${image.name}`,
-                  mark: (x: number, y: number) => [circle(x, y, 3.5, { fill: 'panel', stroke: 'ink' })],
-                },
-              ]
-            : []),
-          { words: `n = ${Math.max(...bands.n)}`, width: 0, mark: () => [] },
-        ],
-        LEFT,
-        height + KEY - 8,
-      ),
+      legend(entries, LEFT, height + 14, width),
     ],
   };
 }
