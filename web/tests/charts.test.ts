@@ -11,7 +11,7 @@ import { scene as map } from '../src/views/explore/images/map_scene';
 import { scene as classes } from '../src/views/heads/class_scene';
 import { scene as sizedMaps } from '../src/views/heads/resolution/maps_scene';
 import { cells, scene as redundancy } from '../src/views/heads/redundancy/redundancy_scene';
-import { scene as flips } from '../src/views/lab/flips_scene';
+import { scene as flips } from '../src/views/lab/flips/flips_scene';
 import { marksOf, parsed, wordsOf } from './drawing';
 
 const SIZE = { width: 400, height: 300 };

@@ -17,7 +17,8 @@ const at = (value: number): number => Math.round(value * 100) / 100;
 
 export function elementOf(mark: Mark, theme: Theme): Drawn {
   if (mark.kind === 'group') return { tag: 'g', attributes: { 'data-group': mark.name }, children: mark.marks };
-  if (mark.kind === 'raster' || mark.kind === 'points' || mark.kind === 'picture') return { tag: 'g', attributes: {} }; // the page shows them itself
+  // The page shows these itself.
+  if (mark.kind === 'raster' || mark.kind === 'points' || mark.kind === 'picture') return { tag: 'g', attributes: {} };
   const named = Object.entries(mark.data ?? {}).map(([name, value]) => [`data-${name}`, value]);
   return {
     tag: mark.kind,

@@ -7,7 +7,7 @@ import { headName } from '../../../ground/run';
 import { clusterPaint } from '../../../plot/pattern_colours';
 import { clustersOfHead, NO_CLUSTER } from '../../../patterns/sample';
 import { shadesOf } from '../../../plot/marks/scatter';
-import { number, percent } from '../../../ground/numbers';
+import { percent, tickNumber } from '../../../ground/numbers';
 import { shortMetric } from '../../../words/words';
 import { INKS, type Marks } from './image_paint';
 
@@ -59,10 +59,7 @@ export function colouringOf(session: Session): Colouring | null {
     values,
     scale,
     caption,
-    text: (value) =>
-      number(value)
-        .replace(/(\.\d*?)0+$/, '$1')
-        .replace(/\.$/, ''),
+    text: tickNumber,
   };
 }
 

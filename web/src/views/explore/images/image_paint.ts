@@ -1,5 +1,5 @@
 // The map of images onto canvases: marks below; what is pointed at, focussed or being outlined on a layer above.
-import { fitted } from '../../../plot/canvas';
+import { fitted, pixels } from '../../../plot/canvas';
 import { rgb, type Rgb, type Theme } from '../../../plot/colour';
 import { colourOf } from '../../../plot/inks';
 import type { Placed } from '../../../plot/marks/scatter';
@@ -41,7 +41,6 @@ interface Box {
   readonly width: number;
   readonly height: number;
 }
-const pixels = (length: number): number => Math.max(1, Math.round(length * devicePixelRatio));
 
 /** Marks are drawn in so many layers, each of right and wrong ones: where they crowd, both stay to be seen. */
 const LAYERS = 16;

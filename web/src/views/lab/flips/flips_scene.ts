@@ -1,6 +1,6 @@
 // The drawing of images whose answer changed: how many of a kind, and their pictures in lines.
-import { count } from '../../ground/numbers';
-import { group, rect, text, type Mark, type Scene } from '../../plot/scene';
+import { count } from '../../../ground/numbers';
+import { group, rect, text, type Mark, type Scene } from '../../../plot/scene';
 
 export type FlipKind = 'won' | 'lost' | 'moved';
 export const FLIP_WORDS: Record<FlipKind, string> = {
