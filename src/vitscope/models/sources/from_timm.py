@@ -37,6 +37,12 @@ def imagenet_classes(module: nn.Module) -> tuple[str, ...] | None:
 
 
 def load(name: str, weights: Path | None, options: LoadOptions) -> Found:
+    """Load a model of timm by its name, also `hf-hub:<id>`.
+
+    Raises
+    ------
+    ModelLoadError: no such model, or weights that cannot be had or do not fit.
+    """
     if name.startswith(_HUB):
         return _from_hub(name, weights, options)
     if not timm.is_model(name):
