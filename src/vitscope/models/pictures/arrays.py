@@ -21,7 +21,7 @@ MAGIC: Final = b"\x93NUMPY"
 _READY: Final = np.dtype([("pixels", "<f4")])
 """Marks pixels [color, row, col] that a model reads as they are: no user's file has numbers of this kind."""
 _COLOURS: Final = {1: "L", 3: "RGB", 4: "RGBA"}
-_MOST: Final = 3 * 89_478_485
+MOST: Final = 3 * 89_478_485
 """Numbers in the largest array that is read: as many as the largest picture of three colours has."""
 
 
@@ -92,6 +92,13 @@ def decode_array(content: bytes, channels: int, picture_range: PictureRange | No
     array = _read(content)
     if array.dtype == _READY:
         return Ready(torch.from_numpy(array.view(np.float32)))
+    return from_array(array, channels, picture_range, notes)
+
+
+def from_array(
+    array: Shaped[np.ndarray, "..."], channels: int, picture_range: PictureRange | None, notes: list[str]
+) -> Image.Image | Bands:
+    """The picture that an array [row, col] or [row, col, channel] is. Raises as `decode_array`."""
     if array.ndim == 2:
         array = array[..., None]
     bands = array.shape[-1]
@@ -123,8 +130,8 @@ def _read(content: bytes) -> Any:  # noqa: ANN401 - an array of any kind
             raise ImageUnreadable(
                 f"no picture: an array {list(shape)} of {kind}, expected [row, col, channel] of numbers"
             )
-        if int(np.prod(shape, dtype=np.float64)) > _MOST:
-            raise ImageUnreadable(f"too large: an array {list(shape)}, the limit is {_MOST / 1e6:.0f} million numbers")
+        if int(np.prod(shape, dtype=np.float64)) > MOST:
+            raise ImageUnreadable(f"too large: an array {list(shape)}, the limit is {MOST / 1e6:.0f} million numbers")
         file.seek(0)
         return np.lib.format.read_array(file, allow_pickle=False)
     except ImageUnreadable:

@@ -21,9 +21,10 @@ from PIL import Image, UnidentifiedImageError
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from vitscope.errors import ImageUnreadable
-from vitscope.models.pictures.arrays import MAGIC, AnyPicture, Bands, Ready, decode_array
+from vitscope.models.pictures.arrays import MAGIC, MOST, AnyPicture, Bands, Ready, decode_array, from_array
 from vitscope.models.pictures.levels import PictureRange, colour_levels, grey_levels
 from vitscope.models.pictures.strips import in_strips
+from vitscope.models.pictures.tiff import many_bands, read_bands
 
 SUFFIXES: Final = frozenset(
     f".{ending}"
@@ -65,6 +66,8 @@ _TURNS: Final = {
 logging.getLogger("PIL").addHandler(logging.NullHandler())  # else what it logs of odd files is printed
 _UNSIGNED: Final = re.compile(r"'I;32[BLN]?'")
 _FOUR: Final = 4
+_COLOURS: Final = (1, 3)
+"""Channels of the models that read plain pictures."""
 _FOUR_BANDS: Final = frozenset({"RGBA", "RGBX", "CMYK"})
 """Modes in which Pillow has four channels of 8 bits, whatever they mean to a model that reads four."""
 _GREY: Final = "grey converted to RGB"
@@ -125,6 +128,9 @@ def decode_picture(content: bytes, *, channels: int = 3, picture_range: PictureR
         raise ImageUnreadable("empty: the file has 0 bytes")
     if content.startswith(MAGIC):
         return _from_array(content, channels, picture_range)
+    if (tags := many_bands(content)) is not None and channels not in _COLOURS:
+        notes: list[str] = []
+        return _noted(from_array(read_bands(content, tags, MOST), channels, picture_range, notes), notes, channels)
     with _QUIET:
         try:
             with Image.open(_Bounded(content), formats=_formats()) as opened:
