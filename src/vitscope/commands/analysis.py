@@ -21,7 +21,7 @@ INTERRUPTED = 130
 
 
 def load(choice: ModelChoice) -> Model:
-    """Load a model, with a message meanwhile, and say what of its weights was not used."""
+    """Load a model, with a message meanwhile, and say which part of a file of weights it is, and what was not used."""
     with terminal.busy(f"Loading {choice.spec}"):
         from vitscope.models import load_chosen
 
@@ -33,8 +33,9 @@ def load(choice: ModelChoice) -> Model:
             dtype=choice.dtype,
             multi_label=choice.multi_label,
         )
-    if model.weights_note:
-        terminal.errors().print(f"Note on the weights: {escape(model.weights_note)}")
+    part = None if model.weights_part is None else f"{model.weights_part} of the file"
+    if found := "; ".join(filter(None, (part, model.weights_note))):
+        terminal.errors().print(f"Weights: {escape(found)}")
     return model
 
 
