@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from functools import cache
 from types import MappingProxyType
 
+from torch import nn
+
 from vitscope.torchvision_ops import make_torchvision_importable
 
 make_torchvision_importable()
@@ -30,3 +32,12 @@ def wnid_classes(n_classes: int | None) -> Mapping[str, tuple[int, str]]:
         return MappingProxyType({})
     info = ImageNetInfo(subset)
     return MappingProxyType({key: (i, info.label_name_to_description(key)) for i, key in enumerate(info.label_names())})
+
+
+def imagenet_classes(module: nn.Module) -> tuple[str, ...] | None:
+    """ImageNet's class names where timm says that the module predicts them and it still has all those classes."""
+    subset = infer_imagenet_subset(module)
+    info = None if subset is None else ImageNetInfo(subset)
+    if info is None or info.num_classes() != getattr(module, "num_classes", None):
+        return None
+    return tuple(info.index_to_description(i) for i in range(info.num_classes()))

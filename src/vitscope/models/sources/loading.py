@@ -1,10 +1,10 @@
 """Where models come from: `load_model` by name, local weights or the bundled demo; `wrap` for a module at hand."""
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import torch
 from PIL import Image
@@ -19,13 +19,13 @@ from vitscope.models.block import Architecture, Evaluation
 from vitscope.models.model import Model, as_classifier
 from vitscope.models.pictures import preprocessing
 from vitscope.models.sources.bundled import WEIGHTS, demo_config
+from vitscope.models.sources.found import Found
 from vitscope.models.sources.pruned import PRUNED, is_saved, read_saved
+from vitscope.models.sources.timm_names import timm_model
 from vitscope.models.sources.weights import file_sha256, first_line, fitted, load_state, parameters_sha256, read_weights
 from vitscope.quantities.readouts import n_answers, readout_of
 
-import timm  # isort: skip - after the adapters, which make torchvision importable
-from timm.data import ImageNetInfo, infer_imagenet_subset  # isort: skip
-from timm.models.vision_transformer import VisionTransformer  # isort: skip
+from timm.models.vision_transformer import VisionTransformer  # isort: skip - after the adapters (see `imagenet`)
 
 DTYPES: Final = {
     "float32": torch.float32,
@@ -33,8 +33,6 @@ DTYPES: Final = {
     "bfloat16": torch.bfloat16,
     "float16": torch.float16,
 }
-_STEM: Final = "patch_embed.proj.weight"
-_HEAD: Final = "head.weight"
 LATER: Final = {"hf": "transformers models", "torchvision": "torchvision models"}
 
 
@@ -105,7 +103,7 @@ def load_chosen(
     elif not family and name == "demo":
         found = _demo(weights, said)
     else:
-        found = _timm(name, None if weights is None else Path(weights), said)
+        found = timm_model(name, None if weights is None else Path(weights), said)
     model = _model(
         found.id,
         found.module.to(place, DTYPES[dtype]).eval(),
@@ -117,19 +115,6 @@ def load_chosen(
     model = replace(model, weights_part=found.part, weights_note=found.note)
     size = found.options.img_size
     return model if size in (None, model.input_size[1:]) else model.at_size(*size)
-
-
-class _Found(NamedTuple):
-    """A module and what its source says of it; `options` are the user's and the source's own together."""
-
-    id: str
-    module: nn.Module
-    classes: Sequence[str] | None
-    options: LoadOptions
-    sha256: str | None = None
-    part: str | None = None
-    note: str | None = None
-    multi_label: bool = False
 
 
 @checked
@@ -186,83 +171,7 @@ def pick_device(device: str) -> torch.device:
     return torch.device(device)
 
 
-def imagenet_classes(module: nn.Module) -> tuple[str, ...] | None:
-    """ImageNet's class names where timm says that the module predicts them and it still has all those classes."""
-    subset = infer_imagenet_subset(module)
-    info = None if subset is None else ImageNetInfo(subset)
-    if info is None or info.num_classes() != getattr(module, "num_classes", None):
-        return None
-    return tuple(info.index_to_description(i) for i in range(info.num_classes()))
-
-
-def _timm(name: str, weights: Path | None, options: LoadOptions) -> _Found:
-    if not timm.is_model(name):
-        close = timm.list_models(f"*{name.split('.')[0].split('_patch')[0]}*")[:3]
-        raise ModelLoadError(
-            f"cannot load timm:{name}: timm {timm.__version__} has no such model",
-            f"Did you mean {', '.join(close)}?" if close else "See timm.list_models('*vit*').",
-        )
-    if weights is not None:
-        return _from_file(name, weights, options)
-    own = getattr(timm.get_pretrained_cfg(name), "num_classes", None)
-    if options.num_classes not in (None, 0, own):  # timm gives such a model a classifier of random numbers
-        raise ModelLoadError(
-            f"cannot load timm:{name} with {options.num_classes} classes: its pretrained weights have {own}",
-            "Give the file with your classifier: --weights FILE (Python: weights=...).",
-        )
-    built: dict[str, Any] = {
-        key: getattr(options, key) for key in ("num_classes", "in_chans") if getattr(options, key) is not None
-    }
-    try:
-        module = timm.create_model(name, pretrained=True, **built)
-    except Exception as error:  # timm and its hub client raise many kinds for 'no weights' and 'no network'
-        raise ModelLoadError(
-            f"cannot load timm:{name}: its pretrained weights could not be had "
-            f"({type(error).__name__}: {first_line(error)})",
-            "Give a local file: --weights model.safetensors (Python: weights=...).",
-        ) from error
-    return _Found(f"timm:{name}", module, imagenet_classes(module), options)
-
-
-def _from_file(name: str, weights: Path, options: LoadOptions) -> _Found:
-    """A timm model from a file of weights, which says how many classes and channels it has, and of what size it is."""
-    state, part = read_weights(weights)
-    says = fitted(state, (_STEM, _HEAD), weights).state
-    head, stem = says.get(_HEAD), says.get(_STEM)
-    sizes: dict[str, Any] = {"num_classes": len(head) if head is not None and head.ndim else 0}
-    if stem is not None and stem.ndim == 4:
-        sizes["in_chans"] = stem.shape[1]
-    for option, size in sizes.items():
-        said = getattr(options, option)
-        if said not in (None, size) and not (option == "num_classes" and said == 0):
-            what = "classes" if option == "num_classes" else "input channels"
-            raise ModelLoadError(
-                f"cannot load {weights.name} with {option} {said}: its weights have {size or 'no'} {what}",
-                f"Leave --{option.replace('_', '-')} out.",
-            )
-    sizes |= {option: said for option in ("num_classes", "in_chans") if (said := getattr(options, option)) is not None}
-    module = timm.create_model(name, pretrained=False, **sizes)
-    fit = fitted(state, module.state_dict(), weights)
-    if options.img_size and _other_size(module, fit.state):  # trained at this size, or at the architecture's own
-        module = timm.create_model(name, pretrained=False, img_size=options.img_size, **sizes)
-    own_head = [key for key in fit.left_out if key.startswith(f"{fit.place}head.")]
-    if not sizes["num_classes"] and own_head and options.num_classes != 0:
-        raise ModelLoadError(
-            f"cannot load {weights.name} into {type(module).__name__}: its classifier is a module of your own "
-            f"({own_head[0]})",
-            "Build the model in Python and give it to vitscope.wrap, or leave the classifier out: --num-classes 0.",
-        )
-    load_state(module, fit.state, weights, fit.left_out)
-    classes = imagenet_classes(module)
-    return _Found(f"timm:{name}", module, classes, options, file_sha256(weights), part, fit.note)
-
-
-def _other_size(module: nn.Module, state: Mapping[str, Tensor]) -> bool:
-    own = module.state_dict()
-    return any(own[name].shape != value.shape for name, value in state.items())
-
-
-def _saved(folder: Path, weights: str | Path | None, options: LoadOptions) -> _Found:
+def _saved(folder: Path, weights: str | Path | None, options: LoadOptions) -> Found:
     if weights is not None:
         raise InvalidArgument(
             f"cannot load {folder} with other weights: a pruned model has its own", "Leave --weights out."
@@ -270,7 +179,7 @@ def _saved(folder: Path, weights: str | Path | None, options: LoadOptions) -> _F
     saved = read_saved(folder)
     _require_own(f"the pruned model in {folder}", saved.module, options)
     options = replace(saved.options, **options.said() | {"class_names": options.class_names})
-    return _Found(
+    return Found(
         f"{PRUNED}:{folder.resolve()}",
         saved.module,
         saved.classes,
@@ -280,7 +189,7 @@ def _saved(folder: Path, weights: str | Path | None, options: LoadOptions) -> _F
     )
 
 
-def _demo(weights: str | Path | None, options: LoadOptions) -> _Found:
+def _demo(weights: str | Path | None, options: LoadOptions) -> Found:
     config = demo_config()
     path = WEIGHTS if weights is None else Path(weights)
     module = VisionTransformer(**config["architecture"])
@@ -289,7 +198,7 @@ def _demo(weights: str | Path | None, options: LoadOptions) -> _Found:
     state, part = read_weights(path)
     fit = fitted(state, module.state_dict(), path)
     load_state(module, {name: value.float() for name, value in fit.state.items()}, path, fit.left_out)
-    return _Found("demo", module, tuple(config["classes"]), options, file_sha256(path), part, fit.note)
+    return Found("demo", module, tuple(config["classes"]), options, file_sha256(path), part, fit.note)
 
 
 def _require_own(what: str, module: Any, options: LoadOptions) -> None:

@@ -1,0 +1,89 @@
+"""Models by timm's names: with timm's pretrained weights, or those of a file, which says how many classes it has.
+
+Knows nothing about: how the module is seen (`adapting`), other sources.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from torch import Tensor, nn
+
+from vitscope.errors import ModelLoadError
+from vitscope.load_options import LoadOptions
+from vitscope.models.sources.found import Found
+from vitscope.models.sources.imagenet import imagenet_classes
+from vitscope.models.sources.weights import file_sha256, first_line, fitted, load_state, read_weights
+
+import timm  # isort: skip - after `imagenet`, which makes torchvision importable
+
+_STEM: Final = "patch_embed.proj.weight"
+_HEAD: Final = "head.weight"
+
+
+def timm_model(name: str, weights: Path | None, options: LoadOptions) -> Found:
+    """Build a timm model with weights. Raises ModelLoadError for an unknown name, or weights that do not fit."""
+    if not timm.is_model(name):
+        close = timm.list_models(f"*{name.split('.')[0].split('_patch')[0]}*")[:3]
+        raise ModelLoadError(
+            f"cannot load timm:{name}: timm {timm.__version__} has no such model",
+            f"Did you mean {', '.join(close)}?" if close else "See timm.list_models('*vit*').",
+        )
+    if weights is not None:
+        return _from_file(name, weights, options)
+    own = getattr(timm.get_pretrained_cfg(name), "num_classes", None)
+    if options.num_classes not in (None, 0, own):  # timm gives such a model a classifier of random numbers
+        raise ModelLoadError(
+            f"cannot load timm:{name} with {options.num_classes} classes: its pretrained weights have {own}",
+            "Give the file with your classifier: --weights FILE (Python: weights=...).",
+        )
+    built: dict[str, Any] = {
+        key: getattr(options, key) for key in ("num_classes", "in_chans") if getattr(options, key) is not None
+    }
+    try:
+        module = timm.create_model(name, pretrained=True, **built)
+    except Exception as error:  # timm and its hub client raise many kinds for 'no weights' and 'no network'
+        raise ModelLoadError(
+            f"cannot load timm:{name}: its pretrained weights could not be had "
+            f"({type(error).__name__}: {first_line(error)})",
+            "Give a local file: --weights model.safetensors (Python: weights=...).",
+        ) from error
+    return Found(f"timm:{name}", module, imagenet_classes(module), options)
+
+
+def _from_file(name: str, weights: Path, options: LoadOptions) -> Found:
+    """A timm model from a file of weights, which says how many classes and channels it has, and of what size it is."""
+    state, part = read_weights(weights)
+    says = fitted(state, (_STEM, _HEAD), weights).state
+    head, stem = says.get(_HEAD), says.get(_STEM)
+    sizes: dict[str, Any] = {"num_classes": len(head) if head is not None and head.ndim else 0}
+    if stem is not None and stem.ndim == 4:
+        sizes["in_chans"] = stem.shape[1]
+    for option, size in sizes.items():
+        said = getattr(options, option)
+        if said not in (None, size) and not (option == "num_classes" and said == 0):
+            what = "classes" if option == "num_classes" else "input channels"
+            raise ModelLoadError(
+                f"cannot load {weights.name} with {option} {said}: its weights have {size or 'no'} {what}",
+                f"Leave --{option.replace('_', '-')} out.",
+            )
+    sizes |= {option: said for option in ("num_classes", "in_chans") if (said := getattr(options, option)) is not None}
+    module = timm.create_model(name, pretrained=False, **sizes)
+    fit = fitted(state, module.state_dict(), weights)
+    if options.img_size and _other_size(module, fit.state):  # trained at this size, or at the architecture's own
+        module = timm.create_model(name, pretrained=False, img_size=options.img_size, **sizes)
+    own_head = [key for key in fit.left_out if key.startswith(f"{fit.place}head.")]
+    if not sizes["num_classes"] and own_head and options.num_classes != 0:
+        raise ModelLoadError(
+            f"cannot load {weights.name} into {type(module).__name__}: its classifier is a module of your own "
+            f"({own_head[0]})",
+            "Build the model in Python and give it to vitscope.wrap, or leave the classifier out: --num-classes 0.",
+        )
+    load_state(module, fit.state, weights, fit.left_out)
+    classes = imagenet_classes(module)
+    return Found(f"timm:{name}", module, classes, options, file_sha256(weights), part, fit.note)
+
+
+def _other_size(module: nn.Module, state: Mapping[str, Tensor]) -> bool:
+    own = module.state_dict()
+    return any(own[name].shape != value.shape for name, value in state.items())
