@@ -126,5 +126,5 @@ $(ASSETS): $(WEB_SOURCES) $(MODULES)
 
 # After the assets: the build hook of the package makes them only when they are missing.
 $(INSTALLED): pyproject.toml constraints.txt | $(VENV)/bin/python $(ASSETS)
-	python -m pip install -c constraints.txt -e '.[dev]'
+	python -m pip install -c constraints.txt -e '.[dev,hf]'
 	@touch $@

@@ -92,6 +92,13 @@ def doctor(
     return 0
 
 
+def _by_block(found: Diagnosis) -> str:
+    change = f"{found.blocks:.2g} of what a block changes"
+    if found.attention is None:
+        return f"{change} (largest differences; its library's attention could not be seen)"
+    return f"{change}, {found.attention:.2g} of the attention its library computes (largest differences)"
+
+
 def _print_diagnosis(found: Diagnosis) -> None:
     channels, height, width = found.input_size
     heads = sorted(set(found.n_heads))
@@ -105,14 +112,19 @@ def _print_diagnosis(found: Diagnosis) -> None:
         "tokens": f"{found.n_tokens} = prefix ({prefix}) + {found.grid[0]} x {found.grid[1]} patches of "
         f"{found.patch[0]} x {found.patch[1]} pixels",
         "heads": f"{found.n_layers} layers x {' to '.join(map(str, heads))} heads = {sum(found.n_heads)}",
-        "classes": found.answers,
+        "classes": found.answers + (f", {found.class_names} names" if found.class_names else ""),
         "parity": f"{found.parity:.2g} (largest relative difference to the model's own output)",
+        "by block": _by_block(found),
+        "layout": found.layout,
         "row sums": f"off by at most {found.row_sum_error:.2g} (attention rows must sum to 1)",
         "image": found.image + (f" ({found.note})" if found.note else ""),
     }
     out = terminal.console()
     for name, text in lines.items():
         out.print(f"[bold]{name:<11}[/]{escape(text)}")
+    for name, sentences in (("not proven", found.unproven), ("without", found.not_available)):
+        for i, sentence in enumerate(sentences):
+            out.print(f"[bold]{name if i == 0 else '':<11}[/]{escape(sentence)}")
     for i, item in enumerate(found.prediction):
         title = f"{escape(item.name)} ({item.label})" if item.name else f"class {item.label}"
         out.print(f"[bold]{'prediction' if i == 0 else '':<11}[/]{item.probability:6.1%}  {title}")
