@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from vitscope.errors import BadInput, ImageUnreadable
+from vitscope.errors import BadInput, ImageUnreadable, VitscopeError
 from vitscope.models.pictures.images import read_bytes
 from vitscope.pipeline.plan.items import HINT, LABEL_KEYS, Label, as_label, encoded, label_of, picture_of
 
@@ -170,12 +170,30 @@ def _numbered(data: Any) -> AtHand:  # noqa: ANN401 - a torch Dataset, a list
     odd = None if known else as_label(label_of(first))[1]
     return AtHand(
         given,
-        lambda number: encoded(picture_of(base[number], number), number),
-        lambda number: as_label(targets[number] if known else label_of(base[number]))[0],
+        lambda number: _content(base, number),
+        lambda number: as_label(targets[number] if known else _label(base, number))[0],
         numbers,
         names,
         note=odd and f"no labels: {odd}",
     )
+
+
+def _content(data: Any, number: int) -> bytes:  # noqa: ANN401
+    """The bytes of a picture. Raises ImageUnreadable where the data set, or Pillow, cannot read it."""
+    try:
+        return encoded(picture_of(data[number], number), number)
+    except VitscopeError:
+        raise
+    except Exception as error:  # a data set is a user's, and so is what it raises
+        reason = " ".join(str(error).split())[:160] or "no reason given"
+        raise ImageUnreadable(f"its data set cannot read it ({type(error).__name__}: {reason})") from error
+
+
+def _label(data: Any, number: int) -> Any:  # noqa: ANN401
+    try:
+        return label_of(data[number])
+    except Exception:  # its picture cannot be read either, and says why
+        return None
 
 
 def _without_subsets(data: Any) -> tuple[Any, tuple[int, ...]]:  # noqa: ANN401
