@@ -243,6 +243,20 @@ def test_resuming_knows_the_pictures_again(tmp_path):
         vitscope.analyze(model, [*shown[:3], shown[0]], tmp_path / "run", patterns=0, resume=True)
 
 
+def test_what_a_data_set_cannot_read_is_left_out_with_the_reason(tmp_path):
+    class Broken(Pairs):
+        def __getitem__(self, number):
+            if number == 1:
+                raise OSError("image file is truncated")
+            return super().__getitem__(number)
+
+    data = Broken([(picture, 3) for picture in pictures(3)])
+    run = vitscope.analyze(tiny_model(), data, tmp_path / "run", patterns=0)
+    problem = "its data set cannot read it (OSError: image file is truncated)"
+    assert run.images["problem"].fillna("").tolist() == ["", problem, ""]
+    assert run.images["label"].tolist() == [3, -1, 3]
+
+
 def test_random_transforms_stop_the_analysis(tmp_path):
     class Random(Pairs):
         def __getitem__(self, number):

@@ -5,7 +5,6 @@ Neither torch's data sets nor `datasets` are imported: what they have is asked o
 Knows nothing about: models, what labels mean (`dataset_labels`).
 """
 
-import io
 import os
 import shutil
 import tempfile
@@ -16,23 +15,13 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from PIL import Image
 
-from vitscope.errors import BadInput, ImageUnreadable
-from vitscope.models.pictures.arrays import as_bytes
+from vitscope.errors import BadInput, ImageUnreadable, VitscopeError
 from vitscope.models.pictures.images import read_bytes
+from vitscope.pipeline.plan.items import HINT, LABEL_KEYS, Label, as_label, encoded, label_of, picture_of
 
-Label = int | str | None
 NAME: Final = "dataset"
 """What pictures without a name are called, with their number: `dataset 17`."""
-_IMAGE_KEYS: Final = ("image", "img", "picture", "pixel_values")
-_LABEL_KEYS: Final = ("label", "labels", "target", "fine_label", "class")
-_AS_PNG: Final = frozenset({"1", "L", "LA", "P", "RGB", "RGBA", "I;16"})
-"""Modes of Pillow that PNG keeps to the bit; others go into TIFF."""
-_HINT: Final = (
-    "Give pairs (picture, label): pictures of Pillow, arrays [row, col, channel], or paths; labels are class numbers "
-    "or names."
-)
 
 
 @dataclass(frozen=True)
@@ -88,7 +77,7 @@ def at_hand(images: Any) -> AtHand | None:  # noqa: ANN401 - whatever a user hol
         return _hugging_face(images)
     if isinstance(images, Mapping):
         splits = ", ".join(map(str, list(images)[:4]))
-        raise _refused(images, f"Give one of its parts ({splits}), as data[...]." if images else _HINT)
+        raise _refused(images, f"Give one of its parts ({splits}), as data[...]." if images else HINT)
     if isinstance(images, Collection) and all(isinstance(each, str | os.PathLike) for each in images):
         return None
     if hasattr(images, "__getitem__") and hasattr(images, "__len__") and not isinstance(images, bytes | np.ndarray):
@@ -98,7 +87,7 @@ def at_hand(images: Any) -> AtHand | None:  # noqa: ANN401 - whatever a user hol
         raise _refused(images, "It makes batches of a data set: give the data set, as loader.dataset.")
     if isinstance(images, Iterable) and not isinstance(images, bytes) and not hasattr(images, "tolist"):
         return _spooled(images)
-    raise _refused(images, _HINT)
+    raise _refused(images, HINT)
 
 
 def _refused(images: object, hint: str) -> BadInput:
@@ -126,7 +115,7 @@ def _hugging_face(data: Any) -> AtHand:  # noqa: ANN401 - datasets.Dataset
         )
     column = pictures[0]
     labels = [name for name, kind in kinds.items() if kind == "ClassLabel"]
-    labels = labels or [name for name in _LABEL_KEYS if kinds.get(name) == "Value"]
+    labels = labels or [name for name in LABEL_KEYS if kinds.get(name) == "Value"]
     several = len(labels) > 1 and "label" not in labels
     chosen = None if several or not labels else "label" if "label" in labels else labels[0]
     stored = data.with_format(None).select_columns([column])
@@ -140,12 +129,12 @@ def _hugging_face(data: Any) -> AtHand:  # noqa: ANN401 - datasets.Dataset
         return kept["bytes"] if kept["bytes"] is not None else read_bytes(Path(kept["path"]))
 
     values: Sequence[Any] = list(data.with_format(None).select_columns([chosen])[chosen]) if chosen else []
-    odd = _as_label(values[0])[1] if values else None
+    odd = as_label(values[0])[1] if values else None
     why = f"several columns of labels: {', '.join(labels)}; keep one with select_columns" if several else odd
     return AtHand(
         f"a datasets.Dataset of {len(data)} pictures",
         content,
-        lambda number: _as_label(values[number])[0] if chosen else None,
+        lambda number: as_label(values[number])[0] if chosen else None,
         tuple(range(len(data))),
         dict(enumerate(named or ())),
         note=f"no labels: {why}" if why else None,
@@ -159,7 +148,7 @@ def _numbered(data: Any) -> AtHand:  # noqa: ANN401 - a torch Dataset, a list
     """Anything with a length and items by number: pairs, pictures, or mappings with both."""
     base, numbers = _without_subsets(data)
     if not numbers:
-        raise BadInput(f"cannot analyse a {type(data).__name__}: it holds no pictures", _HINT)
+        raise BadInput(f"cannot analyse a {type(data).__name__}: it holds no pictures", HINT)
     given = f"a {type(data).__name__} of {type(base).__name__}" if base is not data else f"a {type(data).__name__}"
     given += f" with {len(numbers)} pictures"
     names = _names_of(base)
@@ -168,7 +157,7 @@ def _numbered(data: Any) -> AtHand:  # noqa: ANN401 - a torch Dataset, a list
         return AtHand(
             given,
             lambda number, files=files: read_bytes(Path(files[number][0])),
-            lambda number, files=files: _as_label(files[number][1])[0],
+            lambda number, files=files: as_label(files[number][1])[0],
             numbers,
             names,
             path=lambda number, files=files: files[number][0],
@@ -177,16 +166,34 @@ def _numbered(data: Any) -> AtHand:  # noqa: ANN401 - a torch Dataset, a list
     targets: Any = getattr(base, "targets", ())
     known = len(targets) == len(base)
     first = base[numbers[0]]
-    _encoded(_picture(first, numbers[0]), numbers[0])  # refuses what is no picture before anything is planned
-    odd = None if known else _as_label(_label(first))[1]
+    encoded(picture_of(first, numbers[0]), numbers[0])  # refuses what is no picture before anything is planned
+    odd = None if known else as_label(label_of(first))[1]
     return AtHand(
         given,
-        lambda number: _encoded(_picture(base[number], number), number),
-        lambda number: _as_label(targets[number] if known else _label(base[number]))[0],
+        lambda number: _content(base, number),
+        lambda number: as_label(targets[number] if known else _label(base, number))[0],
         numbers,
         names,
         note=odd and f"no labels: {odd}",
     )
+
+
+def _content(data: Any, number: int) -> bytes:  # noqa: ANN401
+    """The bytes of a picture. Raises ImageUnreadable where the data set, or Pillow, cannot read it."""
+    try:
+        return encoded(picture_of(data[number], number), number)
+    except VitscopeError:
+        raise
+    except Exception as error:  # a data set is a user's, and so is what it raises
+        reason = " ".join(str(error).split())[:160] or "no reason given"
+        raise ImageUnreadable(f"its data set cannot read it ({type(error).__name__}: {reason})") from error
+
+
+def _label(data: Any, number: int) -> Any:  # noqa: ANN401
+    try:
+        return label_of(data[number])
+    except Exception:  # its picture cannot be read either, and says why
+        return None
 
 
 def _without_subsets(data: Any) -> tuple[Any, tuple[int, ...]]:  # noqa: ANN401
@@ -205,9 +212,9 @@ def _files(data: Any) -> Sequence[tuple[str, Any]] | None:  # noqa: ANN401
     if isinstance(samples, list) and len(samples) == len(data) and loader == "torchvision.datasets.folder":
         return samples
     if isinstance(data, list | tuple):
-        pictures = [_picture(item, number) for number, item in enumerate(data)]
+        pictures = [picture_of(item, number) for number, item in enumerate(data)]
         if all(isinstance(picture, str | os.PathLike) for picture in pictures):
-            return [(str(path), _label(item)) for path, item in zip(pictures, data, strict=True)]
+            return [(str(path), label_of(item)) for path, item in zip(pictures, data, strict=True)]
     return None
 
 
@@ -227,12 +234,12 @@ def _spooled(pictures: Iterable[Any]) -> AtHand:
     labels: list[Label] = []
     odd = None
     for number, item in enumerate(pictures):
-        (spool.folder / str(number)).write_bytes(_encoded(_picture(item, number), number))
-        label, why = _as_label(_label(item))
+        (spool.folder / str(number)).write_bytes(encoded(picture_of(item, number), number))
+        label, why = as_label(label_of(item))
         labels.append(label)
         odd = odd or why
     if not labels:
-        raise BadInput(f"cannot analyse a {type(pictures).__name__}: it holds no pictures", _HINT)
+        raise BadInput(f"cannot analyse a {type(pictures).__name__}: it holds no pictures", HINT)
     return AtHand(
         f"{len(labels)} pictures from a {type(pictures).__name__}",
         spool.read,
@@ -252,76 +259,6 @@ class _Spool:
     def read(self, number: int) -> bytes:
         """The bytes of a picture."""
         return (self.folder / str(number)).read_bytes()
-
-
-# Items ----------------------------------------------------------------------------------------------------------------
-
-
-def _picture(item: Any, number: int) -> Any:  # noqa: ANN401
-    if isinstance(item, Mapping):
-        key = next((key for key in _IMAGE_KEYS if key in item), None)
-        if key is None:
-            raise BadInput(
-                f"cannot analyse item {number}: it has {', '.join(map(str, list(item)[:6])) or 'nothing'}, expected "
-                f"one of {', '.join(_IMAGE_KEYS)}",
-                _HINT,
-            )
-        return item[key]
-    if isinstance(item, list | tuple) and item:
-        return item[0]
-    return item
-
-
-def _label(item: Any) -> Any:  # noqa: ANN401
-    if isinstance(item, Mapping):
-        return next((item[key] for key in _LABEL_KEYS if key in item), None)
-    return item[1] if isinstance(item, list | tuple) and len(item) > 1 else None
-
-
-def _as_label(value: Any) -> tuple[Label, str | None]:  # noqa: ANN401
-    """A class number or name, or nothing and why."""
-    if value is None or isinstance(value, str):
-        return value or None, None
-    if getattr(value, "shape", None) == () and hasattr(value, "item"):
-        value = value.item()
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value, None
-    return None, f"a {type(value).__name__} is no class number or name"
-
-
-def _encoded(picture: Any, number: int) -> bytes:  # noqa: ANN401
-    """A picture as the bytes of a file that keeps it to the bit.
-
-    A tensor of floats is pixels that the model reads as they are; whole numbers [color, row, col] are a picture.
-    """
-    if isinstance(picture, str | os.PathLike):
-        return read_bytes(Path(picture))
-    if isinstance(picture, bytes):
-        return picture
-    if isinstance(picture, Image.Image):
-        return _file_of(picture)
-    kind = type(picture).__module__.partition(".")[0]
-    if isinstance(picture, np.ndarray):
-        if picture.dtype.kind in "buif" and picture.ndim in (2, 3):
-            return as_bytes(picture)
-    elif kind == "torch" and getattr(picture, "ndim", 0) in (2, 3):
-        array = picture.detach().cpu()
-        if array.is_floating_point() and array.ndim == 3:
-            return as_bytes(array.float().numpy(), ready=True)
-        return as_bytes(array.numpy() if array.ndim == 2 else array.permute(1, 2, 0).numpy())
-    shape = f" {list(picture.shape)}" if hasattr(picture, "shape") else ""
-    raise BadInput(f"cannot analyse item {number}: a {type(picture).__name__}{shape} is no picture", _HINT)
-
-
-def _file_of(picture: Image.Image) -> bytes:
-    file = io.BytesIO()
-    exif = picture.getexif()
-    if picture.mode in _AS_PNG:
-        picture.save(file, "PNG", compress_level=1, exif=exif)
-    else:
-        plain = picture if picture.mode in ("I", "F", "CMYK", "YCbCr", "LAB") else picture.convert("RGBA")
-        plain.save(file, "TIFF", exif=exif)
-    return file.getvalue()
 
 
 def names_of(images: AtHand) -> Iterator[str]:
