@@ -79,7 +79,10 @@ def given_matrices(module: Any, x: Tensor) -> Any:
     if "Siglip2" in type(module).__name__:  # it takes patches
         return None
     more = {"noise": torch.arange(16.0).expand(len(x), -1)} if "MAE" in type(module).__name__ else {}
-    return module(pixel_values=x, output_attentions=True, **more).attentions
+    try:
+        return module(pixel_values=x, output_attentions=True, **more).attentions
+    except TypeError:  # InternVL of 4.57 knows no such argument
+        return None
 
 
 def hooks_of(module: nn.Module) -> int:
