@@ -28,15 +28,15 @@ class Agreement:
     attention: float | None
 
 
-def agreement(module: nn.Module, model: Model, *, eager: bool) -> Agreement:
-    """Compare parity, one pruned head and, under eager attention, all matrices."""
+def agreement(module: nn.Module, model: Model, eager: nn.Module | None = None) -> Agreement:
+    """Compare parity, one pruned head, and all matrices with those of the same weights under eager attention."""
     x = torch.randn(3, *model.input_size, generator=torch.Generator().manual_seed(1))
     n_heads = model.n_heads[1]
     with torch.inference_mode():
         whole = model.architecture.reference(x)
         ours = vitscope.prune(model, x, {(1, n_heads - 2): "head"})
         theirs = hooked(module, 1, n_heads - 2, n_heads, lambda: model.architecture.reference(x))
-        matrices = given_matrices(module, x) if eager else None
+        matrices = None if eager is None else given_matrices(eager, x)
         attention = None
         if matrices is not None:
             seen = vitscope.attention(model, x)

@@ -42,19 +42,20 @@ class OwnLayer(nn.Module):
 
 
 class OwnViT(nn.Module):
-    """3 x 5 patches of 4 x 6 pixels, as the zoo's."""
+    """3 x 5 patches of 4 x 6 pixels, as the zoo's, if nothing else is said."""
 
     def __init__(
-        self, by_hand: bool = False, width: int = 24, heads: int = 3, depth: int = 3, classes: int = 7
+        self, by_hand: bool = False, image_size: tuple[int, int] = (12, 30), patch: tuple[int, int] = (4, 6)
     ) -> None:
         super().__init__()
-        self.image_size = (12, 30)
-        self.to_patches = nn.Conv2d(3, width, (4, 6), (4, 6))
+        width, n_patches = 24, (image_size[0] // patch[0]) * (image_size[1] // patch[1])
+        self.image_size = image_size
+        self.to_patches = nn.Conv2d(3, width, patch, patch)
         self.cls = nn.Parameter(torch.randn(1, 1, width))
-        self.positions = nn.Parameter(torch.randn(1, 16, width))
-        self.layers = nn.ModuleList(OwnLayer(width, heads, by_hand) for _ in range(depth))
+        self.positions = nn.Parameter(torch.randn(1, 1 + n_patches, width))
+        self.layers = nn.ModuleList(OwnLayer(width, 3, by_hand) for _ in range(3))
         self.norm = nn.LayerNorm(width)
-        self.head = nn.Linear(width, classes)
+        self.head = nn.Linear(width, 7)
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Logits [image, class]."""

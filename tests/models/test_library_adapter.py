@@ -1,5 +1,8 @@
 """The adapter by experiment is held against hand-written ones, the library's own matrices, and hooks in its forward."""
 
+import re
+from pathlib import Path
+
 import pytest
 import torch
 from PIL import Image
@@ -20,6 +23,7 @@ from torch import nn
 
 import vitscope
 from vitscope.errors import InvalidArgument, UnsupportedModel
+from vitscope.models.adapters import registry
 from vitscope.models.adapters.adapting import adapt
 from vitscope.models.adapters.library.architecture import Description, LibraryArchitecture
 
@@ -101,7 +105,7 @@ def test_a_model_of_transformers(family: Family, attention: str | None):
     n_hooks = hooks_of(module)
     model = vitscope.wrap(module)
     assert (model.adapter, hooks_of(module), model.proof.unproven) == ("transformers", n_hooks, ())
-    found = agreement(module, model, eager=attention == "eager")
+    found = agreement(module, model, family.make("eager"))
     assert found.effect > 1e-3
     assert max(found.parity, found.seen, found.prune) <= 1e-5
     assert found.blocks <= 1e-4
@@ -217,3 +221,25 @@ def test_a_module_of_the_users_own_is_taken_apart_by_experiment(by_hand):
         model.preprocess(Image.new("RGB", (30, 12)))
     with pytest.raises(UnsupportedModel, match="how it is resized is not known"):
         model.at_size(16, 36)
+
+
+def test_the_example_of_the_docs_registers_an_adapter(monkeypatch):
+    page = (Path(__file__).parents[2] / "docs" / "models.md").read_text()
+    (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+
+    class MyViT(OwnViT):
+        def __init__(self) -> None:
+            super().__init__(image_size=(224, 224), patch=(16, 16))
+
+        @classmethod
+        def like(cls, module, height, width):
+            return OwnViT(image_size=(height, width), patch=(16, 16))
+
+    monkeypatch.setattr(registry, "_OTHERS", [])
+    names = {"MyViT": MyViT, "my_transform": lambda picture: torch.zeros(3, 224, 224)}
+    exec(code, names)
+    model = names["model"]
+    assert (model.adapter, model.n_classes, model.tokens.prefix) == ("MyViT", 7, ("cls",))
+    assert model.architecture.resize(32, 48).image_size == (32, 48)
+    with pytest.raises(InvalidArgument, match="expected classes of torch.nn.Module"):
+        vitscope.register_adapter(dict)
