@@ -64,3 +64,36 @@ class OwnViT(nn.Module):
         for layer in self.layers:
             x = layer(x)
         return self.head(self.norm(x[:, 0]))
+
+
+class DinoVisionTransformer(nn.Module):
+    """What matters of the class of torch.hub's DINOv2: registers, LayerScale, any size, features of the CLS token."""
+
+    def __init__(self, image_size: int = 32, n_registers: int = 4) -> None:
+        super().__init__()
+        width = 24
+        self.img_size = (image_size, image_size)
+        self.proj = nn.Conv2d(3, width, 8, 8)
+        self.cls_token = nn.Parameter(torch.randn(1, 1, width))
+        self.register_tokens = nn.Parameter(torch.randn(1, n_registers, width))
+        self.pos_embed = nn.Parameter(torch.randn(1, 1 + (image_size // 8) ** 2, width))
+        self.blocks = nn.ModuleList(OwnLayer(width, 3, by_hand=True) for _ in range(3))
+        self.norm = nn.LayerNorm(width)
+        self.head = nn.Identity()
+
+    def interpolate_pos_encoding(self, rows: int, cols: int) -> Tensor:
+        """The positions of another grid."""
+        side = round((self.pos_embed.shape[1] - 1) ** 0.5)
+        grid = self.pos_embed[:, 1:].unflatten(1, (side, side)).permute(0, 3, 1, 2)
+        other = F.interpolate(grid, (rows, cols), mode="bicubic").flatten(2).transpose(1, 2)
+        return torch.cat((self.pos_embed[:, :1], other), 1)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Features [image, width]."""
+        patches = self.proj(pixels)
+        x = torch.cat((self.cls_token.expand(len(pixels), -1, -1), patches.flatten(2).transpose(1, 2)), 1)
+        x = x + self.interpolate_pos_encoding(*patches.shape[-2:])
+        x = torch.cat((x[:, :1], self.register_tokens.expand(len(x), -1, -1), x[:, 1:]), 1)
+        for block in self.blocks:
+            x = block(x)
+        return self.head(self.norm(x)[:, 0])

@@ -17,7 +17,7 @@ from tests.families import (
     torchvision_vit,
 )
 from tests.library_checks import agreement, hooked, hooks_of
-from tests.own_vit import OwnViT
+from tests.own_vit import DinoVisionTransformer, OwnViT
 from tests.zoo import ZOO, make, pixels, randomised
 from torch import nn
 
@@ -243,3 +243,13 @@ def test_the_example_of_the_docs_registers_an_adapter(monkeypatch):
     assert model.architecture.resize(32, 48).image_size == (32, 48)
     with pytest.raises(InvalidArgument, match="expected classes of torch.nn.Module"):
         vitscope.register_adapter(dict)
+
+
+def test_the_class_of_torch_hubs_dinov2():
+    module = randomised(DinoVisionTransformer(), 5).double().eval()
+    model = vitscope.wrap(module)
+    assert model.tokens.prefix == ("cls", "reg1", "reg2", "reg3", "reg4")
+    assert (model.n_classes, model.readout, model.parity < 1e-12) == (None, "features", True)
+    other = model.at_size(48, 40)
+    x = torch.randn(2, 3, 48, 40, dtype=torch.float64)
+    assert (vitscope.prune(other, x, {}) - module(x)).abs().max() < 1e-12
