@@ -42,10 +42,7 @@ test-real: setup ## only the tests on the real ViT-Tiny and photos (VITSCOPE_DAT
 test-browser: setup ## the browser tests that the default run leaves out
 	$(PYTEST) tests/browser -m slow $(ARGS)
 
-test-longer: setup ## a run that is killed and a page of the models: setup ## which models of which libraries load, each against its library; ARGS='--timm --write'
-	python -m benchmarks.models $(ARGS)
-
-reproductions: the default run leaves them out, CI does not
+test-longer: setup ## a run that is killed and a page of the reproductions: the default run leaves them out, CI does not
 	$(PYTEST) tests/pipeline/test_kills.py tests/test_reproductions.py -m slow -k 'not twenty and not learning and not interrupted' $(ARGS)
 
 test-slow: setup ## the tests that take minutes, those of the browser too; before a release
@@ -100,6 +97,9 @@ bench-patterns: setup ## time by stage and peak memory of learning patterns from
 bench-coverage: setup ## how often 95 % intervals hold the mean, and how often shuffled labels name an exception
 	python benchmarks/coverage.py $(ARGS)
 	python benchmarks/exceptions.py
+
+models: setup ## which models of which libraries load, each against its library; ARGS='--timm --write'
+	python -m benchmarks.models $(ARGS)
 
 reproductions: setup ## docs/reproductions anew, runs included (under half an hour on 2 quiet cores; needs VITSCOPE_DATA)
 	python -m reproductions $(ARGS)
