@@ -2,6 +2,7 @@
 
     python -m benchmarks.models                    small models of transformers, torchvision, open_clip
     python -m benchmarks.models --timm             every name of timm.list_models(), made small where it can be
+    python -m benchmarks.models --cost             processor time by experiment against by hand, ViT-Tiny's size
     python -m benchmarks.models --write            and keep numbers in docs/models.json, tables in docs/models.md
 
 Numbers of another version of a library are kept beside those of this one: run it once with each.
@@ -10,6 +11,7 @@ Numbers of another version of a library are kept beside those of this one: run i
 import argparse
 import json
 import sys
+import time
 import warnings
 from collections import Counter, defaultdict
 from collections.abc import Callable
@@ -17,6 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import torch
+from tests.converted import as_transformers
 from tests.families import (
     OPEN_CLIP,
     TIMM_BY_EXPERIMENT,
@@ -36,7 +39,8 @@ DOCS: Final = Path(__file__).parents[1] / "docs"
 KEPT: Final = DOCS / "models.json"
 PAGE: Final = DOCS / "models.md"
 BEGIN, END = "<!-- made by make models -->\n", "<!-- end -->\n"
-SMALLER: Final = ({"depth": 2, "embed_dim": 96, "num_heads": 3}, {"depth": 2}, {})
+_NARROW: Final = {"depth": 2, "embed_dim": 96, "num_heads": 3}
+SMALLER: Final = (_NARROW, _NARROW | {"num_kv_heads": [3, 3], "img_size": (64, 48)}, {"depth": 2}, {})
 """How a timm model is made small, first come first: names that do not take the first take the second."""
 
 
@@ -44,9 +48,13 @@ def main() -> None:
     """Measure, print, and keep."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--timm", action="store_true", help="every name of timm instead of the families of the others")
+    parser.add_argument("--cost", action="store_true", help="processor time of a sweep, by experiment and by hand")
     parser.add_argument("--write", action="store_true", help="keep the numbers, and write docs/models.md")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
+    if arguments.cost:
+        cost()
+        return
     kept: dict[str, Any] = json.loads(KEPT.read_text()) if KEPT.is_file() else {}
     found = timm_names() if arguments.timm else families()
     kept |= found
@@ -56,6 +64,25 @@ def main() -> None:
         before, _, rest = text.partition(BEGIN)
         PAGE.write_text(before + BEGIN + tables(kept) + END + rest.partition(END)[2])
     print(tables(found))
+
+
+def cost(images: int = 4, rounds: int = 3) -> None:
+    """The same weights through timm's adapter by hand and through transformers by experiment, in turns."""
+    import timm
+
+    torch.manual_seed(0)
+    by_hand = scrambled(timm.create_model("vit_tiny_patch16_224").eval(), 0.02)
+    models = {"by hand": vitscope.wrap(by_hand), "by experiment": vitscope.wrap(as_transformers(by_hand))}
+    pixels = torch.randn(images, 3, 224, 224)
+    least = dict.fromkeys(models, float("inf"))
+    for _ in range(rounds):
+        for name, model in models.items():
+            start = time.process_time()
+            vitscope.head_importance(model, pixels)
+            least[name] = min(least[name], time.process_time() - start)
+    for name, seconds in least.items():
+        print(f"{name:<14} {seconds:6.2f} s of the processor, {images} images x 36 heads")
+    print(f"factor {least['by experiment'] / least['by hand']:.2f}")
 
 
 def families() -> dict[str, Any]:

@@ -129,7 +129,7 @@ def _logits(out: Any) -> Float[Tensor, "image class"]:
 
 def _features(out: Any) -> Float[Tensor, "image feature"]:
     """Projected or pooled features where the model makes them; else CLS, as of a DINOv2."""
-    for name in ("image_embeds", "pooler_output"):
+    for name in ("image_embeds", "summary", "pooler_output"):
         pooled = getattr(out, name, None)
         if pooled is not None:
             return pooled
