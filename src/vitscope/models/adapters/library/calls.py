@@ -62,9 +62,14 @@ def pooled(out: Any) -> Any:
     return out.flatten(1, -2).mean(1) if isinstance(out, Tensor) and out.ndim > 2 else out
 
 
-def like(out: Any, tokens: Tensor) -> Any:
-    """`tokens` in the form of `out`; what else it held is left empty."""
-    return (tokens, *(None for _ in out[1:])) if isinstance(out, tuple | list) else tokens
+def n_beside(out: Any) -> int | None:
+    """How many things a layer gives beside its tokens; None: the tokens alone, not in a tuple."""
+    return len(out) - 1 if isinstance(out, tuple | list) else None
+
+
+def in_form(tokens: Tensor, n_beside: int | None) -> Any:
+    """`tokens` as a layer gives its own; what lies beside them is left empty."""
+    return tokens if n_beside is None else (tokens, *(None,) * n_beside)
 
 
 def _moved(value: Any, like: Tensor) -> Any:

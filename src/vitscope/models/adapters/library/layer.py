@@ -14,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from vitscope.errors import UnsupportedModel
-from vitscope.models.adapters.library.calls import Call, first, like
+from vitscope.models.adapters.library.calls import Call, first, in_form, n_beside
 from vitscope.models.adapters.library.twins import Leave, found, leave, with_forwards
 from vitscope.models.block import Projections, attention_weights, head_outputs, join_heads, per_head_weight
 from vitscope.models.tap import Tap
@@ -54,11 +54,11 @@ class LibraryBlock:
         inside = [step for step in steps if step.attentions]
         if len(inside) != 1 or len(inside[0].attentions) != 1:
             raise self._refused(f"{sum(len(step.attentions) for step in inside)} attentions in one part, expected one")
-        self.attention, self._attention_out = inside[0].name, inside[0].out
+        self.attention, self._beside_attention = inside[0].name, n_beside(inside[0].out)
         projections = inside[0].attentions[0]
         self.n_heads: int = projections.v.shape[1]
-        self._out = call(layer, x)  # of the layer: its form matters, not its values
-        self.projection = self._find_projection(projections)
+        self._beside = n_beside(call(layer, x))
+        self.projection = self._find_projection(projections, first(inside[0].out))
         self.second_half, self.occurrence = self._find_second_half(x)
         empty = self._branch_of(torch.zeros_like(x[:1, :1]))
         self.offset = empty if bool(empty.abs().max() > 0) else None
@@ -99,11 +99,11 @@ class LibraryBlock:
 
     def leaves_with(self, tokens: Tensor) -> Any:
         """`tokens` in the form in which this layer gives its own."""
-        return like(self._out, tokens)
+        return in_form(tokens, self._beside)
 
     def _with_attention(self, out: Tensor, more: dict[str, Callable[..., Any]] | None = None) -> Any:
         """The layer with an attention that gives `out`, whatever it is asked."""
-        replaced = {self.attention: lambda *args, **kwargs: like(self._attention_out, out)}
+        replaced = {self.attention: lambda *args, **kwargs: in_form(out, self._beside_attention)}
         return with_forwards(self.layer, replaced | (more or {}))
 
     def _branch_of(self, out: Float[Tensor, "image token width"]) -> Float[Tensor, "image token width"]:
@@ -149,10 +149,9 @@ class LibraryBlock:
             raise self._refused("attention computed by the layer itself, expected in a part of it")
         return steps
 
-    def _find_projection(self, projections: Projections) -> nn.Module:
+    def _find_projection(self, projections: Projections, wanted: Tensor) -> nn.Module:
         """The part of the attention module that makes its output of the heads' outputs side by side."""
         joined = join_heads(head_outputs(attention_weights(projections), projections.v))
-        wanted = first(self._attention_out)
         self.output_width: int = wanted.shape[-1]
         for _, part in self.layer.get_submodule(self.attention).named_modules():
             try:
