@@ -94,18 +94,19 @@ def test_version(capsys):
 
 
 @pytest.mark.parametrize(
-    "words",
+    ("words", "reason"),
     [
-        ["analyze", "hf:google/vit", "photos", "--out", "run"],
-        ["analyze", "torchvision:vit_b_16", "photos", "--out", "run"],
-        ["doctor", "hf:google/vit"],
+        (["analyze", "hf:./none", "photos", "--out", "run"], "no folder ./none"),
+        (["analyze", "torchvision:vit_b_17", "photos", "--out", "run"], "no such Vision Transformer"),
+        (["doctor", "hf:./none"], "no folder ./none"),
+        (["doctor", "torchvision:vit_b_16", "--weights", "none.pth"], "no file none.pth"),
     ],
 )
-def test_what_comes_later_says_so_and_exits_with_2(capsys, words):
+def test_models_of_other_libraries_that_are_not_there(capsys, words, reason):
     code, out, err = call(capsys, *words)
     assert code == 2
     assert out == ""
-    assert "later version" in err
+    assert reason in err
     assert "Hint:" in err
     assert "Traceback" not in err
 

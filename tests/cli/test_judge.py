@@ -14,7 +14,7 @@ from vitscope.commands import judging
 def tiny(monkeypatch):
     for name, value in {"NO_COLOR": "1", "TERM": "dumb", "COLUMNS": "200"}.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(judging, "load", lambda spec, weights, device, dtype, **options: tiny_model())
+    monkeypatch.setattr(judging, "load", lambda *asked, **options: tiny_model())
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

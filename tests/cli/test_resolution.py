@@ -17,7 +17,7 @@ from vitscope.store.resolution import read_resolution
 def tiny(monkeypatch):
     for name, value in {"NO_COLOR": "1", "TERM": "dumb", "COLUMNS": "200"}.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(sizing, "load", lambda spec, weights, device, dtype, **options: tiny_model())
+    monkeypatch.setattr(sizing, "load", lambda *asked, **options: tiny_model())
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

@@ -1,6 +1,8 @@
 """The families that the README promises, as timm builds them by name, random weights: layout, classifier, parity."""
 
 import pytest
+import torch
+from tests.zoo import randomised
 
 import vitscope
 from vitscope.errors import UnsupportedModel
@@ -26,6 +28,26 @@ NAMED = {  # name: (prefix tokens, grid, classes)
 }
 
 
+@pytest.mark.parametrize(("name", "n_heads"), [("vit_base_patch16_xp_224", 12), ("vit_small_patch16_18x2_224", 12)])
+def test_parallel_blocks(name, n_heads):
+    module = randomised(timm.create_model(name, depth=2, img_size=32, init_values=0.3), 1).double().eval()
+    model = vitscope.wrap(module)
+    assert model.n_heads == (n_heads, n_heads)
+    assert model.parity < 1e-12
+    x = torch.randn(2, 3, 32, 32, dtype=torch.float64)
+    heads = {(1, 2): "head", (0, n_heads - 1): "head"}
+    ours = vitscope.prune(model, x, heads)
+    for layer, head in heads:
+        block = module.blocks[layer]
+        parts = [part.attn.proj for part in block.attns] if hasattr(block, "attns") else [block.attn_out_proj]
+        size = 64
+        part, head = parts[head * size // parts[0].in_features], head % (parts[0].in_features // size)
+        with torch.no_grad():  # a head that the projection does not read
+            part.weight[:, head * size : (head + 1) * size] = 0
+    with torch.inference_mode():
+        assert (ours - module(x)).abs().max() < 1e-12
+
+
 @pytest.mark.parametrize("name", NAMED)
 def test_promised_families(name):
     model = vitscope.wrap(timm.create_model(name, depth=2))  # prefix, grid, head and parity do not ask for more
@@ -40,7 +62,6 @@ ONE = {"depth": 1}
 @pytest.mark.parametrize(
     ("name", "why", "options"),
     [
-        ("vit_small_patch16_18x2_224", "ParallelThingsBlock", ONE),
         ("vit_dwee_patch16_reg1_gap_256", "DiffAttention", ONE),
         ("swin_tiny_patch4_window7_224", "windowed", {"depths": (1, 1, 1, 1), "embed_dim": 24}),
         ("cait_xxs24_224", "talking heads", ONE),
