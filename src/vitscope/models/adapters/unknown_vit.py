@@ -19,16 +19,16 @@ HEADS: Final = ("head", "heads", "classifier", "fc", "linear_head", "mlp_head", 
 
 def described(module: nn.Module) -> Description | None:
     """What can be told of a module; None where its input size or its patches cannot be found."""
-    size, embedding = _size(module), _embedding(module)
+    size, embedding = size_of(module), _embedding(module)
     if size is None or embedding is None:
         return None
     return Description(
         name=NAME,
         input_size=(embedding.in_channels, *size),
         patch=(embedding.kernel_size[0], embedding.kernel_size[1]),
-        prefix=lambda n: ("cls",) if n == 1 else tuple(f"token{i + 1}" for i in range(n)),
+        prefix=prefix_names,
         resize=lambda height, width: _refuse_resize(module, height, width),
-        classifier=_classifier(module),
+        classifier=classifier_of(module),
     )
 
 
@@ -39,7 +39,13 @@ def adapt(module: nn.Module) -> LibraryArchitecture:
     return LibraryArchitecture(module, description)
 
 
-def _size(module: nn.Module) -> tuple[int, int] | None:
+def prefix_names(n: int) -> tuple[str, ...]:
+    """Names of so many tokens before the patches; a single one is the CLS token."""
+    return ("cls",) if n == 1 else tuple(f"token{i + 1}" for i in range(n))
+
+
+def size_of(module: nn.Module) -> tuple[int, int] | None:
+    """Height and width of the input, by the module's attributes."""
     for part in module.modules():
         for name in SIZES:
             size = getattr(part, name, None)
@@ -56,7 +62,7 @@ def _embedding(module: nn.Module) -> Any:
     return next((conv for conv in convolutions if conv.kernel_size == conv.stride and max(conv.kernel_size) > 1), None)
 
 
-def _classifier(module: nn.Module) -> str | None:
+def classifier_of(module: nn.Module) -> str | None:
     """The Linear that is, or ends, the part that makes logits."""
     for name in HEADS:
         part = getattr(module, name, None)
