@@ -214,8 +214,8 @@ def _instance(value: Any, what: str, *, kind: Any, named: str, hint: str = "") -
         hint = "Wrap it first: vitscope.wrap(module)."
     elif named == "a Model" and type(value).__name__ == _WHOLE:
         raise InvalidArgument(
-            f"cannot use this model as {what}: no adapter fits it, so it runs by brute force (second engine), for which "
-            "only attention, prune and head_importance work",
+            f"cannot use this model as {what}: no adapter fits it, so it runs by brute force (second engine), for "
+            "which only attention, prune and head_importance work",
             "For the rest register an adapter (vitscope.register_adapter, docs/models.md).",
         )
     raise InvalidArgument(f"cannot use {_kind(value)} as {what}: expected {named}", hint)

@@ -131,13 +131,12 @@ def _attentions(module: nn.Module, pixels: Tensor) -> list[tuple[int, ...]]:
     """[image, head, query, key] of each attention of a forward, none of them masked, windowed or half seen."""
     shapes: list[tuple[int, ...]] = []
     masked: list[int] = []
+    elsewhere: list[tuple[int, ...]] = []
 
     def see(p: Projections) -> None:
         if p.v.ndim != 4 or len(p.v) != len(pixels):
-            raise UnsupportedModel(
-                f"an attention runs over values {list(p.v.shape)} for {len(pixels)} images, expected [image, head, "
-                "token, channel]: it attends in windows, or over several pictures"
-            )
+            elsewhere.append(tuple(p.v.shape))  # no error here: torch's operators take a TypeError for one of their own
+            return
         weights = attention_weights(p)
         if bool((weights == 0).flatten(0, 1).all(0).any()):
             masked.append(len(shapes))
@@ -145,6 +144,11 @@ def _attentions(module: nn.Module, pixels: Tensor) -> list[tuple[int, ...]]:
 
     with Tap(len(pixels), see) as tap:
         module(pixels)
+    if elsewhere:
+        raise UnsupportedModel(
+            f"an attention runs over values {list(elsewhere[0])} for {len(pixels)} images, expected [image, head, "
+            "token, channel]: it attends in windows, or over several pictures"
+        )
     if not shapes:
         softmaxes = f"; softmaxes over {_listed(tap.unused[:3])} are not multiplied with values" if tap.unused else ""
         raise UnsupportedModel(
