@@ -22,7 +22,7 @@ MODULES := web/node_modules/.installed
 ASSETS := src/vitscope/server/static/index.html
 WEB_SOURCES := $(shell find web/src web/public web/index.html web/vite.config.ts web/tsconfig.json -type f 2>/dev/null)
 
-.PHONY: help setup demo test test-real test-browser test-longer test-slow check static lint imports web-check types-check fix ui types bench bench-ui bench-patterns bench-coverage reproductions clean
+.PHONY: help setup demo test test-real test-browser test-longer test-slow check static lint imports web-check types-check fix ui types bench bench-ui bench-patterns bench-coverage models reproductions clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS=$$'\t' read -r name text; do printf '  make %-14s %s\n' "$$name" "$$text"; done
@@ -98,6 +98,9 @@ bench-coverage: setup ## how often 95 % intervals hold the mean, and how often s
 	python benchmarks/coverage.py $(ARGS)
 	python benchmarks/exceptions.py
 
+models: setup ## which models of which libraries load, each against its library; ARGS='--timm --write'
+	python -m benchmarks.models $(ARGS)
+
 reproductions: setup ## docs/reproductions anew, runs included (under half an hour on 2 quiet cores; needs VITSCOPE_DATA)
 	python -m reproductions $(ARGS)
 
@@ -126,5 +129,5 @@ $(ASSETS): $(WEB_SOURCES) $(MODULES)
 
 # After the assets: the build hook of the package makes them only when they are missing.
 $(INSTALLED): pyproject.toml constraints.txt | $(VENV)/bin/python $(ASSETS)
-	python -m pip install -c constraints.txt -e '.[dev]'
+	python -m pip install -c constraints.txt -e '.[dev,hf]'
 	@touch $@

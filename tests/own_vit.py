@@ -42,19 +42,20 @@ class OwnLayer(nn.Module):
 
 
 class OwnViT(nn.Module):
-    """3 x 5 patches of 4 x 6 pixels, as the zoo's."""
+    """3 x 5 patches of 4 x 6 pixels, as the zoo's, if nothing else is said."""
 
     def __init__(
-        self, by_hand: bool = False, width: int = 24, heads: int = 3, depth: int = 3, classes: int = 7
+        self, by_hand: bool = False, image_size: tuple[int, int] = (12, 30), patch: tuple[int, int] = (4, 6)
     ) -> None:
         super().__init__()
-        self.image_size = (12, 30)
-        self.to_patches = nn.Conv2d(3, width, (4, 6), (4, 6))
+        width, n_patches = 24, (image_size[0] // patch[0]) * (image_size[1] // patch[1])
+        self.image_size = image_size
+        self.to_patches = nn.Conv2d(3, width, patch, patch)
         self.cls = nn.Parameter(torch.randn(1, 1, width))
-        self.positions = nn.Parameter(torch.randn(1, 16, width))
-        self.layers = nn.ModuleList(OwnLayer(width, heads, by_hand) for _ in range(depth))
+        self.positions = nn.Parameter(torch.randn(1, 1 + n_patches, width))
+        self.layers = nn.ModuleList(OwnLayer(width, 3, by_hand) for _ in range(3))
         self.norm = nn.LayerNorm(width)
-        self.head = nn.Linear(width, classes)
+        self.head = nn.Linear(width, 7)
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Logits [image, class]."""
@@ -63,3 +64,36 @@ class OwnViT(nn.Module):
         for layer in self.layers:
             x = layer(x)
         return self.head(self.norm(x[:, 0]))
+
+
+class DinoVisionTransformer(nn.Module):
+    """What matters of the class of torch.hub's DINOv2: registers, LayerScale, any size, features of the CLS token."""
+
+    def __init__(self, image_size: int = 32, n_registers: int = 4) -> None:
+        super().__init__()
+        width = 24
+        self.img_size = (image_size, image_size)
+        self.proj = nn.Conv2d(3, width, 8, 8)
+        self.cls_token = nn.Parameter(torch.randn(1, 1, width))
+        self.register_tokens = nn.Parameter(torch.randn(1, n_registers, width))
+        self.pos_embed = nn.Parameter(torch.randn(1, 1 + (image_size // 8) ** 2, width))
+        self.blocks = nn.ModuleList(OwnLayer(width, 3, by_hand=True) for _ in range(3))
+        self.norm = nn.LayerNorm(width)
+        self.head = nn.Identity()
+
+    def interpolate_pos_encoding(self, rows: int, cols: int) -> Tensor:
+        """The positions of another grid."""
+        side = round((self.pos_embed.shape[1] - 1) ** 0.5)
+        grid = self.pos_embed[:, 1:].unflatten(1, (side, side)).permute(0, 3, 1, 2)
+        other = F.interpolate(grid, (rows, cols), mode="bicubic").flatten(2).transpose(1, 2)
+        return torch.cat((self.pos_embed[:, :1], other), 1)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Features [image, width]."""
+        patches = self.proj(pixels)
+        x = torch.cat((self.cls_token.expand(len(pixels), -1, -1), patches.flatten(2).transpose(1, 2)), 1)
+        x = x + self.interpolate_pos_encoding(*patches.shape[-2:])
+        x = torch.cat((x[:, :1], self.register_tokens.expand(len(x), -1, -1), x[:, 1:]), 1)
+        for block in self.blocks:
+            x = block(x)
+        return self.head(self.norm(x)[:, 0])

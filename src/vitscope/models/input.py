@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from vitscope.errors import InvalidArgument
 from vitscope.models.pictures import preprocessing
+from vitscope.models.pictures.arrays import AnyPicture
 
 
 class TakesPictures:
@@ -47,9 +48,9 @@ class TakesPictures:
         """The preprocessing in words, on one line."""
         return re.sub(r" at 0x[0-9a-fA-F]+", "", " ".join(repr(self.transform).split()))  # the same in every process
 
-    def preprocess(self, image: Image.Image) -> Float[Tensor, "color row col"]:
+    def preprocess(self, image: AnyPicture) -> Float[Tensor, "color row col"]:
         """Turn a decoded picture into the pixels this model reads."""
-        pixels = preprocessing.to_pixels(image, self.transform, self.input_size[0])
+        pixels = preprocessing.to_pixels(image, self.transform, self.input_size)
         if not isinstance(pixels, Tensor) or pixels.ndim != 3 or not pixels.is_floating_point():
             raise InvalidArgument(
                 f"cannot use the transform of {self.id}: it gives {kind_of(pixels)}, expected floating-point pixels "

@@ -46,7 +46,7 @@ def prove_tapped(module: nn.Module, name: str, transform: Transform | None = Non
         found = find_patches(module, pixels)
         n_heads, n_tokens = _layers(one, other, notes)
         parity = _require_parity(module, name, pixels, plain)
-        tokens = TokenLayout(prefix_names(found.n_prefix), found.rows, found.cols, found.patch)
+        tokens = TokenLayout(prefix_names(module, found.n_prefix), found.rows, found.cols, found.patch)
         if tokens.n_tokens != n_tokens:
             raise UnsupportedModel(f"its attentions run over {n_tokens} tokens, its patches make {tokens.n_tokens}")
         _require_output(module, pixels, n_tokens)

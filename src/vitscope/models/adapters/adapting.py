@@ -83,6 +83,11 @@ def adapt(module: nn.Module) -> Architecture:
     return architecture
 
 
+def adapts(module: nn.Module) -> bool:
+    """Whether an adapter would try this module, which it may still refuse."""
+    return _adapter_of(module) is not None
+
+
 def _adapter_of(module: nn.Module) -> Adapter | None:
     adapters = (*others(), *ADAPTERS)
     exact = next((adapter for adapter in adapters if adapter.fits(module)), None)

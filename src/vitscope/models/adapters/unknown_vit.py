@@ -3,6 +3,7 @@
 Knows nothing about: libraries.
 """
 
+import copy
 from typing import Any, Final
 
 from torch import nn
@@ -13,6 +14,10 @@ from vitscope.models.adapters.library.architecture import Description, LibraryAr
 NAME: Final = "by experiment"
 SIZES: Final = ("image_size", "img_size", "input_size", "default_img_size")
 """Attributes in which modules keep the height and width of their input."""
+_ASKED: Final = "_vitscope_input_size"
+"""Where a resized copy keeps the size it is looked at."""
+CLS: Final = ("cls_token", "class_token", "class_embedding", "cls")
+"""Attributes in which modules keep the CLS token."""
 HEADS: Final = ("head", "heads", "classifier", "fc", "linear_head", "mlp_head", "cls_head")
 """Names of a part that makes logits; a last part of another name is taken for a projection: features."""
 
@@ -26,8 +31,8 @@ def described(module: nn.Module) -> Description | None:
         name=NAME,
         input_size=(embedding.in_channels, *size),
         patch=(embedding.kernel_size[0], embedding.kernel_size[1]),
-        prefix=prefix_names,
-        resize=lambda height, width: _refuse_resize(module, height, width),
+        prefix=lambda n: prefix_names(module, n),
+        resize=lambda height, width: _resized(module, height, width),
         classifier=classifier_of(module),
     )
 
@@ -39,13 +44,21 @@ def adapt(module: nn.Module) -> LibraryArchitecture:
     return LibraryArchitecture(module, description)
 
 
-def prefix_names(n: int) -> tuple[str, ...]:
-    """Names of so many tokens before the patches; a single one is the CLS token."""
-    return ("cls",) if n == 1 else tuple(f"token{i + 1}" for i in range(n))
+def prefix_names(module: nn.Module, n: int) -> tuple[str, ...]:
+    """CLS first where a module has one by a usual name, or a single token; the others are registers or have numbers."""
+    named = any(getattr(part, name, None) is not None for part in module.modules() for name in CLS)
+    cls = ("cls",) if n == 1 or (n and named) else ()
+    other = (
+        "reg" if any("register" in name or "reg_token" in name for name, _ in module.named_parameters()) else "token"
+    )
+    return cls + tuple(f"{other}{i + 1}" for i in range(n - len(cls)))
 
 
 def size_of(module: nn.Module) -> tuple[int, int] | None:
     """Height and width of the input, by the module's attributes."""
+    asked = getattr(module, _ASKED, None)
+    if asked is not None:
+        return asked
     for part in module.modules():
         for name in SIZES:
             size = getattr(part, name, None)
@@ -73,8 +86,13 @@ def classifier_of(module: nn.Module) -> str | None:
     return None
 
 
-def _refuse_resize(module: nn.Module, height: int, width: int) -> nn.Module:
-    raise UnsupportedModel(
-        f"cannot run this {type(module).__name__} at {height} x {width} pixels: how it is resized is not known",
-        "Register an adapter that says how (vitscope.register_adapter, docs/models.md), or build it at that size.",
-    )
+def _resized(module: nn.Module, height: int, width: int) -> nn.Module:
+    """As it is, where it interpolates its positions itself (DINOv2 of torch.hub); parity and layout are proven anew."""
+    if not any(hasattr(part, "interpolate_pos_encoding") for part in module.modules()):
+        raise UnsupportedModel(
+            f"cannot run this {type(module).__name__} at {height} x {width} pixels: how it is resized is not known",
+            "Register an adapter that says how (vitscope.register_adapter, docs/models.md), or build it at that size.",
+        )
+    resized = copy.copy(module)
+    resized.__dict__[_ASKED] = (height, width)
+    return resized
