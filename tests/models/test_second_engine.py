@@ -6,6 +6,7 @@ import torch
 from PIL import Image
 from tests import whole_models as whole
 from tests.closeness import assert_close
+from tests.own_vit import OwnViT
 from tests.reference import hooked
 from tests.zoo import make, pixels, randomised
 from torch import nn
@@ -239,6 +240,27 @@ def test_libraries_own_windows_and_channels_are_seen_for_what_they_are():
     xcit.image_size = 32
     with pytest.raises(UnsupportedModel, match="between channels"):
         second(xcit.eval())
+
+
+def test_patches_by_a_linear_are_found_for_the_first_engine_too():
+    module = randomised(OwnViT(), 3).double().eval()
+    by_linear = randomised(OwnViT(), 3).double().eval()
+    by_linear.to_patches = Unfolded(module.to_patches)
+    one, other = vitscope.wrap(module), vitscope.wrap(by_linear)
+    assert (other.adapter, other.tokens, other.input_size) == (one.adapter, one.tokens, one.input_size)
+    assert_close(vitscope.prune(other, pixels(2), [(1, 1)]), vitscope.prune(one, pixels(2), [(1, 1)]), rtol=1e-9)
+
+
+class Unfolded(nn.Module):
+    """A convolution over patches written as a Linear."""
+
+    def __init__(self, convolution):
+        super().__init__()
+        self.linear = nn.Linear(72, 24).double()
+        self.linear.weight.data, self.linear.bias.data = convolution.weight.data.flatten(1), convolution.bias.data
+
+    def forward(self, x):
+        return self.linear(nn.functional.unfold(x, (4, 6), stride=(4, 6)).mT).mT.unflatten(2, (3, 5))
 
 
 def test_without_a_size_a_transform_is_asked_for():

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import torch
 from jaxtyping import Bool, Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from vitscope.errors import UnsupportedModel
 from vitscope.models.adapters.library.twins import Leave, found
@@ -34,6 +34,12 @@ class Patches:
     rows: int
     cols: int
     patch: tuple[int, int]
+
+
+def noise(module: nn.Module, size: tuple[int, int, int], n: int) -> Float[Tensor, "image color row col"]:
+    """So many images of noise in the module's place and type; other ones for each number."""
+    like = next(iter([*module.parameters(), torch.zeros(1)]))
+    return torch.randn(n, *size, generator=torch.Generator().manual_seed(n), device="cpu").to(like)
 
 
 def find_patches(run: Run, pixels: Float[Tensor, "image color row col"]) -> Patches:

@@ -18,7 +18,7 @@ from vitscope.models.adapters.library.twins import with_forwards
 from vitscope.models.adapters.unknown_vit import classifier_of, prefix_names, size_of
 from vitscope.models.block import Evaluation, Projections, attention_weights, head_outputs
 from vitscope.models.parity import HALF_TOLERANCE, TOLERANCE, relative_difference
-from vitscope.models.patches import find_patches
+from vitscope.models.patches import find_patches, noise
 from vitscope.models.tap import Tap
 from vitscope.models.tapped import Seen, leave_alone, run_tapped
 from vitscope.tokens import TokenLayout
@@ -39,7 +39,7 @@ def prove_tapped(module: nn.Module, name: str, transform: Transform | None = Non
     """
     size = _input_size(module, transform)
     with Evaluation(module):
-        pixels, others = (_noise(module, size, n) for n in (2, 3))
+        pixels, others = (noise(module, size, n) for n in (2, 3))
         plain = _plain_output(module, pixels)
         notes: list[str] = []
         one, other = (_attentions(module, x) for x in (pixels, others))
@@ -72,11 +72,6 @@ def _input_size(module: nn.Module, transform: Transform | None) -> tuple[int, in
             f"its transform makes no pixels [color, row, col] of a plain picture, {_said(error)}"
         ) from error
     return channels, height, width
-
-
-def _noise(module: nn.Module, size: tuple[int, int, int], n: int) -> Float[Tensor, "image color row col"]:
-    like = next(iter([*module.parameters(), torch.zeros(1)]))
-    return torch.randn(n, *size, generator=torch.Generator().manual_seed(n), device="cpu").to(like)
 
 
 def _plain_output(module: nn.Module, pixels: Tensor) -> Float[Tensor, "image output"]:

@@ -10,6 +10,8 @@ from torch import nn
 
 from vitscope.errors import UnsupportedModel
 from vitscope.models.adapters.library.architecture import Description, LibraryArchitecture
+from vitscope.models.block import Evaluation
+from vitscope.models.patches import find_patches, noise
 
 NAME: Final = "by experiment"
 SIZES: Final = ("image_size", "img_size", "input_size", "default_img_size")
@@ -24,13 +26,15 @@ HEADS: Final = ("head", "heads", "classifier", "fc", "linear_head", "mlp_head", 
 
 def described(module: nn.Module) -> Description | None:
     """What can be told of a module; None where its input size or its patches cannot be found."""
-    size, embedding = size_of(module), _embedding(module)
-    if size is None or embedding is None:
+    size = size_of(module)
+    found = None if size is None else _patches(module, size)
+    if size is None or found is None:
         return None
+    channels, patch = found
     return Description(
         name=NAME,
-        input_size=(embedding.in_channels, *size),
-        patch=(embedding.kernel_size[0], embedding.kernel_size[1]),
+        input_size=(channels, *size),
+        patch=patch,
         prefix=lambda n: prefix_names(module, n),
         resize=lambda height, width: _resized(module, height, width),
         classifier=classifier_of(module),
@@ -67,6 +71,18 @@ def size_of(module: nn.Module) -> tuple[int, int] | None:
             if isinstance(size, tuple | list) and len(size) == 2 and all(isinstance(side, int) for side in size):
                 return size[0], size[1]
     return None
+
+
+def _patches(module: nn.Module, size: tuple[int, int]) -> tuple[int, tuple[int, int]] | None:
+    """Channels of the input, and the (height, width) of a patch: by the embedding, else by experiment with 3 colors."""
+    embedding = _embedding(module)
+    if embedding is not None:
+        return embedding.in_channels, (embedding.kernel_size[0], embedding.kernel_size[1])
+    try:
+        with Evaluation(module):
+            return 3, find_patches(module, noise(module, (3, *size), 1)).patch
+    except Exception:  # whatever a module raises that is no Vision Transformer, or has no values
+        return None
 
 
 def _embedding(module: nn.Module) -> Any:
