@@ -28,6 +28,11 @@ _MULTI_HEAD: Final = inspect.signature(F.multi_head_attention_forward)
 Use = Callable[[Projections], Float[Tensor, "image head query channel"] | None]
 
 
+def is_self_attention(projections: Projections) -> bool:
+    """Whether there are as many queries as keys: a pooling query looks at all tokens and is none of them."""
+    return projections.q.shape[-2] == projections.v.shape[-2]
+
+
 class Tap(TorchFunctionMode):
     """Calls `use` with the projections of each attention; z [image, head, query, channel] that it returns is used.
 

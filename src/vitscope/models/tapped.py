@@ -19,12 +19,11 @@ from vitscope.models.adapters.library.twins import with_forwards
 from vitscope.models.block import Projections
 from vitscope.models.input import TakesPictures
 from vitscope.models.model import Classifier, Model
-from vitscope.models.tap import Tap
+from vitscope.models.tap import Tap, is_self_attention
 from vitscope.quantities.readouts import Readout
 from vitscope.tokens import TokenLayout
 
 NAME: Final = "second engine: brute force"
-WHAT_WORKS: Final = "vitscope.attention, vitscope.prune and vitscope.head_importance work with it"
 
 UseLayer = Callable[[int, Projections], Float[Tensor, "image head query channel"] | None]
 """Gets the number of an attention and its projections; z that it returns is used in place of the model's own."""
@@ -173,11 +172,6 @@ def run_tapped(module: nn.Module, pixels: Float[Tensor, "image color row col"], 
 
     with Tap(len(pixels), use_next):
         return module(pixels)
-
-
-def is_self_attention(projections: Projections) -> bool:
-    """Whether there are as many queries as keys; one query that pools all tokens is none of them."""
-    return projections.q.shape[-2] == projections.v.shape[-2]
 
 
 AnyModel = Model | TappedModel
