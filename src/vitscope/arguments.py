@@ -31,6 +31,8 @@ _CLASS_HINTS: Final = {
     "Model": "Load one, vitscope.load_model(name), or wrap a module of yours, vitscope.wrap(module).",
     "TokenLayout": "Give the layout of the model that made the matrix: model.tokens.",
 }
+_WHOLE: Final = "TappedModel"
+"""Class of the models that run whole, for want of an adapter: few functions take them."""
 _PIXELS: Final = "Turn pictures into pixels first: torch.stack([model.preprocess(picture) for picture in pictures])."
 
 
@@ -155,7 +157,7 @@ def whole_heads(heads: Any, what: str) -> list[tuple[int, int]]:  # noqa: ANN401
 def _check_for(annotation: Any) -> Check | None:  # noqa: ANN401
     """The check of an annotation; None where none is known."""
     kinds = [kind for kind in _members(annotation) if kind is not NoneType]
-    check = _paths(kinds) or (_single(kinds[0]) if len(kinds) == 1 else None)
+    check = _paths(kinds) or _classes(kinds) or (_single(kinds[0]) if len(kinds) == 1 else None)
     if check is None or NoneType not in _members(annotation):
         return check
     return lambda value, what: None if value is None else check(value, what)
@@ -167,6 +169,16 @@ def _members(annotation: Any) -> tuple[Any, ...]:  # noqa: ANN401
 
 def _paths(kinds: list[Any]) -> Check | None:
     return _path if set(kinds) == {str, Path} else None
+
+
+def _classes(kinds: list[Any]) -> Check | None:
+    """Of one class that a hint is known for, or of it and others."""
+    known = [kind for kind in kinds if inspect.isclass(kind) and kind.__name__ in _CLASS_HINTS]
+    if not known or not all(map(inspect.isclass, kinds)):
+        return None
+    return functools.partial(
+        _instance, kind=tuple(kinds), named=f"a {known[0].__name__}", hint=_CLASS_HINTS[known[0].__name__]
+    )
 
 
 def _single(kind: Any) -> Check | None:  # noqa: ANN401
@@ -188,19 +200,22 @@ def _single(kind: Any) -> Check | None:  # noqa: ANN401
         return _names
     if get_origin(kind) is Callable:
         return _function
-    if inspect.isclass(kind) and kind.__name__ in _CLASS_HINTS:
-        return functools.partial(_instance, kind=kind, named=f"a {kind.__name__}")
     return None
 
 
-def _instance(value: Any, what: str, *, kind: type, named: str) -> Any:  # noqa: ANN401
+def _instance(value: Any, what: str, *, kind: Any, named: str, hint: str = "") -> Any:  # noqa: ANN401
     if isinstance(value, kind):
         return value
-    hint = _CLASS_HINTS.get(kind.__name__, "")
-    if kind.__name__ == "Model" and isinstance(value, str | PathLike):
+    if named == "a Model" and isinstance(value, str | PathLike):
         hint = f"Load it first: vitscope.load_model({str(value)!r})."
-    elif kind.__name__ == "Model" and callable(getattr(value, "named_parameters", None)):
+    elif named == "a Model" and callable(getattr(value, "named_parameters", None)):
         hint = "Wrap it first: vitscope.wrap(module)."
+    elif named == "a Model" and type(value).__name__ == _WHOLE:
+        raise InvalidArgument(
+            f"cannot use this model as {what}: no adapter fits it, so it runs by brute force (second engine), for "
+            "which only attention, prune and head_importance work",
+            "For the rest register an adapter (vitscope.register_adapter, docs/models.md).",
+        )
     raise InvalidArgument(f"cannot use {_kind(value)} as {what}: expected {named}", hint)
 
 

@@ -45,6 +45,10 @@ class UnsupportedModel(VitscopeError, TypeError):
     code = "unsupported_model"
 
 
+class NoAdapter(UnsupportedModel):
+    """No adapter takes the module apart; it may still run whole (the second engine)."""
+
+
 class ModelLoadError(VitscopeError):
     """A model cannot be loaded: unknown name, missing or unsafe weights, weights that do not fit."""
 

@@ -184,7 +184,7 @@ def test_an_unknown_block_or_attention_is_named():
         vitscope.wrap(module)
     module = VisionTransformer(**SIZE, attn_layer="diff")
     with pytest.raises(UnsupportedModel, match="DiffAttention"):
-        vitscope.wrap(module)
+        adapt(module)
 
 
 def test_no_pooling_is_refused():

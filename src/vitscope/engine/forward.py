@@ -10,8 +10,8 @@ from torch import Tensor
 from vitscope.arguments import checked
 from vitscope.engine.finite import Watch, refuse
 from vitscope.errors import InvalidArgument
-from vitscope.models import Evaluation, Model
-from vitscope.models.block import attention_weights, finish, head_outputs
+from vitscope.models import AnyModel, Evaluation, Model, TappedModel
+from vitscope.models.block import Projections, attention_weights, finish, head_outputs
 
 BATCH = 16
 """Images that run together where nothing else fixes it."""
@@ -29,8 +29,13 @@ class Intact(NamedTuple):
     problems: dict[int, str]
 
 
-def intact(model: Model, pixels: Float[Tensor, "image color row col"], batch: int = BATCH) -> Intact:
-    """Pooled features and logits of the intact model, blocks as the library runs them, and which images have none."""
+def intact(model: AnyModel, pixels: Float[Tensor, "image color row col"], batch: int = BATCH) -> Intact:
+    """Pooled features and logits of the intact model, blocks as the library runs them, and which images have none.
+
+    A tapped model whose features cannot be seen has its output in their place.
+    """
+    if isinstance(model, TappedModel):
+        return _intact_whole(model, pixels, batch)
     features: list[Tensor] = []
     problems: dict[int, str] = {}
     with Evaluation(model.module):
@@ -55,8 +60,25 @@ def intact(model: Model, pixels: Float[Tensor, "image color row col"], batch: in
         return Intact(joined, logits, problems)
 
 
+def _intact_whole(model: TappedModel, pixels: Float[Tensor, "image color row col"], batch: int) -> Intact:
+    """The same of a model whose tokens between layers are not known."""
+    answers: list[tuple[Tensor, Tensor]] = []
+    problems: dict[int, str] = {}
+    with Evaluation(model.module):
+        for start in range(0, max(1, len(pixels)), batch):
+            watch = Watch()
+            x = model.place(pixels[start : start + batch])
+            watch.see("in its pixels after preprocessing", x)
+            answer = model.run(x)
+            answers.append((answer.output if answer.features is None else answer.features, answer.output))
+            watch.see("in its output", answer.output)
+            problems |= {start + place: reason for place, reason in watch.problems().items()}
+    features, output = (torch.cat(parts) for parts in zip(*answers, strict=True))
+    return Intact(features, None if model.n_logits is None else output, problems)
+
+
 def features_and_logits(
-    model: Model, pixels: Float[Tensor, "image color row col"], batch: int = BATCH
+    model: AnyModel, pixels: Float[Tensor, "image color row col"], batch: int = BATCH
 ) -> tuple[Float[Tensor, "image feature"], Float[Tensor, "image class"] | None]:
     """Pooled features and logits (None without a classifier) of the intact model, blocks as the library runs them.
 
@@ -69,7 +91,7 @@ def features_and_logits(
     return found.features, found.logits
 
 
-def require_finite(model: Model, pixels: Float[Tensor, "image color row col"], finite: bool) -> None:
+def require_finite(model: AnyModel, pixels: Float[Tensor, "image color row col"], finite: bool) -> None:
     """Refuse images that the intact model does not answer, where what was computed of them is not `finite`.
 
     A pruned model alone may overflow in half precision: that is how it is, and no error.
@@ -83,20 +105,28 @@ def require_finite(model: Model, pixels: Float[Tensor, "image color row col"], f
 
 
 def heads_by_layer(
-    model: Model, pixels: Float[Tensor, "image color row col"]
+    model: AnyModel, pixels: Float[Tensor, "image color row col"]
 ) -> Iterator[tuple[Float[Tensor, "image head query key"], Float[Tensor, "image head token channel"]]]:
     """The attention matrices and the heads' outputs z of one layer after the other; use inside `Evaluation`."""
+    if isinstance(model, TappedModel):
+        seen: list[tuple[Tensor, Tensor]] = []
+        model.run(model.place(pixels), lambda layer, projections: seen.append(_weights_and_z(projections)))
+        yield from seen
+        return
     x = model.embed(model.place(pixels))
     for block in model.blocks:
-        projections = block.attend(x)
-        weights = attention_weights(projections)
-        z = head_outputs(weights, projections.v)
+        weights, z = _weights_and_z(block.attend(x))
         yield weights, z
         x = finish(block, x, z)
 
 
+def _weights_and_z(projections: Projections) -> tuple[Tensor, Tensor]:
+    weights = attention_weights(projections)
+    return weights, head_outputs(weights, projections.v)
+
+
 def attention_by_layer(
-    model: Model, pixels: Float[Tensor, "image color row col"]
+    model: AnyModel, pixels: Float[Tensor, "image color row col"]
 ) -> Iterator[Float[Tensor, "image head query key"]]:
     """The attention matrices of one layer after the other; use inside `Evaluation`."""
     return (weights for weights, _ in heads_by_layer(model, pixels))
@@ -112,7 +142,7 @@ def output_channels(model: Model) -> int:
 
 @checked
 def attention(
-    model: Model, pixels: Float[Tensor, "image color row col"], layers: Sequence[int] | None = None
+    model: AnyModel, pixels: Float[Tensor, "image color row col"], layers: Sequence[int] | None = None
 ) -> Float[Tensor, "image layer head query key"]:
     """Attention matrices A of every head: A[..., query, key], rows sum to 1, on the CPU.
 
@@ -147,7 +177,7 @@ def attention(
     return result
 
 
-def check_layer(model: Model, layer: int) -> int:
+def check_layer(model: AnyModel, layer: int) -> int:
     """Return the layer, or raise InvalidArgument naming the range."""
     if not 0 <= layer < model.n_layers:
         raise InvalidArgument(

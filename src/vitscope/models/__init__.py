@@ -5,12 +5,15 @@ from vitscope.models.adapters.registry import register_adapter
 from vitscope.models.block import Evaluation
 from vitscope.models.model import Model
 from vitscope.models.sources.loading import load_chosen, load_model, wrap
+from vitscope.models.tapped import AnyModel, TappedModel
 
 __all__ = [
+    "AnyModel",
     "Description",
     "Evaluation",
     "LibraryArchitecture",
     "Model",
+    "TappedModel",
     "load_chosen",
     "load_model",
     "register_adapter",

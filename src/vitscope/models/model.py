@@ -4,7 +4,6 @@ Knows nothing about: pruning, files, where the weights came from.
 """
 
 import copy
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, runtime_checkable
@@ -17,8 +16,7 @@ from torch import Tensor, nn
 from vitscope.errors import InvalidArgument, UnsupportedModel, VitscopeError
 from vitscope.load_options import NOTHING_SAID, LoadOptions
 from vitscope.models.block import Architecture, Block
-from vitscope.models.pictures import preprocessing
-from vitscope.models.pictures.arrays import AnyPicture
+from vitscope.models.input import TakesPictures, kind_of
 from vitscope.models.proof import Proof
 from vitscope.quantities.readouts import Readout
 from vitscope.tokens import TokenLayout
@@ -36,7 +34,7 @@ class Resizer(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class Model:
+class Model(TakesPictures):
     """A Vision Transformer as the engine sees it. Made by `load_model` and `wrap`, which prove parity first.
 
     Parameters
@@ -118,47 +116,6 @@ class Model:
         """(channels, height, width) of the pixels."""
         return self.architecture.input_size
 
-    @property
-    def device(self) -> torch.device:
-        """Where the parameters are."""
-        return next(self.module.parameters()).device
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """Type of the parameters."""
-        return next(self.module.parameters()).dtype
-
-    @property
-    def transform_text(self) -> str:
-        """The preprocessing in words, on one line."""
-        return re.sub(r" at 0x[0-9a-fA-F]+", "", " ".join(repr(self.transform).split()))  # the same in every process
-
-    def preprocess(self, image: AnyPicture) -> Float[Tensor, "color row col"]:
-        """Turn a decoded picture into the pixels this model reads."""
-        pixels = preprocessing.to_pixels(image, self.transform, self.input_size)
-        if not isinstance(pixels, Tensor) or pixels.ndim != 3 or not pixels.is_floating_point():
-            raise InvalidArgument(
-                f"cannot use the transform of {self.id}: it gives {_kind(pixels)}, expected floating-point pixels "
-                "[color, row, col]",
-                "It ends with ToTensor and Normalize, or the like.",
-            )
-        return pixels
-
-    def to_picture(self, pixels: Float[Tensor, "color row col"]) -> Image.Image:
-        """Show pixels as the model gets them, normalisation undone."""
-        return preprocessing.to_picture(pixels, self.transform)
-
-    def place(self, pixels: Float[Tensor, "image color row col"]) -> Float[Tensor, "image color row col"]:
-        """Move pixels to the model's device and type. Raises InvalidArgument where shape or type does not fit."""
-        fits = isinstance(pixels, Tensor) and pixels.is_floating_point()  # integers were never normalised
-        if not fits or pixels.ndim != 4 or tuple(pixels.shape[1:]) != self.input_size:
-            raise InvalidArgument(
-                f"cannot run {self.id}: expected pixels [image, {', '.join(map(str, self.input_size))}]"
-                f"{'' if fits else ' as a floating-point tensor'}, got {_kind(pixels)}",
-                "Use model.preprocess(image) for each picture and torch.stack, or model.at_size(height, width).",
-            )
-        return pixels.to(self.device, self.dtype)
-
     def embed(self, pixels: Float[Tensor, "image color row col"]) -> Float[Tensor, "image token width"]:
         """Tokens that enter the first block."""
         return self.architecture.embed(pixels)
@@ -224,12 +181,6 @@ class Model:
         return replace(resized, **{name: getattr(self, name) for name in same})
 
 
-def _kind(pixels: Any) -> str:
-    if not isinstance(pixels, Tensor):
-        return f"a {type(pixels).__name__}"
-    return str(list(pixels.shape)) + ("" if pixels.is_floating_point() else f" of {pixels.dtype}")
-
-
 def as_classifier(classifier: Any, feature: int) -> tuple[Classifier, int]:
     """Accept a module or text embeddings [class, feature]; return the function and its number of classes.
 
@@ -243,7 +194,7 @@ def as_classifier(classifier: Any, feature: int) -> tuple[Classifier, int]:
         if not shaped or not classifier.is_floating_point():
             raise InvalidArgument(
                 f"cannot use this classifier: expected embeddings [class, {feature}] of at least two classes, got "
-                f"{_kind(classifier)}",
+                f"{kind_of(classifier)}",
                 "Give one row per class in the model's feature space.",
             )
         rows = nn.functional.normalize(classifier, dim=-1)
@@ -266,7 +217,7 @@ def as_classifier(classifier: Any, feature: int) -> tuple[Classifier, int]:
         ) from error
     if not isinstance(logits, Tensor) or logits.ndim != 2 or not logits.shape[1]:
         raise InvalidArgument(
-            f"cannot use this classifier: expected logits [image, class] from it, got {_kind(logits)}",
+            f"cannot use this classifier: expected logits [image, class] from it, got {kind_of(logits)}",
             "Give the part that ends with the logits.",
         )
     return (lambda x: module(x.to(like)).to(x.device)), logits.shape[1]

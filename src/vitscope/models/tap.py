@@ -28,6 +28,11 @@ _MULTI_HEAD: Final = inspect.signature(F.multi_head_attention_forward)
 Use = Callable[[Projections], Float[Tensor, "image head query channel"] | None]
 
 
+def is_self_attention(projections: Projections) -> bool:
+    """Whether there are as many queries as keys: a pooling query looks at all tokens and is none of them."""
+    return projections.q.shape[-2] == projections.v.shape[-2]
+
+
 class Tap(TorchFunctionMode):
     """Calls `use` with the projections of each attention; z [image, head, query, channel] that it returns is used.
 
@@ -43,23 +48,50 @@ class Tap(TorchFunctionMode):
         self.use = use
         self.scores: Tensor | None = None
         self.weights: Tensor | None = None
+        self.unused: list[tuple[int, ...]] = []
+        """Shapes of softmaxes over the last of 3 or 4 axes that were not seen to be multiplied with values."""
+
+    def __exit__(self, *error: Any) -> None:
+        self._let_go()
+        super().__exit__(*error)
 
     def __torch_function__(self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None) -> Any:
         """See torch.overrides.TorchFunctionMode."""
         kwargs = kwargs or {}
         if func is F.scaled_dot_product_attention:
-            z = self.use(_fused(*args, **kwargs))
-            return func(*args, **kwargs) if z is None else z
+            return self._scaled(func, args, kwargs)
         if func is F.multi_head_attention_forward:
             return self._multi_head(func, _MULTI_HEAD.bind(*args, **kwargs))
         if func in _PRODUCTS and self.weights is not None and args[0] is self.weights:
             return self._product(func, args, kwargs)
         out = func(*args, **kwargs)
         if func in _SOFTMAXES and out.ndim in (3, 4) and _dim(args, kwargs) in (-1, out.ndim - 1):
+            self._let_go()
             self.scores, self.weights = (kwargs.get("input", args[0] if args else None), out)
         elif func in _SAME and self.weights is not None and args and args[0] is self.weights:
             self.weights = out
         return out
+
+    def _let_go(self) -> None:
+        """Nothing took the softmax of before for its weights."""
+        if self.weights is not None:
+            self.unused.append(tuple(self.weights.shape))
+        self.scores = self.weights = None
+
+    def _scaled(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
+        """Torch's scaled_dot_product_attention; with three axes those of images and heads are joined."""
+        given = _fused(*args, **kwargs)
+        joined = given.v.ndim == 3 and len(given.v) % self.images == 0
+        if joined:
+            q, k, v = (t.unflatten(0, (self.images, -1)) for t in given[:3])
+            bias = given.bias
+            given = Projections(
+                q, k, v, bias.unflatten(0, (self.images, -1)) if bias is not None and bias.ndim == 3 else bias
+            )
+        z = self.use(given)
+        if z is None:
+            return func(*args, **kwargs)
+        return z.flatten(0, 1) if joined else z
 
     def _product(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
         """The softmax of before was an attention's: it is multiplied with values."""

@@ -8,7 +8,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from vitscope.arguments import Natural, checked
-from vitscope.engine.forward import features_and_logits
+from vitscope.engine.forward import BATCH, features_and_logits
+from vitscope.engine.importance.brute_force import brute_force, told_absent
 from vitscope.engine.importance.depth import DepthSums
 from vitscope.engine.importance.schedule import plan_micro_batch
 from vitscope.engine.importance.sweep import sweep
@@ -16,7 +17,8 @@ from vitscope.engine.pruning.prune import check_fill
 from vitscope.engine.pruning.references import make_references
 from vitscope.errors import InvalidArgument
 from vitscope.measures.effects.answers import predictions
-from vitscope.models import Model
+from vitscope.models import AnyModel, TappedModel
+from vitscope.models.tapped import NAME
 from vitscope.quantities import of_kind
 from vitscope.tokens import HEAD, Fill, canonical_modes
 
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 
 @checked
 def head_importance(
-    model: Model,
+    model: AnyModel,
     pixels: Float[Tensor, "image color row col"],
     labels: Sequence[int] | None = None,
     modes: str | Sequence[str] = (HEAD,),
@@ -49,6 +51,7 @@ def head_importance(
     NaN where undefined, and where half precision gives no finite numbers with the head pruned. `cls_cos_at` and
     `patch_cos_at` over (mode, layer, head, observed), means over the images: the same distances after the pruned layer
     and after each later one; NaN before it, and after the last block for tokens that the classifier does not read.
+    Of a `TappedModel` what needs tokens between layers is absent; the attribute `absent` says why.
     Coordinates `target` and `target_source` (`label`, `prediction`, or `none` without a classifier) per image.
 
     Raises InvalidArgument for labels, modes or fills that do not fit the model; NotFinite for an image or a reference
@@ -67,21 +70,29 @@ def head_importance(
     check_fill(fill, modes)
     _, logits = features_and_logits(model, pixels)
     target, source = targets(model, logits, labels, len(pixels))
-    micro_batch = plan_micro_batch(model)
-    made = make_references(model, pixels, references, fill=fill, seed=seed, batch=micro_batch)
-    depth = DepthSums(model, len(modes))
-    effects = sweep(
-        model, pixels, target, modes=modes, fill=fill, references=made, micro_batch=micro_batch, depth=depth
-    )
-    dims, at = ("image", "mode", "layer", "head"), ("mode", "layer", "head", "observed")
+    batch = BATCH if isinstance(model, TappedModel) else plan_micro_batch(model)
+    made = make_references(model, pixels, references, fill=fill, seed=seed, batch=batch)
     attributes: dict[str, Any] = {"fill": fill, "method": "exact"}
+    means: dict[str, np.ndarray] = {}
+    if isinstance(model, TappedModel):
+        effects = brute_force(model, pixels, target, modes=modes, fill=fill, references=made)
+        attributes |= {"method": f"exact ({NAME})", "absent": told_absent(model)}
+    else:
+        depth = DepthSums(model, len(modes))
+        effects = sweep(model, pixels, target, modes=modes, fill=fill, references=made, micro_batch=batch, depth=depth)
+        means = depth.means()
+    dims, at = ("image", "mode", "layer", "head"), ("mode", "layer", "head", "observed")
     if logits is None:
         attributes["undefined"] = "prob_drop, logit_drop, jsd and flip: the model has no classifier"
     return xarray.Dataset(
-        {row.name: xarray.Variable(dims, effects[row.name], {"units": row.unit}) for row in of_kind("metric")}
+        {
+            row.name: xarray.Variable(dims, effects[row.name], {"units": row.unit})
+            for row in of_kind("metric")
+            if row.name in effects
+        }
         | {
-            name: xarray.Variable(at, values, {"units": "cosine distance", "n": depth.n_images})
-            for name, values in depth.means().items()
+            name: xarray.Variable(at, values, {"units": "cosine distance", "n": len(pixels)})
+            for name, values in means.items()
         },
         coords={"mode": list(modes), "target": ("image", target), "target_source": ("image", source)},
         attrs=attributes,
@@ -89,7 +100,7 @@ def head_importance(
 
 
 def targets(
-    model: Model, logits: Float[Tensor, "image class"] | None, labels: Sequence[int] | None, n_images: int
+    model: AnyModel, logits: Float[Tensor, "image class"] | None, labels: Sequence[int] | None, n_images: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """The class whose probability is followed, per image, and where it comes from.
 

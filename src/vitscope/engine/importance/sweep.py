@@ -25,6 +25,7 @@ from vitscope.measures.effects import effect
 from vitscope.models import Evaluation, Model
 from vitscope.models.block import Block, attend_rows, attention_weights, finish
 from vitscope.quantities import names
+from vitscope.quantities.readouts import Readout
 from vitscope.tokens import HEAD, Fill
 
 Effects = dict[str, Float[np.ndarray, "image mode layer head"]]
@@ -89,6 +90,21 @@ def sweep(
             for metric, values in batch.run(model.place(pixels[images]), target, references, images).items():
                 results[metric][images] = values
     return results
+
+
+def answer_effects(
+    intact: Float[Tensor, "image class"],
+    pruned: Float[Tensor, "*variant image class"],
+    target: Int[Tensor, " image"],
+    readout: Readout,
+) -> dict[str, Float[Tensor, "*variant image"]]:
+    """The metrics of what logits say."""
+    return {
+        "prob_drop": effect.prob_drop(intact, pruned, target, readout),
+        "logit_drop": effect.logit_drop(intact, pruned, target, readout),
+        "jsd": effect.jsd(intact, pruned, readout),
+        "flip": effect.flip(intact, pruned, readout),
+    }
 
 
 class _Sweep:
@@ -236,13 +252,8 @@ class _Sweep:
             return effects | dict.fromkeys(("prob_drop", "logit_drop", "jsd", "flip"), nothing)
         pruned_logits = self.model.logits(pruned.flatten(0, 2))
         assert pruned_logits is not None  # noqa: S101 - logits exist for all features or for none
-        after, readout = pruned_logits.unflatten(0, pruned.shape[:3]), self.model.readout
-        return effects | {
-            "prob_drop": effect.prob_drop(logits, after, target, readout),
-            "logit_drop": effect.logit_drop(logits, after, target, readout),
-            "jsd": effect.jsd(logits, after, readout),
-            "flip": effect.flip(logits, after, readout),
-        }
+        after = pruned_logits.unflatten(0, pruned.shape[:3])
+        return effects | answer_effects(logits, after, target, self.model.readout)
 
     def _stack(self, per_layer: list[Float[Tensor, "mode _ image"]]) -> Float[np.ndarray, "image mode layer head"]:
         n_images = per_layer[0].shape[-1]

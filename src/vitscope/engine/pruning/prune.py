@@ -11,8 +11,9 @@ from vitscope.engine.forward import BATCH, check_layer, require_finite
 from vitscope.engine.pruning.references import EVERY_TOKEN, References, make_references
 from vitscope.engine.pruning.regions import Parts, change_of_z, pruned_columns, split_columns, token_groups
 from vitscope.errors import InvalidArgument
-from vitscope.models import Evaluation, Model
-from vitscope.models.block import Block, attend_rows, attention_weights, finish
+from vitscope.models import AnyModel, Evaluation, Model, TappedModel
+from vitscope.models.block import Block, Projections, attend_rows, attention_weights, finish
+from vitscope.models.tapped import UseLayer
 from vitscope.tokens import FILLS, HEAD, Fill, TokenLayout, canonical_mode
 
 Heads = Mapping[tuple[int, int], str] | Iterable[tuple[int, int]]
@@ -21,7 +22,7 @@ Heads = Mapping[tuple[int, int], str] | Iterable[tuple[int, int]]
 
 @checked
 def prune(
-    model: Model,
+    model: AnyModel,
     pixels: Float[Tensor, "image color row col"],
     heads: Heads,
     *,
@@ -53,15 +54,13 @@ def prune(
         source = make_references(model, pixels, references, fill=fill, seed=seed, batch=BATCH) if chosen else None
         for start in range(0, max(1, len(pixels)), BATCH):
             images = slice(start, min(start + BATCH, len(pixels)))
-            features = _pruned_features(model, pixels[images], chosen, fill, source, images)
-            logits = model.logits(features)
-            outputs.append(features if logits is None else logits)
+            outputs.append(_pruned_output(model, model.place(pixels[images]), chosen, fill, source, images))
     joined = torch.cat(outputs).cpu()
     require_finite(model, pixels, bool(joined.isfinite().all()))
     return joined
 
 
-def check_heads(model: Model, heads: Heads) -> dict[tuple[int, int], str]:
+def check_heads(model: AnyModel, heads: Heads) -> dict[tuple[int, int], str]:
     """Canonical modes, or InvalidArgument naming what does not exist."""
     places = pairs(heads, "heads to prune")
     modes = heads.values() if isinstance(heads, Mapping) else [HEAD] * len(places)
@@ -90,16 +89,37 @@ def check_fill(fill: str, modes: list[str]) -> None:
         )
 
 
-def _pruned_features(
-    model: Model,
+def _pruned_output(
+    model: AnyModel,
     pixels: Tensor,
     heads: Mapping[tuple[int, int], str],
     fill: Fill,
     references: References | None,
     images: slice,
-) -> Float[Tensor, "image feature"]:
+) -> Float[Tensor, "image output"]:
     replacements = None if references is None else references.by_layer(model, images)
-    return features_from(model, 0, model.embed(model.place(pixels)), heads, fill, replacements)
+    if isinstance(model, TappedModel):
+        return model.run(pixels, pruning(model.tokens, heads, fill, replacements)).output
+    features = features_from(model, 0, model.embed(pixels), heads, fill, replacements)
+    logits = model.logits(features)
+    return features if logits is None else logits
+
+
+def pruning(
+    tokens: TokenLayout,
+    heads: Mapping[tuple[int, int], str],
+    fill: Fill,
+    replacements: Iterable[Float[Tensor, "#image head token channel"]] | None,
+) -> UseLayer:
+    """What a tapped model does to its attentions to prune heads of it; `replacements` as for `features_from`."""
+    by_layer = None if replacements is None else list(replacements)
+
+    def use(layer: int, projections: Projections) -> Tensor | None:
+        here = {head: mode for (at, head), mode in heads.items() if at == layer}
+        replacement = None if by_layer is None or not here else by_layer[layer]
+        return _z_without(tokens, projections, here, fill, replacement) if here else None
+
+    return use
 
 
 def features_from(
@@ -124,12 +144,17 @@ def features_from(
 def _pruned_block(
     model: Model, block: Block, x: Tensor, heads: Mapping[int, str], fill: Fill, replacement: Tensor | None
 ) -> Float[Tensor, "image token width"]:
-    projections = block.attend(x)
+    return finish(block, x, _z_without(model.tokens, block.attend(x), heads, fill, replacement))
+
+
+def _z_without(
+    tokens: TokenLayout, projections: Projections, heads: Mapping[int, str], fill: Fill, replacement: Tensor | None
+) -> Float[Tensor, "image head token channel"]:
     z = attend_rows(projections, EVERY_TOKEN)
     parts = None
     if any(mode != HEAD for mode in heads.values()):
-        parts = split_columns(attention_weights(projections), projections.v, model.tokens)
-    return finish(block, x, pruned_z(model.tokens, z, parts, heads, fill, replacement))
+        parts = split_columns(attention_weights(projections), projections.v, tokens)
+    return pruned_z(tokens, z, parts, heads, fill, replacement)
 
 
 def pruned_z(

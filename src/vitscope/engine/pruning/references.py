@@ -16,7 +16,7 @@ from torch import Tensor
 from vitscope.engine.finite import refuse
 from vitscope.engine.forward import intact
 from vitscope.errors import InvalidArgument
-from vitscope.models import Evaluation, Model
+from vitscope.models import AnyModel, Evaluation, TappedModel
 from vitscope.models.block import attend_rows, finish
 from vitscope.tokens import Fill
 
@@ -27,15 +27,20 @@ EVERY_TOKEN = slice(None)
 class References(Protocol):
     """Gives, for a slice of the images, z [image or 1, head, token, channel] of one layer after the other."""
 
-    def by_layer(self, model: Model, images: slice) -> Iterator[Float[Tensor, "#image head token channel"]]:
+    def by_layer(self, model: AnyModel, images: slice) -> Iterator[Float[Tensor, "#image head token channel"]]:
         """One z a layer, first to last."""
         ...
 
 
 def outputs_by_layer(
-    model: Model, pixels: Float[Tensor, "image color row col"]
+    model: AnyModel, pixels: Float[Tensor, "image color row col"]
 ) -> Iterator[Float[Tensor, "image head token channel"]]:
     """Z of every layer of the intact model."""
+    if isinstance(model, TappedModel):
+        seen: list[Tensor] = []
+        model.run(model.place(pixels), lambda layer, p: seen.append(attend_rows(p, EVERY_TOKEN)))
+        yield from seen
+        return
     x = model.embed(model.place(pixels))
     for block in model.blocks:
         z = attend_rows(block.attend(x), EVERY_TOKEN)
@@ -49,7 +54,7 @@ class MeanReferences:
 
     z: tuple[Float[Tensor, "head token channel"], ...]
 
-    def by_layer(self, model: Model, images: slice) -> Iterator[Float[Tensor, "1 head token channel"]]:
+    def by_layer(self, model: AnyModel, images: slice) -> Iterator[Float[Tensor, "1 head token channel"]]:
         """The same mean for every image."""
         for z in self.z:
             yield z[None]
@@ -61,12 +66,12 @@ class PairedReferences:
 
     pixels: Float[Tensor, "image color row col"]
 
-    def by_layer(self, model: Model, images: slice) -> Iterator[Float[Tensor, "image head token channel"]]:
+    def by_layer(self, model: AnyModel, images: slice) -> Iterator[Float[Tensor, "image head token channel"]]:
         """Z of the paired images."""
         yield from outputs_by_layer(model, self.pixels[images])
 
 
-def mean_references(model: Model, batches: Iterable[Float[Tensor, "image color row col"]]) -> MeanReferences:
+def mean_references(model: AnyModel, batches: Iterable[Float[Tensor, "image color row col"]]) -> MeanReferences:
     """Average z over reference images, streamed: memory does not grow with their number."""
     totals: list[Tensor] = []
     n = 0
@@ -102,7 +107,7 @@ def derangement(n: int, seed: int) -> np.ndarray:
 
 
 def make_references(
-    model: Model,
+    model: AnyModel,
     pixels: Float[Tensor, "image color row col"],
     references: Float[Tensor, "reference color row col"] | None,
     *,

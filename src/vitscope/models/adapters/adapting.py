@@ -8,7 +8,7 @@ from typing import Final
 import torch
 from torch import nn
 
-from vitscope.errors import ModelLoadError, UnsupportedModel, VitscopeError
+from vitscope.errors import ModelLoadError, NoAdapter, UnsupportedModel, VitscopeError
 from vitscope.models.adapters import (
     open_clip_vit,
     timm_beit,
@@ -51,7 +51,8 @@ def adapt(module: nn.Module) -> Architecture:
 
     Raises
     ------
-    UnsupportedModel: no adapter fits, or a part is of a kind that is refused by name.
+    NoAdapter: no adapter fits.
+    UnsupportedModel: it is of a kind that is refused by name, or wraps a module that an adapter takes.
     ModelLoadError: weights that have no values, or values that are not finite.
     """
     reason = next((why for kind, why in REFUSED.items() if _name(module).startswith(kind)), None)
@@ -61,13 +62,15 @@ def adapt(module: nn.Module) -> Architecture:
     adapter = _adapter_of(module) or _by_experiment(module)
     if adapter is None:
         raise _unknown(module)
-    _require_values(module)
+    require_values(module)
     try:
         architecture = adapter.adapt(module)
+    except UnsupportedModel as error:
+        raise NoAdapter(error.message, error.hint) from error
     except VitscopeError:
         raise
     except Exception as error:  # of modules that are not what their class says
-        raise UnsupportedModel(
+        raise NoAdapter(
             f"cannot adapt a {_name(module)}: it is looked at as {adapter.name}, but that fails with "
             f"{type(error).__name__}: {' '.join(str(error).split())[:200]}",
             _OWN,
@@ -115,9 +118,7 @@ def _unknown(module: nn.Module) -> UnsupportedModel:
             f"Give one of them, such as vitscope.wrap(module.{next(iter(inside))}).",
         )
     known = ", ".join(adapter.name for adapter in ADAPTERS)
-    return UnsupportedModel(
-        f"cannot adapt a {name} of {package}: no adapter knows this class (looked for {known})", _OWN
-    )
+    return NoAdapter(f"cannot adapt a {name} of {package}: no adapter knows this class (looked for {known})", _OWN)
 
 
 def inner_modules(module: nn.Module) -> dict[str, str]:
@@ -130,7 +131,7 @@ def inner_modules(module: nn.Module) -> dict[str, str]:
     return found
 
 
-def _require_values(module: nn.Module) -> None:
+def require_values(module: nn.Module) -> None:
     """Refuse weights that attention cannot be computed from, naming the first."""
     for where, part in module.named_modules():
         if ".quantized" in type(part).__module__:

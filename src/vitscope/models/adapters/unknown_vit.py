@@ -10,6 +10,8 @@ from torch import nn
 
 from vitscope.errors import UnsupportedModel
 from vitscope.models.adapters.library.architecture import Description, LibraryArchitecture
+from vitscope.models.block import Evaluation
+from vitscope.models.patches import find_patches, noise
 
 NAME: Final = "by experiment"
 SIZES: Final = ("image_size", "img_size", "input_size", "default_img_size")
@@ -24,16 +26,18 @@ HEADS: Final = ("head", "heads", "classifier", "fc", "linear_head", "mlp_head", 
 
 def described(module: nn.Module) -> Description | None:
     """What can be told of a module; None where its input size or its patches cannot be found."""
-    size, embedding = _size(module), _embedding(module)
-    if size is None or embedding is None:
+    size = size_of(module)
+    found = None if size is None else _patches(module, size)
+    if size is None or found is None:
         return None
+    channels, patch = found
     return Description(
         name=NAME,
-        input_size=(embedding.in_channels, *size),
-        patch=(embedding.kernel_size[0], embedding.kernel_size[1]),
-        prefix=lambda n: _prefix(module, n),
+        input_size=(channels, *size),
+        patch=patch,
+        prefix=lambda n: prefix_names(module, n),
         resize=lambda height, width: _resized(module, height, width),
-        classifier=_classifier(module),
+        classifier=classifier_of(module),
     )
 
 
@@ -44,7 +48,7 @@ def adapt(module: nn.Module) -> LibraryArchitecture:
     return LibraryArchitecture(module, description)
 
 
-def _prefix(module: nn.Module, n: int) -> tuple[str, ...]:
+def prefix_names(module: nn.Module, n: int) -> tuple[str, ...]:
     """CLS first where a module has one by a usual name, or a single token; the others are registers or have numbers."""
     named = any(getattr(part, name, None) is not None for part in module.modules() for name in CLS)
     cls = ("cls",) if n == 1 or (n and named) else ()
@@ -54,7 +58,8 @@ def _prefix(module: nn.Module, n: int) -> tuple[str, ...]:
     return cls + tuple(f"{other}{i + 1}" for i in range(n - len(cls)))
 
 
-def _size(module: nn.Module) -> tuple[int, int] | None:
+def size_of(module: nn.Module) -> tuple[int, int] | None:
+    """Height and width of the input, by the module's attributes."""
     asked = getattr(module, _ASKED, None)
     if asked is not None:
         return asked
@@ -68,13 +73,25 @@ def _size(module: nn.Module) -> tuple[int, int] | None:
     return None
 
 
+def _patches(module: nn.Module, size: tuple[int, int]) -> tuple[int, tuple[int, int]] | None:
+    """Channels of the input, and the (height, width) of a patch: by the embedding, else by experiment with 3 colors."""
+    embedding = _embedding(module)
+    if embedding is not None:
+        return embedding.in_channels, (embedding.kernel_size[0], embedding.kernel_size[1])
+    try:
+        with Evaluation(module):
+            return 3, find_patches(module, noise(module, (3, *size), 1)).patch
+    except Exception:  # whatever a module raises that is no Vision Transformer, or has no values
+        return None
+
+
 def _embedding(module: nn.Module) -> Any:
     """The convolution that makes tokens of patches: its stride is its kernel."""
     convolutions = (part for part in module.modules() if isinstance(part, nn.Conv2d))
     return next((conv for conv in convolutions if conv.kernel_size == conv.stride and max(conv.kernel_size) > 1), None)
 
 
-def _classifier(module: nn.Module) -> str | None:
+def classifier_of(module: nn.Module) -> str | None:
     """The Linear that is, or ends, the part that makes logits."""
     for name in HEADS:
         part = getattr(module, name, None)

@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from vitscope.arguments import checked
-from vitscope.errors import InvalidArgument, ModelLoadError, UnsupportedModel
+from vitscope.errors import InvalidArgument, ModelLoadError, NoAdapter, UnsupportedModel
 from vitscope.load_options import NOTHING_SAID, LoadOptions, load_options
 from vitscope.models import parity
 from vitscope.models.adapters.adapting import adapt
@@ -22,9 +22,11 @@ from vitscope.models.pictures.processor import NoTransform, sized
 from vitscope.models.proof import prove
 from vitscope.models.sources import from_timm, from_torchvision, from_transformers
 from vitscope.models.sources.bundled import WEIGHTS, demo_config
+from vitscope.models.sources.by_brute_force import tapped_model
 from vitscope.models.sources.found import Found
 from vitscope.models.sources.pruned import PRUNED, is_saved, read_saved
 from vitscope.models.sources.weights import file_sha256, first_line, fitted, load_state, parameters_sha256, read_weights
+from vitscope.models.tapped import AnyModel
 from vitscope.quantities.readouts import n_answers, readout_of
 
 from timm.models.vision_transformer import VisionTransformer  # isort: skip - after the adapters, which make torchvision importable
@@ -129,7 +131,7 @@ def wrap(
     transform: Callable[[Image.Image], Tensor] | None = None,
     classifier: nn.Module | Tensor | None = None,
     multi_label: bool = False,
-) -> Model:
+) -> AnyModel:
     """See a module of yours as a vitscope model; nothing in it is changed, now or later.
 
     Parameters
@@ -140,12 +142,30 @@ def wrap(
         it is now: a copy in evaluation mode), or text embeddings [class, feature].
     multi_label: the logits were trained as labels, each yes or no by itself (sigmoid). A single logit always is one.
 
-    Raises UnsupportedModel where no adapter fits, ModelLoadError where weights have no finite values, ParityError where
+    Where no adapter takes the module apart but its attentions can be seen, a `TappedModel`: attention, prune and
+    head_importance run its own forward once for each head (docs/models.md).
+
+    Raises UnsupportedModel where neither is so, ModelLoadError where weights have no finite values, ParityError where
     our output is not the module's, InvalidArgument for names or a classifier that do not fit.
     """
     _require_module(module)
     name = (getattr(module, "pretrained_cfg", None) or {}).get("architecture") or type(module).__name__
-    return _model(name, module, classes=classes, transform=transform, classifier=classifier, multi_label=multi_label)
+    try:
+        return _model(
+            name, module, classes=classes, transform=transform, classifier=classifier, multi_label=multi_label
+        )
+    except NoAdapter as why:
+        return tapped_model(
+            why,
+            name,
+            module,
+            classes=classes,
+            transform=transform,
+            own_transform=lambda size: _own_transform(name, module, size, NOTHING_SAID),
+            classifier=classifier,
+            multi_label=multi_label,
+            sha256=lambda: _identity(module, None, classifier),
+        )
 
 
 def _require_module(module: object) -> None:
@@ -154,7 +174,7 @@ def _require_module(module: object) -> None:
         return
     kind, hint = type(module).__name__, "To load a model by its name use vitscope.load_model."
     inner = next((name for name in ("module", "model") if isinstance(getattr(module, name, None), nn.Module)), None)
-    if isinstance(module, Model):
+    if isinstance(module, AnyModel):
         kind, hint = "vitscope Model", "It is one already: use it as it is; its own module is model.module."
     elif isinstance(module, type) and issubclass(module, nn.Module):
         kind, hint = "class", f"Make a module of it first: vitscope.wrap({module.__name__}(...))."

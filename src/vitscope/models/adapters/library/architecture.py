@@ -19,7 +19,7 @@ from vitscope.models.adapters.library.calls import Call, pooled, same_calls, spl
 from vitscope.models.adapters.library.layer import LibraryBlock, agree
 from vitscope.models.adapters.library.twins import found, leave, with_forwards
 from vitscope.models.block import Block, Evaluation, Projections
-from vitscope.models.tap import Tap
+from vitscope.models.tap import Tap, is_self_attention
 from vitscope.tokens import TokenLayout
 
 _IMAGES: Final = 2
@@ -164,7 +164,7 @@ class LibraryArchitecture:
             return forward
 
         def see(projections: Projections) -> None:
-            if inside and _is_self_attention(projections):
+            if inside and is_self_attention(projections):
                 order.append(inside[-1])
 
         with Tap(len(pixels), see):
@@ -265,8 +265,3 @@ class LibraryArchitecture:
             f"cannot adapt this {type(self.module).__name__}: {reason}",
             "Only plain encoders (one grid of patches, global attention) can be taken apart; see docs/models.md.",
         )
-
-
-def _is_self_attention(projections: Projections) -> bool:
-    """Whether there are as many queries as keys: a pooling query looks at all tokens and is none of them."""
-    return projections.q.shape[-2] == projections.v.shape[-2]
