@@ -19,6 +19,7 @@ from vitscope.load_options import NOTHING_SAID, LoadOptions
 from vitscope.models.block import Architecture, Block
 from vitscope.models.pictures import preprocessing
 from vitscope.models.proof import Proof
+from vitscope.models.zero_shot import USUAL_SCALE, TextClassifier
 from vitscope.quantities.readouts import Readout
 from vitscope.tokens import TokenLayout
 
@@ -229,24 +230,26 @@ def _kind(pixels: Any) -> str:
     return str(list(pixels.shape)) + ("" if pixels.is_floating_point() else f" of {pixels.dtype}")
 
 
-def as_classifier(classifier: Any, feature: int) -> tuple[Classifier, int]:
+def as_classifier(classifier: Any, feature: int, scale: float = USUAL_SCALE) -> tuple[Classifier, int]:
     """Accept a module or text embeddings [class, feature]; return the function and its number of classes.
 
-    Text embeddings give cosine logits times 100, CLIP's usual scale. A Linear is used as it is; of another module a
+    Text embeddings give cosine logits times `scale`. A Linear is used as it is; of another module a
     copy in evaluation mode, so that its dropout never acts. Features go to a module's device and type.
 
     Raises InvalidArgument for anything else, or another number of features.
     """
     if isinstance(classifier, Tensor):
-        shaped = classifier.ndim == 2 and classifier.shape[1] == feature and len(classifier) > 1
-        if not shaped or not classifier.is_floating_point():
+        classifier = TextClassifier(classifier, scale)
+    if isinstance(classifier, TextClassifier):
+        rows = classifier.rows
+        shaped = rows.ndim == 2 and rows.shape[1] == feature and len(rows) > 1
+        if not shaped or not rows.is_floating_point():
             raise InvalidArgument(
                 f"cannot use this classifier: expected embeddings [class, {feature}] of at least two classes, got "
-                f"{_kind(classifier)}",
+                f"{_kind(rows)}",
                 "Give one row per class in the model's feature space.",
             )
-        rows = nn.functional.normalize(classifier, dim=-1)
-        return (lambda x: 100 * nn.functional.normalize(x, dim=-1) @ rows.to(x).T), len(classifier)
+        return classifier, len(rows)
     if not isinstance(classifier, nn.Module):
         raise InvalidArgument(
             f"cannot use a {type(classifier).__name__} as classifier: expected a module from {feature} features to "

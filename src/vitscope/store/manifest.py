@@ -228,7 +228,10 @@ def _upgraded(document: dict[str, Any], version: int) -> dict[str, Any]:
     if isinstance(document.get("model"), dict):  # the first runs of format 5 do not say it either
         readout = "features" if document["model"].get("n_classes") is None else "classes"
         later = {"readout": readout, "n_logits": None, "options": asdict(NOTHING_SAID)}
-        document = document | {"model": later | document["model"]}
+        model = later | document["model"]
+        if isinstance(model["options"], dict):
+            model["options"] = asdict(NOTHING_SAID) | model["options"]
+        document = document | {"model": model}
     if version == 1 and isinstance(document.get("model"), dict):
         document = document | {"model": {"n_features": None} | document["model"]}
     if version <= 2 and isinstance(document.get("options"), dict):

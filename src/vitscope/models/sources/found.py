@@ -10,6 +10,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from vitscope.load_options import LoadOptions
+from vitscope.models.zero_shot import Encode
 
 
 class Found(NamedTuple):
@@ -24,6 +25,7 @@ class Found(NamedTuple):
     sha256: of the weights; None: of the parameters.
     part, note: of the weights file (see `Model`).
     multi_label: whether the source says that each logit is a yes or no of its own.
+    encode: texts -> embeddings, by the model's own text tower; None where it has none.
     """
 
     id: str
@@ -35,3 +37,4 @@ class Found(NamedTuple):
     note: str | None = None
     multi_label: bool = False
     transform: Callable[[Image.Image], Tensor] | None = None
+    encode: Encode | None = None
