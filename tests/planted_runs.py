@@ -8,11 +8,11 @@ import pandas as pd
 import xarray as xr
 
 from vitscope.analysis import Run
-from vitscope.quantities import names, of_kind, recorded
+from vitscope.quantities import metrics_of, names, of_kind, recorded
 from vitscope.store import Manifest, ModelInfo, Options, Progress, Source
 from vitscope.tokens import TokenLayout
 
-METRICS = names("metric")
+METRICS = metrics_of("classes")
 CLS = TokenLayout(("cls",), 5, 7, (16, 16))
 
 

@@ -9,7 +9,7 @@ from torch import nn
 
 NAMES = ("cat", "dog", "grey horse")
 PROMPTS = ("a photo of a {}", "this is {} , seen from far away")
-_WORDS = dict.fromkeys("<pad> <unk> <s> </s>".split() + " ".join((*NAMES, *PROMPTS)).replace("{}", "").split())
+_WORDS = dict.fromkeys(["<pad>", "<unk>", "<s>", "</s>"] + " ".join((*NAMES, *PROMPTS)).replace("{}", "").split())
 _TEXT = WIDTH | {"vocab_size": 30, "max_position_embeddings": 20}
 _ROBERTA = _TEXT | {"max_position_embeddings": 30, "project_dim": 24}
 _IDS = {"pad_token_id": 0, "bos_token_id": 2, "eos_token_id": 3}

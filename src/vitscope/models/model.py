@@ -49,12 +49,14 @@ class Model:
     n_classes: classes that can be told apart: one a logit, but two (label 0, label 1) of a single logit; None without a
         classifier.
     classifier: replaces the module's own, reads the pooled features.
-    readout: what the logits mean: `classes` (softmax), `labels` (a sigmoid each), `features` (there are none).
+    readout: what the logits mean: `classes` (softmax), `labels` (a sigmoid each), `features` (there are none), `values`
+        (there are none: the pooled output are values of a user's function).
     one_logit: whether there is a single logit.
     zero_shot: whether the classifier is text embeddings.
     weights_part: which part of a training checkpoint the weights are (`state_dict_ema`, ...), None: the whole file.
     weights_note: which names of the file are not used, or were found beside the others; None: there is nothing to say.
     options: what was said of the model beside its weights.
+    read_by: name of the function that makes the values of a readout `values`.
     """
 
     id: str
@@ -72,6 +74,7 @@ class Model:
     weights_part: str | None = None
     weights_note: str | None = None
     options: LoadOptions = NOTHING_SAID
+    read_by: str | None = None
 
     @property
     def parity(self) -> float:
@@ -184,7 +187,7 @@ class Model:
 
         Raises InvalidArgument where there are no logits, or where they are similarities to texts.
         """
-        if self.readout == "features":
+        if self.n_classes is None:
             raise InvalidArgument(
                 f"cannot read {self.id} as labels: it has no classifier, so no logits",
                 "Leave multi_label (--multi-label) out, or give a classifier.",

@@ -20,6 +20,7 @@ from vitscope.models.model import Model, as_classifier
 from vitscope.models.pictures import preprocessing
 from vitscope.models.pictures.processor import NoTransform, sized
 from vitscope.models.proof import prove
+from vitscope.models.readout import Read, alone, measured_on, name_of, read_as
 from vitscope.models.sources import from_timm, from_torchvision, from_transformers
 from vitscope.models.sources.bundled import WEIGHTS, demo_config
 from vitscope.models.sources.found import Found
@@ -153,6 +154,7 @@ def wrap(
     classes: Sequence[str] | None = None,
     transform: Callable[[Image.Image], Tensor] | None = None,
     classifier: nn.Module | Tensor | None = None,
+    readout: str | Read | None = None,
     multi_label: bool = False,
 ) -> Model:
     """See a module of yours as a vitscope model; nothing in it is changed, now or later.
@@ -163,14 +165,25 @@ def wrap(
     transform: PIL image -> pixels [color, row, col]; None takes the module's own configuration (timm's pretrained_cfg).
     classifier: for a model without one: a module from its pooled features to classes (a Linear as it is, any other as
         it is now: a copy in evaluation mode), or text embeddings [class, feature].
-    multi_label: the logits were trained as labels, each yes or no by itself (sigmoid). A single logit always is one.
+    readout: what an effect is measured on: `classes` (softmax), `labels` (a sigmoid each), `features` (no classifier),
+        or a function of the module's own output that gives [image] or [image, value]: the change of these
+        values, in their own unit. None: labels of a single logit, else classes, or features without a classifier.
+    multi_label: the same as readout="labels".
 
     Raises UnsupportedModel where no adapter fits, ModelLoadError where weights have no finite values, ParityError where
     our output is not the module's, InvalidArgument for names or a classifier that do not fit.
     """
     _require_module(module)
     name = (getattr(module, "pretrained_cfg", None) or {}).get("architecture") or type(module).__name__
-    return _model(name, module, classes=classes, transform=transform, classifier=classifier, multi_label=multi_label)
+    return _model(
+        name,
+        module,
+        classes=classes,
+        transform=transform,
+        classifier=classifier,
+        multi_label=multi_label,
+        readout=readout,
+    )
 
 
 def _require_module(module: object) -> None:
@@ -272,8 +285,11 @@ def _model(
     sha256: str | None = None,
     multi_label: bool = False,
     options: LoadOptions = NOTHING_SAID,
+    readout: str | Read | None = None,
 ) -> Model:
     architecture = adapt(module)
+    if readout is not None and not isinstance(readout, str):
+        architecture = measured_on(architecture, alone(readout, classes, classifier, multi_label))
     proof = prove(architecture, name)
     head, n_logits = None, architecture.n_classes
     if classifier is not None:
@@ -294,6 +310,7 @@ def _model(
             classifier=classifier,
             sha256=sha256,
             options=options,
+            readout=readout,
         )
 
     made = Model(
@@ -311,7 +328,9 @@ def _model(
         zero_shot=isinstance(classifier, Tensor | TextClassifier),
         options=options,
     )
-    return made.with_labels() if multi_label else made
+    if readout is not None and not isinstance(readout, str):
+        return replace(made, readout="values", read_by=name_of(readout))
+    return read_as(made, "labels" if multi_label else readout)
 
 
 def _own_transform(

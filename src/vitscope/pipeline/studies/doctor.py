@@ -105,7 +105,7 @@ def examine(
         n_heads=tuple(model.n_heads),
         n_classes=model.n_classes,
         readout=model.readout,
-        answers=told(model.readout, model.n_logits),
+        answers=told(model.readout, model.n_logits, model.options.prompt, model.read_by),
         transform=model.transform_text,
         parity=float(model.parity),
         image="test pattern" if image is None else str(image),
