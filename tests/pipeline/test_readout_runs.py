@@ -108,7 +108,8 @@ def test_a_run_says_what_is_true_of_its_readout(name, photos):
     model = case.make(photos)
     assert model.readout == case.readout
     table = photos / "labels.csv" if case.classified else photos / "photos"
-    run = vitscope.analyze(model, table, photos / "run")
+    with_patterns = name in ("zero-shot", "one value")  # they know nothing of readouts, and take half a minute
+    run = vitscope.analyze(model, table, photos / "run", patterns=None if with_patterns else 0)
     told = summary(run)
     assert told["output"]["metric"] == case.ranked_by
     assert told["output"]["heads"][0]["mean"] > 0
@@ -125,7 +126,7 @@ def test_a_run_says_what_is_true_of_its_readout(name, photos):
     for path in ("headline", "images", "progress", f"importance?metric={case.ranked_by}&mode=head"):
         assert client.get(f"/api/answers/{path}").status_code == 200, path
     assert client.get(f"/api/answers/summary?metric={case.ranked_by}&mode=head").status_code == 200
-    assert run.patterns.n_clusters >= 1
+    assert not with_patterns or run.patterns.n_clusters >= 1
     assert client.get("/api/lab").status_code == 200
 
     live = LiveModel(run, model)
