@@ -22,7 +22,7 @@ MODULES := web/node_modules/.installed
 ASSETS := src/vitscope/server/static/index.html
 WEB_SOURCES := $(shell find web/src web/public web/index.html web/vite.config.ts web/tsconfig.json -type f 2>/dev/null)
 
-.PHONY: help setup demo test test-real test-browser test-longer test-slow check static lint imports web-check types-check fix ui types bench bench-ui bench-patterns bench-coverage reproductions clean
+.PHONY: help setup demo test test-real test-browser test-longer test-slow check static lint imports web-check types-check fix ui types bench bench-ui bench-patterns bench-coverage models reproductions clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS=$$'\t' read -r name text; do printf '  make %-14s %s\n' "$$name" "$$text"; done
@@ -42,7 +42,10 @@ test-real: setup ## only the tests on the real ViT-Tiny and photos (VITSCOPE_DAT
 test-browser: setup ## the browser tests that the default run leaves out
 	$(PYTEST) tests/browser -m slow $(ARGS)
 
-test-longer: setup ## a run that is killed and a page of the reproductions: the default run leaves them out, CI does not
+test-longer: setup ## a run that is killed and a page of the models: setup ## which models of which libraries load, each against its library; ARGS='--timm --write'
+	python -m benchmarks.models $(ARGS)
+
+reproductions: the default run leaves them out, CI does not
 	$(PYTEST) tests/pipeline/test_kills.py tests/test_reproductions.py -m slow -k 'not twenty and not learning and not interrupted' $(ARGS)
 
 test-slow: setup ## the tests that take minutes, those of the browser too; before a release
@@ -126,5 +129,5 @@ $(ASSETS): $(WEB_SOURCES) $(MODULES)
 
 # After the assets: the build hook of the package makes them only when they are missing.
 $(INSTALLED): pyproject.toml constraints.txt | $(VENV)/bin/python $(ASSETS)
-	python -m pip install -c constraints.txt -e '.[dev]'
+	python -m pip install -c constraints.txt -e '.[dev,hf]'
 	@touch $@

@@ -53,6 +53,7 @@ ACCEPTED = {
 """What is wrong elsewhere and right here, by function and argument."""
 BY_ARGUMENT = {
     "tokens": {"layout"},
+    "images": {"pictures"},  # without labels
     "residual": {"half"},
     "discard": {"half"},
     "seed": {"sixty"},

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
         shapley,
         what_if,
     )
-    from vitscope.models import Model, load_model, wrap
+    from vitscope.models import Model, load_model, register_adapter, wrap
     from vitscope.models.sources.smaller import without_heads
     from vitscope.pipeline import analyze, judge, resolution
     from vitscope.tokens import TokenLayout
@@ -46,6 +46,7 @@ _HOMES = {
     "open_run": "vitscope.analysis",
     "prune": "vitscope.engine",
     "pruning_curve": "vitscope.engine",
+    "register_adapter": "vitscope.models",
     "resolution": "vitscope.pipeline",
     "shapley": "vitscope.engine",
     "what_if": "vitscope.engine",
@@ -70,6 +71,7 @@ __all__ = [
     "open_run",
     "prune",
     "pruning_curve",
+    "register_adapter",
     "resolution",
     "shapley",
     "what_if",

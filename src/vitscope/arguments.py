@@ -111,21 +111,19 @@ def entries_of(value: Any) -> list[Any] | None:  # noqa: ANN401
 
 
 def image_source(value: Any, what: str) -> Any:  # noqa: ANN401
-    """A folder, a file, or paths; a data frame and what else has columns. Raises InvalidArgument."""
-    if isinstance(value, str | PathLike) or hasattr(value, "columns"):
+    """A folder, a file, paths, a data frame, a data set, pairs; refused is what cannot hold pictures at all."""
+    items = hasattr(value, "__iter__") or (hasattr(value, "__getitem__") and hasattr(value, "__len__"))
+    known = isinstance(value, str | PathLike) or hasattr(value, "columns")
+    if known or (items and not isinstance(value, bytes | type) and not hasattr(value, "tolist")):
         return value
-    entries = value if isinstance(value, list | tuple) else None if hasattr(value, "tolist") else entries_of(value)
-    first = next((one for one in entries or [] if not isinstance(one, str | PathLike)), None)
-    if entries is None or first is not None:
-        pictures = type(value if first is None else first).__module__.startswith("PIL.")
-        raise InvalidArgument(
-            f"cannot use {_kind(value) if first is None else f'a list with {_kind(first)}'} as {what}: expected a "
-            "folder, a table, a list of paths or a data frame",
-            "Pictures at hand are saved to files first; vitscope.head_importance takes pixels."
-            if pictures
-            else "A table has the columns path,label and perhaps class_name.",
-        )
-    return value
+    tensor = hasattr(value, "tolist")
+    raise InvalidArgument(
+        f"cannot use {_kind(value)} as {what}: expected a folder, a table, a list of paths, a data frame, or a data "
+        "set of pictures and labels",
+        "vitscope.head_importance takes pixels; a data set of them is pairs: list(zip(pixels, labels))."
+        if tensor
+        else "A table has the columns path,label and perhaps class_name; a data set gives pairs (picture, label).",
+    )
 
 
 def pairs(heads: Any, what: str) -> list[tuple[int, int]]:  # noqa: ANN401

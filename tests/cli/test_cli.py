@@ -434,6 +434,18 @@ def test_what_is_said_of_a_model_reaches_it_in_every_command(given, tmp_path, mo
     assert asked == [wanted] * len(commands)
 
 
+def test_which_part_of_a_file_was_taken_and_what_was_not_used_is_said(tmp_path, capsys):
+    from safetensors.torch import load_file
+
+    from vitscope.models.sources.bundled import WEIGHTS
+
+    torch.save({"teacher": load_file(WEIGHTS) | {"loss.scale": torch.ones(1)}, "epoch": 1}, tmp_path / "last.pth")
+    code, out, err = call(capsys, "doctor", "demo", "--weights", tmp_path / "last.pth")
+    assert code == 0
+    assert "Weights: teacher of the file; 1 not used: loss.scale" in err
+    assert ", teacher, 1 not used: loss.scale" in out
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

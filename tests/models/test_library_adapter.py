@@ -1,9 +1,11 @@
 """The adapter by experiment is held against hand-written ones, the library's own matrices, and hooks in its forward."""
 
 import re
+from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 from tests.families import (
     OPEN_CLIP,
     REFUSED,
@@ -14,20 +16,20 @@ from tests.families import (
     open_clip_tower,
     torchvision_vit,
 )
-from tests.zoo import ZOO, make, pixels
+from tests.library_checks import agreement, hooked, hooks_of
+from tests.own_vit import OwnViT
+from tests.zoo import ZOO, make, pixels, randomised
 from torch import nn
 
 import vitscope
-from vitscope.errors import UnsupportedModel
+from vitscope.errors import InvalidArgument, UnsupportedModel
+from vitscope.models.adapters import registry
 from vitscope.models.adapters.adapting import adapt
 from vitscope.models.adapters.library.architecture import Description, LibraryArchitecture
 
 transformers = pytest.importorskip("transformers", reason="the extra vitscope[hf] is not installed")
 open_clip = pytest.importorskip("open_clip", reason="open_clip is not installed")
 
-PROJECTION = re.compile(
-    r"(o_proj|out_proj|attention\.output\.dense|(self_attn|attn|attention)\.proj(ection(_layer)?)?)(\.linear)?$"
-)
 NOT_PLAIN = ("inner norm", "EVA inner norm", "gated")
 """Something stands between the heads' outputs and the projection: refused by experiment, known by hand."""
 
@@ -93,28 +95,6 @@ def answer(out) -> torch.Tensor:
     return out.last_hidden_state[:, 0]
 
 
-def projections_of(module) -> list[nn.Module]:
-    """The output projections of the layers, by their names in the libraries; not those of pooling heads."""
-    named = ((name, part) for name, part in module.named_modules() if PROJECTION.search(name))
-    return [part for name, part in named if hasattr(part, "weight") and not name.startswith(("head.", "attn_pool."))]
-
-
-def hooked(module, layer: int, head: int, n_heads: int, run):
-    """What a forward of the library says with a head's channels zeroed where the projection reads them."""
-    part = projections_of(module)[layer]
-    size = part.weight.shape[1] // n_heads
-
-    def zero(_module, args):
-        z = args[0].clone()
-        z[..., head * size : (head + 1) * size] = 0
-        return (z,)
-
-    handle = part.register_forward_pre_hook(zero)
-    out = run()
-    handle.remove()
-    return out
-
-
 @pytest.mark.parametrize("attention", [None, "eager"], ids=["default", "eager"])
 @pytest.mark.parametrize("family", TRANSFORMERS, ids=lambda family: family.label)
 def test_a_model_of_transformers(family: Family, attention: str | None):
@@ -124,40 +104,14 @@ def test_a_model_of_transformers(family: Family, attention: str | None):
     before = {name: value.clone() for name, value in module.state_dict().items()}
     n_hooks = hooks_of(module)
     model = vitscope.wrap(module)
-    assert model.adapter == "transformers"
-    assert model.parity <= 1e-5
-    assert max(model.proof.blocks) <= 1e-4
-    assert not model.proof.unproven
-    assert all(difference is not None and difference <= 1e-5 for difference in model.proof.attention)
-
-    x = torch.randn(3, *model.input_size)
-    run = lambda: model.architecture.reference(x)  # noqa: E731
-    with torch.inference_mode():
-        whole, ours, theirs = run(), vitscope.prune(model, x, {(1, 2): "head"}), hooked(module, 1, 2, 4, run)
-        assert hooks_of(module) == n_hooks
-        scale = whole.abs().max()
-        assert (theirs - whole).abs().max() / scale > 1e-3
-        assert (ours - theirs).abs().max() / scale <= 1e-5
-        if attention == "eager" and "Siglip2" not in family.model:
-            compare_attention(model, module, x)
+    assert (model.adapter, hooks_of(module), model.proof.unproven) == ("transformers", n_hooks, ())
+    found = agreement(module, model, family.make("eager"))
+    assert found.effect > 1e-3
+    assert max(found.parity, found.seen, found.prune) <= 1e-5
+    assert found.blocks <= 1e-4
+    assert found.attention is None or found.attention <= 1e-6
     after = module.state_dict()
     assert all(torch.equal(after[name], value) for name, value in before.items())
-
-
-def hooks_of(module) -> int:
-    """How many hooks there are in a module; transformers puts its own where it records attention."""
-    return sum(len(part._forward_hooks) + len(part._forward_pre_hooks) for part in module.modules())
-
-
-def compare_attention(model, module, x):
-    """Against the matrices that the library gives under eager attention, where it gives any."""
-    more = {"noise": torch.arange(16.0).expand(len(x), -1)} if "MAE" in type(module).__name__ else {}
-    given = module(pixel_values=x, output_attentions=True, **more).attentions
-    if given is None:
-        return
-    ours = vitscope.attention(model, x)
-    for layer, weights in enumerate(given[: model.n_layers]):
-        assert (ours[:, layer] - weights).abs().max() <= 1e-6
 
 
 @pytest.mark.parametrize("family", REFUSED, ids=lambda family: family.label)
@@ -244,3 +198,48 @@ def test_another_size_of_a_model_of_transformers(name):
     x = torch.randn(2, 3, 48, 40)
     with torch.inference_mode():
         torch.testing.assert_close(vitscope.prune(model, x, {}), answer(module(pixel_values=x, **more)))
+
+
+@pytest.mark.parametrize("by_hand", [False, True], ids=["torch's attention", "softmax by hand"])
+def test_a_module_of_the_users_own_is_taken_apart_by_experiment(by_hand):
+    module = randomised(OwnViT(by_hand), 3).double().eval()
+    model = vitscope.wrap(module)
+    assert (model.adapter, model.parity < 1e-12, model.proof.unproven) == ("by experiment", True, ())
+    assert (model.tokens.prefix, model.tokens.rows, model.tokens.cols) == (("cls",), 3, 5)
+    assert (model.n_heads, model.n_classes) == ((3, 3, 3), 7)
+    x = pixels(2)
+    ours = vitscope.prune(model, x, {(1, 2): "head"})
+
+    def zero(_module, args):
+        z = args[0].clone()
+        z[..., 16:24] = 0
+        return (z,)
+
+    module.layers[1].attention.to_out.register_forward_pre_hook(zero)
+    assert (ours - module(x)).abs().max() < 1e-12
+    with pytest.raises(InvalidArgument, match="nothing says how it prepares them"):
+        model.preprocess(Image.new("RGB", (30, 12)))
+    with pytest.raises(UnsupportedModel, match="how it is resized is not known"):
+        model.at_size(16, 36)
+
+
+def test_the_example_of_the_docs_registers_an_adapter(monkeypatch):
+    page = (Path(__file__).parents[2] / "docs" / "models.md").read_text()
+    (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+
+    class MyViT(OwnViT):
+        def __init__(self) -> None:
+            super().__init__(image_size=(224, 224), patch=(16, 16))
+
+        @classmethod
+        def like(cls, module, height, width):
+            return OwnViT(image_size=(height, width), patch=(16, 16))
+
+    monkeypatch.setattr(registry, "_OTHERS", [])
+    names = {"MyViT": MyViT, "my_transform": lambda picture: torch.zeros(3, 224, 224)}
+    exec(code, names)
+    model = names["model"]
+    assert (model.adapter, model.n_classes, model.tokens.prefix) == ("MyViT", 7, ("cls",))
+    assert model.architecture.resize(32, 48).image_size == (32, 48)
+    with pytest.raises(InvalidArgument, match="expected classes of torch.nn.Module"):
+        vitscope.register_adapter(dict)

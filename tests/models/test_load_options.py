@@ -74,7 +74,7 @@ def test_a_file_says_how_many_classes_and_channels_it_has(tmp_path, five):
 
 def test_the_size_that_weights_were_trained_at_and_any_other(tmp_path, five):
     large = saved(tmp_path / "large.safetensors", img_size=(192, 224))
-    with pytest.raises(ModelLoadError, match="pos_embed"):
+    with pytest.raises(ModelLoadError, match=r"pos_embed.*another input size: say which with --img-size"):
         load(large)
     model = load(large, img_size="192x224")
     assert model.input_size == (3, 192, 224)

@@ -114,9 +114,9 @@ def test_levels_last_until_after_the_resize(channels):
     model = vitscope.load_model("demo")
     transform = own_transform(model.module, (channels, 28, 28))
     picture = decode_picture(sixteen_bit(TWELVE)).image
-    pixels = to_pixels(picture, transform, channels)
+    pixels = to_pixels(picture, transform, (channels, 8, 8))
     rounded = to_pixels(
-        picture.convert("L").convert("RGB") if channels == 3 else picture.convert("L"), transform, channels
+        picture.convert("L").convert("RGB") if channels == 3 else picture.convert("L"), transform, (channels, 8, 8)
     )
     assert pixels.shape == rounded.shape == (channels, 28, 28)
     assert len(rounded[0].unique()) <= 17 < len(pixels[0].unique())
@@ -124,15 +124,17 @@ def test_levels_last_until_after_the_resize(channels):
         TWELVE >> 5
     ) + 64  # a resize that overshoots is cut after each of its two passes in 8 bits, once in floats
     eight, floats = Image.fromarray(middle.astype(np.uint8)), Image.fromarray(middle.astype(np.float32))
-    seen = to_pixels(eight, transform, channels)
+    seen = to_pixels(eight, transform, (channels, 8, 8))
     scale = (seen.max() - seen.min()).item()
-    assert_close(to_pixels(floats, transform, channels), seen, atol=scale / 100, rtol=0)
+    assert_close(to_pixels(floats, transform, (channels, 8, 8)), seen, atol=scale / 100, rtol=0)
 
 
 def test_a_transform_of_the_user_gets_eight_bits():
     modes = []
     to_pixels(
-        decode_picture(sixteen_bit(TWELVE)).image, lambda image: modes.append(image.mode) or torch.zeros(3, 1, 1), 3
+        decode_picture(sixteen_bit(TWELVE)).image,
+        lambda image: modes.append(image.mode) or torch.zeros(3, 1, 1),
+        (3, 1, 1),
     )
     assert modes == ["RGB"]
 

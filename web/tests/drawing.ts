@@ -59,3 +59,30 @@ export function parsed(xml: string): Parsed {
   if (new Set(found.ids).size < found.ids.length) throw new Error(`an id twice: ${found.ids.join(', ')}`);
   return found;
 }
+
+interface Picture {
+  readonly width: number;
+  readonly height: number;
+  readonly words: Uint32Array;
+}
+
+/** The pixels of a PNG, its checksums aside; `inflate` unpacks and checks what is packed. */
+export function pictureOf(bytes: Uint8Array, inflate: (packed: Uint8Array) => Uint8Array): Picture {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const chunks = new Map<string, Uint8Array>();
+  for (let at = 8; at < bytes.length; at += 12 + view.getUint32(at)) {
+    const name = String.fromCharCode(...bytes.subarray(at + 4, at + 8));
+    chunks.set(name, bytes.subarray(at + 8, at + 8 + view.getUint32(at)));
+  }
+  const [width, height] = [view.getUint32(16), view.getUint32(20)];
+  const [palette, alphas] = [chunks.get('PLTE'), chunks.get('tRNS')];
+  const size = palette ? 1 : 4;
+  const rows = inflate(chunks.get('IDAT')!);
+  const words = Uint32Array.from({ length: width * height }, (_, i) => {
+    const at = Math.floor(i / width) * (width * size + 1) + 1 + (i % width) * size;
+    const index = rows[at]!;
+    const [red, green, blue] = palette ? palette.subarray(3 * index, 3 * index + 3) : rows.subarray(at, at + 3);
+    return ((palette ? alphas![index]! : rows[at + 3]!) << 24) | (blue! << 16) | (green! << 8) | red!;
+  });
+  return { width, height, words };
+}

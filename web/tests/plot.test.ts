@@ -70,7 +70,7 @@ describe('a file', () => {
       const svg = toSvg(planted, theme);
       expect(svg).toContain(`fill="${colourOf('panel', theme)}"`);
       expect(svg).toContain(`stroke="${colourOf({ head: 0 }, theme)}"`);
-      expect(svg).toContain('viewBox="0 0 80 40"');
+      expect(svg).toContain('viewBox="-8 -8 96 56"');
       expect(svg).toMatch(/font-family="[^"]+sans-serif" font-size="11"/);
       expect(svg).not.toMatch(/var\(|url\(|href/);
     }
@@ -348,6 +348,9 @@ describe('heads by two measures', () => {
       focus: [0.1, 0.5, 0.3, NaN],
       coverage: [0.4, 0.1, 0.2, 0.3],
       importance: [0.25, -1, NaN, 1],
+      size: 'drop of probability, mean',
+      sized: (value: number) => `${value} pp`,
+      n: 9,
       head,
       focusHead: 0,
       places,
@@ -365,7 +368,11 @@ describe('heads by two measures', () => {
       ['0.0', 0.1, 0.4],
       ['1.0', 0.3, 0.2],
     ]);
+    const key = marksOf(coverage(props), 'legend');
+    expect(key.flatMap((mark) => (mark.kind === 'circle' ? [mark.r] : []))).toEqual([2.5, 11]);
+    expect(wordsOf(coverage(props), 'legend')).toEqual(['size: drop of probability, mean', '0', '1 pp']);
     const { words } = parsed(toSvg(coverage(props)));
+    expect(words[0]).toContain('n = 9 images');
     expect(words).toEqual(expect.arrayContaining(['focus of CLS, mean →', 'coverage, share of patches →', '40 %']));
   });
 });

@@ -21,7 +21,7 @@ INTERRUPTED = 130
 
 
 def load(choice: ModelChoice) -> Model:
-    """Load a model, with a message meanwhile, and say what of its weights was not used."""
+    """Load a model, with a message meanwhile, and say which part of a file of weights it is, and what was not used."""
     with terminal.busy(f"Loading {choice.spec}"):
         from vitscope.models import load_chosen
 
@@ -33,8 +33,9 @@ def load(choice: ModelChoice) -> Model:
             dtype=choice.dtype,
             multi_label=choice.multi_label,
         )
-    if model.weights_note:
-        terminal.errors().print(f"Note on the weights: {escape(model.weights_note)}")
+    part = None if model.weights_part is None else f"{model.weights_part} of the file"
+    if found := "; ".join(filter(None, (part, model.weights_note))):
+        terminal.errors().print(f"Weights: {escape(found)}")
     return model
 
 
@@ -91,6 +92,13 @@ def doctor(
     return 0
 
 
+def _by_block(found: Diagnosis) -> str:
+    change = f"{found.blocks:.2g} of what a block changes"
+    if found.attention is None:
+        return f"{change} (largest differences; its library's attention could not be seen)"
+    return f"{change}, {found.attention:.2g} of the attention its library computes (largest differences)"
+
+
 def _print_diagnosis(found: Diagnosis) -> None:
     channels, height, width = found.input_size
     heads = sorted(set(found.n_heads))
@@ -104,14 +112,19 @@ def _print_diagnosis(found: Diagnosis) -> None:
         "tokens": f"{found.n_tokens} = prefix ({prefix}) + {found.grid[0]} x {found.grid[1]} patches of "
         f"{found.patch[0]} x {found.patch[1]} pixels",
         "heads": f"{found.n_layers} layers x {' to '.join(map(str, heads))} heads = {sum(found.n_heads)}",
-        "classes": found.answers,
+        "classes": found.answers + (f", {found.class_names} names" if found.class_names else ""),
         "parity": f"{found.parity:.2g} (largest relative difference to the model's own output)",
+        "by block": _by_block(found),
+        "layout": found.layout,
         "row sums": f"off by at most {found.row_sum_error:.2g} (attention rows must sum to 1)",
         "image": found.image + (f" ({found.note})" if found.note else ""),
     }
     out = terminal.console()
     for name, text in lines.items():
         out.print(f"[bold]{name:<11}[/]{escape(text)}")
+    for name, sentences in (("not proven", found.unproven), ("without", found.not_available)):
+        for i, sentence in enumerate(sentences):
+            out.print(f"[bold]{name if i == 0 else '':<11}[/]{escape(sentence)}")
     for i, item in enumerate(found.prediction):
         title = f"{escape(item.name)} ({item.label})" if item.name else f"class {item.label}"
         out.print(f"[bold]{'prediction' if i == 0 else '':<11}[/]{item.probability:6.1%}  {title}")

@@ -18,6 +18,7 @@ from vitscope.errors import InvalidArgument, UnsupportedModel, VitscopeError
 from vitscope.load_options import NOTHING_SAID, LoadOptions
 from vitscope.models.block import Architecture, Block
 from vitscope.models.pictures import preprocessing
+from vitscope.models.pictures.arrays import AnyPicture
 from vitscope.models.proof import Proof
 from vitscope.models.zero_shot import USUAL_SCALE, TextClassifier
 from vitscope.quantities.readouts import Readout
@@ -136,9 +137,9 @@ class Model:
         """The preprocessing in words, on one line."""
         return re.sub(r" at 0x[0-9a-fA-F]+", "", " ".join(repr(self.transform).split()))  # the same in every process
 
-    def preprocess(self, image: Image.Image) -> Float[Tensor, "color row col"]:
+    def preprocess(self, image: AnyPicture) -> Float[Tensor, "color row col"]:
         """Turn a decoded picture into the pixels this model reads."""
-        pixels = preprocessing.to_pixels(image, self.transform, self.input_size[0])
+        pixels = preprocessing.to_pixels(image, self.transform, self.input_size)
         if not isinstance(pixels, Tensor) or pixels.ndim != 3 or not pixels.is_floating_point():
             raise InvalidArgument(
                 f"cannot use the transform of {self.id}: it gives {_kind(pixels)}, expected floating-point pixels "

@@ -69,16 +69,22 @@ class ModelInfo:
 class Source:
     """Where the images came from; paths in the image table are relative to `root`.
 
+    `dataset` is one that was given in Python; `root` is empty where its pictures are no files.
     `ignored` counts the files of a folder whose names are not those of images, `ignored_names` are a few of them.
     """
 
-    kind: Literal["folder", "list", "table"]
+    kind: Literal["folder", "list", "table", "dataset"]
     root: str
     images: str
     labels: str | None
     ignored: int
     ignored_names: tuple[str, ...]
     note: str | None
+
+    @property
+    def are_files(self) -> bool:
+        """Whether the images can be read again by whoever has the run."""
+        return self.kind != "dataset" or self.root != ""
 
 
 @dataclass(frozen=True)

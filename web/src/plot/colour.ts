@@ -95,6 +95,29 @@ export function ticks(scale: Scale): number[] {
   return scale.signed ? [...positive.map((v) => -v).reverse(), 0, ...positive] : [0, ...positive];
 }
 
+export interface BarTick {
+  /** In [0, 1] along the bar. */
+  readonly at: number;
+  readonly text: string;
+}
+/** What a colour bar says, on the screen and in a file. */
+export interface Bar {
+  /** What the colours stand for, and its unit. */
+  readonly caption: string;
+  readonly ticks: readonly BarTick[];
+  /** The colours for signed values: 0 in the middle. */
+  readonly signed?: boolean;
+  /** Values worth knowing, such as uniform attention. */
+  readonly marks?: readonly BarTick[];
+}
+
+/** The bar of a scale, with its own ticks. */
+export const barOf = (scale: Scale, caption: string, words: (value: number) => string): Bar => ({
+  caption,
+  signed: scale.signed,
+  ticks: ticks(scale).map((value) => ({ at: place(scale, value), text: words(value) })),
+});
+
 /** Round values to mark an axis by: the powers of ten where it is logarithmic, the ends and the middle of ranks. */
 export function axisTicks(scale: Scale, many = 4): number[] {
   const { high, low } = scale;

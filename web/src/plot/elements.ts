@@ -2,7 +2,7 @@
 
 import type { Theme } from './colour';
 import { colourOf } from './inks';
-import type { Mark, Style } from './scene';
+import type { Element, Mark, Style } from './scene';
 
 export interface Drawn {
   readonly tag: string;
@@ -17,6 +17,8 @@ const at = (value: number): number => Math.round(value * 100) / 100;
 
 export function elementOf(mark: Mark, theme: Theme): Drawn {
   if (mark.kind === 'group') return { tag: 'g', attributes: { 'data-group': mark.name }, children: mark.marks };
+  // The page shows these itself.
+  if (mark.kind === 'raster' || mark.kind === 'points' || mark.kind === 'picture') return { tag: 'g', attributes: {} };
   const named = Object.entries(mark.data ?? {}).map(([name, value]) => [`data-${name}`, value]);
   return {
     tag: mark.kind,
@@ -26,7 +28,7 @@ export function elementOf(mark: Mark, theme: Theme): Drawn {
   };
 }
 
-function shapeOf(mark: Exclude<Mark, { kind: 'group' }>): Record<string, string | number> {
+function shapeOf(mark: Element): Record<string, string | number> {
   switch (mark.kind) {
     case 'path':
       return { d: mark.d };
@@ -50,7 +52,7 @@ function shapeOf(mark: Exclude<Mark, { kind: 'group' }>): Record<string, string 
   }
 }
 
-function styleOf(mark: Exclude<Mark, { kind: 'group' }>, theme: Theme): Record<string, string | number> {
+function styleOf(mark: Element, theme: Theme): Record<string, string | number> {
   const { stroke, thick, dash, round, opacity, fillOpacity, strokeOpacity }: Style = mark;
   const fill = mark.fill ?? (mark.kind === 'text' ? 'muted' : 'none');
   return {
@@ -65,7 +67,12 @@ function styleOf(mark: Exclude<Mark, { kind: 'group' }>, theme: Theme): Record<s
     ...(fillOpacity === undefined ? {} : { 'fill-opacity': fillOpacity }),
     ...(strokeOpacity === undefined ? {} : { 'stroke-opacity': strokeOpacity }),
     ...(mark.kind === 'text' && mark.rim
-      ? { stroke: colourOf('panel', theme), 'stroke-width': 3, 'stroke-linejoin': 'round', 'paint-order': 'stroke' }
+      ? {
+          stroke: colourOf(mark.rim === true ? 'panel' : mark.rim, theme),
+          'stroke-width': 3,
+          'stroke-linejoin': 'round',
+          'paint-order': 'stroke',
+        }
       : {}),
   };
 }

@@ -1,7 +1,7 @@
 // The colours that drawings are made of, by name: a drawing does not know the theme, whoever draws it does. The names are
 // those of app/style.css; a test holds the two to each other.
 
-import { colourAt, css, HEAD_COLOURS, type Theme } from './colour';
+import { colourAt, css, HEAD_COLOURS, inkOn, place, type Scale, type Theme } from './colour';
 
 const INKS = {
   panel: ['#ffffff', '#14171c'],
@@ -24,7 +24,19 @@ export interface MapInk {
   readonly place: number;
   readonly signed: boolean;
 }
-export type Paint = Ink | HeadInk | MapInk | 'none';
+/** The colour of a value. */
+export const inkOf = (scale: Scale, value: number): MapInk => ({ place: place(scale, value), signed: scale.signed });
+/** Black or white, whichever is read on a place of those colours. */
+export interface InkOver {
+  readonly over: MapInk;
+}
+/** A colour of its own in each theme. */
+export type Pair = Readonly<Record<Theme, string>>;
+export type Paint = Ink | HeadInk | MapInk | InkOver | Pair | 'none';
+
+/** On a heat map nothing else is seen in both themes. */
+export const BLACK: Pair = { light: '#000', dark: '#000' };
+export const WHITE: Pair = { light: '#fff', dark: '#fff' };
 
 export const INK_NAMES = Object.keys(INKS) as readonly Ink[];
 
@@ -33,5 +45,8 @@ export function colourOf(paint: Paint, theme: Theme): string {
   if (paint === 'none') return paint;
   if (typeof paint === 'string') return INKS[paint][theme === 'light' ? 0 : 1];
   if ('head' in paint) return HEAD_COLOURS[theme][paint.head] ?? colourOf('ink', theme);
-  return css(colourAt(paint.place, paint.signed, theme));
+  if ('light' in paint) return paint[theme];
+  const { place, signed } = 'over' in paint ? paint.over : paint;
+  const colour = colourAt(place, signed, theme);
+  return 'over' in paint ? inkOn(colour) : css(colour);
 }

@@ -1,6 +1,7 @@
 // Colours of clusters, classes and values on the map of matrices. Eight clusters are told apart under each
 // colour-vision deficiency (tests/colour.test.ts); further ones are grey, and names and glyphs say which is which.
 import { colourAt, css, HEAD_COLOURS, type Rgb, type Theme } from './colour';
+import type { Pair } from './inks';
 
 export const CLUSTER_COLOURS: Record<Theme, readonly string[]> = {
   light: ['#1d63d7', '#cc506d', '#069c8b', '#8f900e', '#89487c', '#0f7125', '#7a0a3c', '#1c0d7a'],
@@ -16,17 +17,17 @@ export const MOST_CLASSES = 6;
 
 export const clusterColour = (cluster: number, theme: Theme): string =>
   CLUSTER_COLOURS[theme][cluster] ?? OTHERS[theme];
+/** The same, for a drawing. */
+export const clusterPaint = (cluster: number): Pair => ({
+  light: clusterColour(cluster, 'light'),
+  dark: clusterColour(cluster, 'dark'),
+});
 export const othersColour = (theme: Theme): string => OTHERS[theme];
 export const classColour = (place: number, theme: Theme): string => HEAD_COLOURS[theme][place] ?? OTHERS[theme];
 
 /** A colour of the map for values, without the end that would vanish on the ground. */
 export const valueColour = (place: number, theme: Theme): string =>
   css(colourAt(theme === 'light' ? 0.86 * place : 0.2 + 0.8 * place, false, theme));
-
-export function rgbOf(colour: string): Rgb {
-  if (colour.startsWith('#')) return [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16)) as unknown as Rgb;
-  return colour.match(/\d+/g)!.slice(0, 3).map(Number) as unknown as Rgb;
-}
 
 /** A colour drawn back towards the ground: of what is in scope but not in the chosen set. */
 export function faded(colour: Rgb, theme: Theme, share = 0.78): Rgb {

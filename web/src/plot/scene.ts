@@ -70,16 +70,56 @@ export interface Text extends Marked {
   readonly size?: number;
   /** Reads upwards. */
   readonly upright?: boolean;
-  /** A rim in the ground's colour, so that it is read over other marks. */
-  readonly rim?: boolean;
+  /** A rim, by default in the ground's colour, so that it is read over other marks. */
+  readonly rim?: Paint | true;
 }
+/**
+ * Cells of one size as one picture, row by row: places on the colours for values, NaN = nothing is drawn. On the screen a
+ * canvas shows them, in a file they are one lossless picture.
+ */
+export interface Raster extends Marked {
+  readonly kind: 'raster';
+  readonly x: number;
+  readonly y: number;
+  readonly width: number;
+  readonly height: number;
+  readonly cols: number;
+  readonly places: ArrayLike<number>;
+  readonly signed: boolean;
+}
+/** A photograph. On the screen it is the page's; a file holds it where the address does. */
+export interface Picture extends Marked {
+  readonly kind: 'picture';
+  readonly x: number;
+  readonly y: number;
+  readonly width: number;
+  readonly height: number;
+  readonly href: string;
+}
+/**
+ * Points of one shape, the later ones over the earlier; NaN = not drawn. On the screen a canvas shows them. In a file each
+ * is an element, or, where they are more than `MOST_ELEMENTS` of svg.ts, all are one picture.
+ */
+export interface Points extends Marked {
+  readonly kind: 'points';
+  readonly shape: Shape;
+  readonly r: number;
+  readonly xs: ArrayLike<number>;
+  readonly ys: ArrayLike<number>;
+  /** The colour of each out of `paints`; without them all have the first. */
+  readonly codes?: ArrayLike<number>;
+  readonly paints: readonly Paint[];
+}
+export type Shape = 'disc' | 'ring' | 'cross' | 'square';
 /** Marks that belong together, by a name that no other group of the scene has. */
 export interface Group {
   readonly kind: 'group';
   readonly name: string;
   readonly marks: readonly Mark[];
 }
-export type Mark = Path | Line | Rect | Circle | Text | Group;
+export type Mark = Path | Line | Rect | Circle | Text | Raster | Picture | Points | Group;
+/** What is an element of SVG by itself. */
+export type Element = Exclude<Mark, Raster | Picture | Points | Group>;
 
 type Rest<M extends Mark, K extends keyof M> = Omit<M, K | 'kind'>;
 

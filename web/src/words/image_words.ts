@@ -3,7 +3,7 @@ import type { ImageTable, MetricInfo, RunInfo } from '../io/wire';
 import { headAt, headName, shortName } from '../ground/run';
 import type { Options } from '../selection/options';
 import type { HeadRef } from '../ground/head_ref';
-import { count, number, percent } from '../ground/numbers';
+import { count, percent, tickNumber } from '../ground/numbers';
 import { quantity } from './words';
 
 /** The head with the largest effect on an image (by size); null when none is computed. */
@@ -90,11 +90,5 @@ export function axisWords(axis: Options['xAxis'], metric: MetricInfo, head: Head
 
 /** A number beside a tick of an axis. */
 export function tickWords(axis: Options['xAxis'], value: number): string {
-  return axis === 'confidence'
-    ? String(Math.round(100 * value))
-    : value === 0
-      ? '0'
-      : number(value)
-          .replace(/(\.\d*?)0+$/, '$1')
-          .replace(/\.$/, '');
+  return axis === 'confidence' ? String(Math.round(100 * value)) : tickNumber(value);
 }

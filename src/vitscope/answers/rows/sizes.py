@@ -162,7 +162,8 @@ def _command(source: Source) -> str | None:
     manifest = source.run.manifest
     if not manifest.model.by_name:
         return None
-    words = ["vitscope", "resolution", manifest.model.id, manifest.source.images]
+    images = "IMAGES" if manifest.source.kind == "dataset" else manifest.source.images
+    words = ["vitscope", "resolution", manifest.model.id, images]
     if manifest.source.labels:
         words += ["--labels", manifest.source.labels]
     if manifest.model.weights:

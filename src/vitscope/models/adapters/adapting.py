@@ -17,6 +17,7 @@ from vitscope.models.adapters import (
     timm_vit,
     torchvision_vit,
     transformers_vit,
+    unknown_vit,
 )
 from vitscope.models.adapters.registry import Adapter, of_kinds, others
 from vitscope.models.block import Architecture
@@ -28,6 +29,7 @@ ADAPTERS: Final[tuple[Adapter, ...]] = (
     Adapter(transformers_vit.NAME, transformers_vit.fits, transformers_vit.adapt),
 )
 """To support another family, add a file, or register an adapter (`vitscope.register_adapter`, docs/models.md)."""
+_UNKNOWN: Final = Adapter(unknown_vit.NAME, lambda module: False, unknown_vit.adapt)
 
 REFUSED: Final = {
     "Swin": "its attention is windowed, so there is no single query x key matrix over the image",
@@ -56,7 +58,7 @@ def adapt(module: nn.Module) -> Architecture:
     if reason is not None:
         package = type(module).__module__.partition(".")[0]
         raise UnsupportedModel(f"cannot adapt a {_name(module)} of {package}: {reason}", _OWN)
-    adapter = _adapter_of(module)
+    adapter = _adapter_of(module) or _by_experiment(module)
     if adapter is None:
         raise _unknown(module)
     _require_values(module)
@@ -78,10 +80,22 @@ def adapt(module: nn.Module) -> Architecture:
     return architecture
 
 
+def adapts(module: nn.Module) -> bool:
+    """Whether an adapter would try this module, which it may still refuse."""
+    return _adapter_of(module) is not None
+
+
 def _adapter_of(module: nn.Module) -> Adapter | None:
     adapters = (*others(), *ADAPTERS)
     exact = next((adapter for adapter in adapters if adapter.fits(module)), None)
     return exact or next((adapter for adapter in adapters if adapter.subclass_of(module)), None)
+
+
+def _by_experiment(module: nn.Module) -> Adapter | None:
+    """For a module of the user's own: taken apart by experiment, where its input size and its patches can be found."""
+    libraries = {"timm", "torch", "torchvision", "transformers", "open_clip"}
+    own = type(module).__module__.partition(".")[0] not in libraries and not inner_modules(module)
+    return _UNKNOWN if own and unknown_vit.described(module) is not None else None
 
 
 def _unknown(module: nn.Module) -> UnsupportedModel:

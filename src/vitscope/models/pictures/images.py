@@ -10,17 +10,21 @@ import re
 import threading
 import time
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 from PIL import Image, UnidentifiedImageError
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from vitscope.errors import ImageUnreadable
+from vitscope.models.pictures.arrays import MAGIC, MOST, AnyPicture, Bands, Ready, decode_array, from_array
 from vitscope.models.pictures.levels import PictureRange, colour_levels, grey_levels
 from vitscope.models.pictures.strips import in_strips
+from vitscope.models.pictures.tiff import many_bands, read_bands
 
 SUFFIXES: Final = frozenset(
     f".{ending}"
@@ -30,6 +34,8 @@ SUFFIXES: Final = frozenset(
     )
 )  # fmt: skip
 """Names by which a file in a folder is taken for an image."""
+ARRAYS: Final = frozenset({".npy"})
+"""Names of arrays; in a folder they are taken for images only where nothing else is one."""
 MAX_PIXELS: Final = 89_478_485
 """Width x height of the largest picture that is decoded (Pillow's own bound), at no more than 12 bytes a pixel."""
 WHOLE: Final = frozenset({"JPEG2000", "WEBP", "AVIF"})
@@ -59,6 +65,11 @@ _TURNS: Final = {
 """What undoes an orientation of EXIF."""
 logging.getLogger("PIL").addHandler(logging.NullHandler())  # else what it logs of odd files is printed
 _UNSIGNED: Final = re.compile(r"'I;32[BLN]?'")
+_FOUR: Final = 4
+_COLOURS: Final = (1, 3)
+"""Channels of the models that read plain pictures."""
+_FOUR_BANDS: Final = frozenset({"RGBA", "RGBX", "CMYK"})
+"""Modes in which Pillow has four channels of 8 bits, whatever they mean to a model that reads four."""
 _GREY: Final = "grey converted to RGB"
 
 
@@ -66,10 +77,11 @@ _GREY: Final = "grey converted to RGB"
 class Picture:
     """A decoded picture, turned upright: RGB, or grey floats in 0..255 (mode F) where the file has more than 8 bits.
 
-    `Model.preprocess` takes both. `note` says what was unusual about the file, None where nothing was.
+    Arrays, and four channels for a model that reads four, are `Bands`; a data set may hold pixels that are `Ready`.
+    `Model.preprocess` takes all of them. `note` says what was unusual about the file, None where nothing was.
     """
 
-    image: Image.Image
+    image: AnyPicture
     note: str | None
 
 
@@ -100,7 +112,7 @@ def decode_picture(content: bytes, *, channels: int = 3, picture_range: PictureR
     """Decode the bytes of an image file.
 
     Handled, with a note: EXIF rotation, CMYK and other colour spaces, palettes, grey, 16 and 32 bits a channel,
-    transparency (on white), animations (first frame).
+    transparency (on white), animations (first frame), arrays (`.npy`: [row, col] or [row, col, channel]).
 
     Parameters
     ----------
@@ -114,6 +126,11 @@ def decode_picture(content: bytes, *, channels: int = 3, picture_range: PictureR
     """
     if not content:
         raise ImageUnreadable("empty: the file has 0 bytes")
+    if content.startswith(MAGIC):
+        return _from_array(content, channels, picture_range)
+    if (tags := many_bands(content)) is not None and channels not in _COLOURS:
+        notes: list[str] = []
+        return _noted(from_array(read_bands(content, tags, MOST), channels, picture_range, notes), notes, channels)
     with _QUIET:
         try:
             with Image.open(_Bounded(content), formats=_formats()) as opened:
@@ -129,6 +146,16 @@ def decode_picture(content: bytes, *, channels: int = 3, picture_range: PictureR
             raise ImageUnreadable("too large: there is not enough memory to decode it") from error
         except Exception as error:  # decoders fed with damaged files raise nearly anything; all of it means the same
             raise ImageUnreadable(f"{_kind_of_damage(error)}: {_sentence(error)}") from error
+
+
+def _from_array(content: bytes, channels: int, picture_range: PictureRange | None) -> Picture:
+    notes: list[str] = []
+    image = decode_array(content, channels, picture_range, notes)
+    if not isinstance(image, Ready):
+        _check_size(image)
+    if isinstance(image, Image.Image) and image.mode != "F":
+        image = _rgb(image, notes)
+    return _noted(image, notes, channels)
 
 
 @cache
@@ -150,7 +177,7 @@ class _Bounded(io.BytesIO):
         return super().read(size)
 
 
-def _check_size(opened: Image.Image) -> None:
+def _check_size(opened: Image.Image | Bands) -> None:
     width, height = opened.size
     if width < 1 or height < 1:
         raise ImageUnreadable(f"damaged: its size is {width} x {height} pixels")
@@ -159,9 +186,10 @@ def _check_size(opened: Image.Image) -> None:
             f"too narrow: {width} x {height} pixels, one side is more than {MAX_ASPECT} times the other"
         )
     in_python = any(tile[0] in _IN_PYTHON for tile in getattr(opened, "tile", ()))
-    limit = MAX_PIXELS // (4 if in_python else 2 if opened.format in WHOLE else 1)
+    kind = getattr(opened, "format", None)
+    limit = MAX_PIXELS // (4 if in_python else 2 if kind in WHOLE else 1)
     if width * height > limit:
-        of = f" of such {opened.format}" if in_python else f" of {opened.format}" if opened.format in WHOLE else ""
+        of = f" of such {kind}" if in_python else f" of {kind}" if kind in WHOLE else ""
         raise ImageUnreadable(
             f"too large: {width} x {height} = {width * height / 1e6:.0f} million pixels, "
             f"the limit{of} is {limit / 1e6:.0f} million"
@@ -198,12 +226,19 @@ def _upright(opened: Image.Image, channels: int, picture_range: PictureRange | N
     opened.load()
     _check_size(opened)  # an icon may hold a larger picture than it says
     image = _turned(opened, notes)
+    if channels == _FOUR and image.mode in _FOUR_BANDS:
+        values = np.asarray(image, dtype=np.float32)
+        return _noted(Bands(values, _rgb(image, notes)), notes[:0], channels)
     if image.mode.startswith("I") or image.mode == "F":
         image = grey_levels(image, picture_range, notes, signed=_UNSIGNED.search(stored) is None)
     else:
         image = _rgb(image, notes)
         if ";16" in stored:
             image = colour_levels(image, picture_range, notes)
+    return _noted(image, notes, channels)
+
+
+def _noted(image: AnyPicture, notes: Sequence[str], channels: int) -> Picture:
     worth_saying = [note for note in notes if channels != 1 or note != _GREY]
     return Picture(image, ", ".join(worth_saying) or None)
 

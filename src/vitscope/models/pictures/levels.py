@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Final, TypeAlias
 
 import numpy as np
+from jaxtyping import Float32, Shaped
 from PIL import Image
 
 from vitscope.errors import ImageUnreadable, InvalidArgument
@@ -15,7 +16,7 @@ from vitscope.models.pictures.strips import in_strips, strips
 
 PictureRange: TypeAlias = tuple[float, float]
 """The values of a picture with more than 8 bits a channel that are black and white; what lies outside is cut."""
-_TOP: Final = {16: 65535, 32: 2**32 - 1}
+_TOP: Final[dict[int, float]] = {16: 65535, 32: 2**32 - 1}
 _FAINT: Final = 2**28
 """Below this a 32-bit picture uses less than a sixteenth of its range: anything could be meant."""
 
@@ -84,13 +85,48 @@ def grey_levels(
         outside = sum(int(_outside(values(strip), picture_range).sum()) for _, strip in strips(image))
         notes.append(f"{what}, {_range_words(outside / (image.width * image.height), picture_range)}")
         return scaled(lambda part: within(part, picture_range))
-    top = _TOP[bits] if bits else 1.0 if high <= 1 else 255.0
+    top = _top(low, high, bits)
+    notes.append(what + (f" in 0 to {top:g}" if not bits else _use(high, bits)))
+    return scaled(lambda part: part * (255 / top))
+
+
+def _top(low: float, high: float, bits: int) -> float:
+    """The white of values by their type (0 bits: floats). Raises ImageUnreadable where they have no plain meaning."""
+    top = _TOP.get(bits, 1.0 if high <= 1 else 255.0)
     if low < 0 or high > top * 1.002 or (bits == 32 and high < _FAINT):
         raise ImageUnreadable(
             f"unclear: its pixels run from {low:.6g} to {high:.6g}; say which are black and white with --range"
         )
+    return top
+
+
+def array_levels(
+    array: Shaped[np.ndarray, "row col channel"], picture_range: PictureRange | None, notes: list[str]
+) -> Float32[np.ndarray, "row col channel"]:
+    """The numbers of an array as floats in 0..255, by the same rules as those of a grey picture.
+
+    8 bits have no other range than their own. Signed integers are of as many bits as they would be unsigned.
+
+    Raises
+    ------
+    ImageUnreadable: not finite, or values that have no plain meaning without a range.
+    """
+    if array.dtype in (np.uint8, np.bool_):
+        return array.astype(np.float32) * (255 if array.dtype == np.bool_ else 1)
+    low, high = float(array.min()), float(array.max())
+    if not np.isfinite(low + high):
+        raise ImageUnreadable("damaged: some of its pixels are not finite numbers")
+    bits = 0 if array.dtype.kind == "f" else 16 if array.dtype.itemsize <= 2 else 32
+    many = array.shape[-1]
+    what = f"{many} channel{'' if many == 1 else 's'} of {f'{bits} bits' if bits else 'floats'}"
+    if picture_range is not None:
+        notes.append(f"{what}, {_range_words(float(_outside(array, picture_range).mean()), picture_range)}")
+        low, high = picture_range
+        scaled = array.astype(np.float32)
+        return ((scaled - np.float32(low)) * np.float32(255 / (high - low))).clip(0, 255)
+    top = _top(low, high, bits)
     notes.append(what + (f" in 0 to {top:g}" if not bits else _use(high, bits)))
-    return scaled(lambda part: part * (255 / top))
+    return array.astype(np.float32) * np.float32(255 / top)
 
 
 def colour_levels(image: Image.Image, picture_range: PictureRange | None, notes: list[str]) -> Image.Image:

@@ -48,6 +48,7 @@ class NoTransform:
         return "none"
 
     def __call__(self, image: Image.Image) -> Tensor:
+        """Never gives pixels; raises InvalidArgument."""
         raise InvalidArgument(f"cannot feed pictures to {self.what}: nothing says how it prepares them", self.hint)
 
 

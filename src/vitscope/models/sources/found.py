@@ -4,13 +4,27 @@ Knows nothing about: where it came from.
 """
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from PIL import Image
 from torch import Tensor, nn
 
+from vitscope.errors import InvalidArgument
 from vitscope.load_options import LoadOptions
 from vitscope.models.zero_shot import Encode
+
+_ALWAYS: Final = ("img_size", "class_names", "names_file", "prompt")
+"""Options that make sense for every source."""
+
+
+def refuse_what_is_known(spec: str, options: LoadOptions, known_by: str) -> None:
+    """Refuse options that a source says itself. Raises InvalidArgument naming them."""
+    said = [name for name in options.said() if name not in _ALWAYS]
+    if said:
+        flags = ", ".join(f"--{name.replace('_', '-')}" for name in said)
+        raise InvalidArgument(
+            f"cannot load {spec} with {', '.join(said)}: {known_by} says that itself", f"Leave {flags} out."
+        )
 
 
 class Found(NamedTuple):

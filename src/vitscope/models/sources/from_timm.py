@@ -37,6 +37,12 @@ def imagenet_classes(module: nn.Module) -> tuple[str, ...] | None:
 
 
 def load(name: str, weights: Path | None, options: LoadOptions) -> Found:
+    """Load a model of timm by its name, also `hf-hub:<id>`.
+
+    Raises
+    ------
+    ModelLoadError: no such model, or weights that cannot be had or do not fit.
+    """
     if name.startswith(_HUB):
         return _from_hub(name, weights, options)
     if not timm.is_model(name):
@@ -128,7 +134,7 @@ def _from_file(name: str, weights: Path, options: LoadOptions) -> Found:
     sizes |= {option: said for option in ("num_classes", "in_chans") if (said := getattr(options, option)) is not None}
     module = timm.create_model(name, pretrained=False, **sizes)
     fit = fitted(state, module.state_dict(), weights)
-    if options.img_size and _other_positions(module, fit.state):  # trained at this size, or at the architecture's own
+    if options.img_size and _other_size(module, fit.state):  # trained at this size, or at the architecture's own
         module = timm.create_model(name, pretrained=False, img_size=options.img_size, **sizes)
     own_head = [key for key in fit.left_out if key.startswith(f"{fit.place}head.")]
     if not sizes["num_classes"] and own_head and options.num_classes != 0:
@@ -142,6 +148,6 @@ def _from_file(name: str, weights: Path, options: LoadOptions) -> Found:
     return Found(f"timm:{name}", module, classes, options, file_sha256(weights), part, fit.note)
 
 
-def _other_positions(module: nn.Module, state: Mapping[str, Tensor]) -> bool:
-    own, given = getattr(module, "pos_embed", None), state.get("pos_embed")
-    return isinstance(own, Tensor) and given is not None and own.shape != given.shape
+def _other_size(module: nn.Module, state: Mapping[str, Tensor]) -> bool:
+    own = module.state_dict()
+    return any(own[name].shape != value.shape for name, value in state.items())

@@ -9,7 +9,7 @@ from typing import Any, Final
 from vitscope.errors import ModelLoadError
 from vitscope.load_options import LoadOptions
 from vitscope.models.pictures.processor import NoTransform
-from vitscope.models.sources.found import Found
+from vitscope.models.sources.found import Found, refuse_what_is_known
 from vitscope.models.sources.weights import file_sha256, first_line, fitted, load_state, read_weights
 from vitscope.torchvision_ops import make_torchvision_importable
 
@@ -29,12 +29,14 @@ def load(name: str, weights: Path | None, options: LoadOptions) -> Found:
     Raises
     ------
     ModelLoadError: no such model, or weights that cannot be had or do not fit.
+    InvalidArgument: options that torchvision says itself.
     """
     known = models.list_models(include="vit_*")
     if name not in known:
         raise ModelLoadError(
             f"cannot load torchvision:{name}: torchvision has no such Vision Transformer", f"It has {', '.join(known)}."
         )
+    refuse_what_is_known(f"{FAMILY}:{name}", options, "torchvision")
     offered = models.get_model_weights(name)["IMAGENET1K_V1"]
     names = tuple(offered.meta["categories"])
     transform = offered.transforms()
@@ -51,7 +53,7 @@ def load(name: str, weights: Path | None, options: LoadOptions) -> Found:
     head = next((value for key in _HEAD if (value := state.get(key)) is not None), None)
     sizes: dict[str, Any] = {} if head is None else {"num_classes": len(head)}
     positions = state.get("encoder.pos_embedding")
-    patch = int(name.rsplit("_", 1)[1])
+    patch = _patch_of(name)
     if positions is not None and positions.ndim == 3:
         sizes["image_size"] = round((positions.shape[1] - 1) ** 0.5) * patch
     module = models.get_model(name, weights=None, **sizes)
@@ -66,3 +68,8 @@ def load(name: str, weights: Path | None, options: LoadOptions) -> Found:
     return Found(
         f"{FAMILY}:{name}", module, classes, options, file_sha256(weights), part, fit.note, transform=transform
     )
+
+
+def _patch_of(name: str) -> int:
+    """The last part of torchvision's names: vit_b_16 has patches of 16 pixels."""
+    return int(name.rpartition("_")[2])

@@ -12,11 +12,11 @@ from typing import Any, Final
 
 from torch import Tensor, nn
 
-from vitscope.errors import InvalidArgument, ModelLoadError, NotAvailable, UnsupportedModel
+from vitscope.errors import ModelLoadError, NotAvailable, UnsupportedModel
 from vitscope.load_options import LoadOptions
 from vitscope.models.adapters.transformers_vit import reads_texts, text_features
 from vitscope.models.pictures.processor import NoTransform, ProcessorTransform
-from vitscope.models.sources.found import Found
+from vitscope.models.sources.found import Found, refuse_what_is_known
 from vitscope.models.sources.weights import first_line
 
 FAMILY: Final = "hf"
@@ -43,7 +43,7 @@ def load(name: str, options: LoadOptions) -> Found:
     path = Path(name).expanduser()
     where: dict[str, Any] = {"local_files_only": True} if path.is_dir() else {}
     source = str(path.resolve()) if path.is_dir() else name
-    _require_no_options(source, options)
+    refuse_what_is_known(f"{FAMILY}:{name}", options, "its folder")
     if not path.is_dir() and (name.startswith((".", "/", "~")) or name.count("/") > 1):
         raise ModelLoadError(f"cannot load hf:{name}: no folder {name}", "Give a folder that save_pretrained wrote.")
     config = _or_error(name, lambda: transformers.AutoConfig.from_pretrained(source, **where))
@@ -75,16 +75,11 @@ def _library() -> ModuleType:
     return transformers
 
 
-def _require_no_options(source: str, options: LoadOptions) -> None:
-    said = [key for key in options.said() if key not in ("img_size", "prompt")]
-    if said:
-        raise InvalidArgument(
-            f"cannot load hf:{source} with {', '.join(said)}: its folder says that itself",
-            "Leave it out; change config.json or preprocessor_config.json where they are wrong.",
-        )
-
-
 def _or_error(name: str, load: Any, hint: str = _NO_FOLDER) -> Any:
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
     try:
         return load()
     except Exception as error:  # transformers and the hub's client raise many kinds
@@ -92,6 +87,9 @@ def _or_error(name: str, load: Any, hint: str = _NO_FOLDER) -> Any:
             f"cannot load hf:{name}: {type(error).__name__}: {first_line(error)}",
             hint,
         ) from error
+    finally:
+        if shown:
+            logging.enable_progress_bar()
 
 
 def _model(

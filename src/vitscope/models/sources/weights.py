@@ -222,12 +222,17 @@ def load_state(module: nn.Module, state: Mapping[str, Tensor], path: Path, left_
             shapes = f"{name}: file {list(state[name].shape)}, model {list(expected[name].shape)}"
             parts.append(f"{len(wrong)} of another shape ({shapes})")
         raise ModelLoadError(
-            f"cannot load {path.name} into {type(module).__name__}: " + ", ".join(parts),
-            "It holds LoRA layers: merge them first (merge_and_unload() of PEFT) and save that."
-            if any("lora_" in name for name in unknown)
-            else "Name the architecture that these weights were trained with; names must be its library's.",
+            f"cannot load {path.name} into {type(module).__name__}: " + ", ".join(parts), _what_to_do(wrong, unknown)
         )
     module.load_state_dict(state)
+
+
+def _what_to_do(wrong: Sequence[str], unknown: Sequence[str]) -> str:
+    if any("lora_" in name for name in unknown):
+        return "It holds LoRA layers: merge them first (merge_and_unload() of PEFT) and save that."
+    if wrong and all("pos" in name for name in wrong):
+        return "They may be of another input size: say which with --img-size (Python: img_size=)."
+    return "Name the architecture that these weights were trained with; names must be its library's."
 
 
 def _nearest(name: str, others: Sequence[str]) -> str:

@@ -14,7 +14,6 @@ from typing import Final
 
 import numpy as np
 from jaxtyping import Float, Float16, Float32
-from PIL import Image
 from torch import Tensor
 
 from vitscope.analysis import Run
@@ -24,6 +23,7 @@ from vitscope.engine.look import most_probable
 from vitscope.errors import ImageUnreadable, InvalidArgument, NotAvailable, NotFinite
 from vitscope.measures.maps.rollout import Fusion
 from vitscope.models import Model, load_chosen
+from vitscope.models.pictures.arrays import AnyPicture
 from vitscope.models.pictures.images import decode_picture
 from vitscope.pipeline.live.lab import Lab
 from vitscope.pipeline.live.maps import Kind, LiveMaps, Rolling
@@ -177,7 +177,7 @@ class LiveModel:
         with self._told(row):
             return self._source.load(row)[0]
 
-    def _picture(self, row: int) -> Image.Image:
+    def _picture(self, row: int) -> AnyPicture:
         if row in self._dropped:
             raise NotAvailable(
                 f"image {row} is not in the run: dropped pictures are not kept, only their pixels at the model's size",
@@ -199,7 +199,9 @@ class LiveModel:
         except ImageUnreadable as error:
             raise NotAvailable(
                 f"cannot compute the attention of image {row} ({self._run.original(row)}): {error.message}",
-                "Put the file back where it was, or choose one of the featured images.",
+                "Put the file back where it was, or choose one of the featured images."
+                if self._run.manifest.source.are_files
+                else "Choose one of the featured images, whose attention is in the run.",
             ) from error
 
 

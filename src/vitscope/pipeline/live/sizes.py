@@ -10,13 +10,13 @@ from typing import Final
 import numpy as np
 import torch
 from jaxtyping import Float16
-from PIL import Image
 
 from vitscope.engine import attention, features_and_logits
 from vitscope.errors import InvalidArgument
 from vitscope.measures import entropy, image_diagonal, mean_distance
 from vitscope.measures.effects.answers import probabilities
 from vitscope.models import Model
+from vitscope.models.pictures.arrays import AnyPicture
 from vitscope.pipeline.studies.sizing import Size, at_size, check_sizes, interpolated, pixels_at
 from vitscope.results import SizeLook
 from vitscope.tokens import TokenLayout
@@ -32,7 +32,7 @@ MOST_WEIGHTS: Final = 2**28
 class LiveSizes:
     """The run's model at any size; the last few copies and answers are held."""
 
-    def __init__(self, model: Model, picture: Callable[[int], Image.Image]) -> None:
+    def __init__(self, model: Model, picture: Callable[[int], AnyPicture]) -> None:
         """Take the model and a function that gives the picture of an image's number."""
         self._model = model
         self._picture = picture

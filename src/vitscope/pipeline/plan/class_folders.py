@@ -69,7 +69,7 @@ def _numbered(
     last = [folders[-1] if folders else None for folders in parts]
     names = _distinct(top)
     if classes.order is not None:
-        return top, _by_order(names, classes, classes.order), f"folders numbered as said: {classes.order}"
+        return top, ordered(names, classes, classes.order), f"folders numbered as said: {classes.order}"
     for named in (top, last):
         known = _known(_distinct(named), classes)
         if len(known) == len(_distinct(named)):
@@ -82,10 +82,10 @@ def _numbered(
         return top, numbers, note
     known = _known(names, classes)
     if known:
-        return top, known, f"no labels in {_some([n for n in names if n not in known])}: {_unknown(classes)}"
+        return top, known, f"no labels in {some([n for n in names if n not in known])}: {_unknown(classes)}"
     if classes.given is not None:
         raise BadInput(
-            f"cannot use these classes: none of the {len(names)} folders ({_some(names)}) is among them",
+            f"cannot use these classes: none of the {len(names)} folders ({some(names)}) is among them",
             "Name the classes as the folders are named.",
         )
     if classes.n_classes is None:  # no predictions to compare with: numbers only tell the groups apart
@@ -97,7 +97,7 @@ def _assumed(names: Sequence[str], classes: ClassNames, *, deeper: bool) -> tupl
     """Alphabetical order where the model has no names to go by and libraries agree on it; else nothing but a reason."""
     if classes.names is not None or len(names) != classes.n_classes:
         return {}, (
-            f"no labels: {_count(names)} ({_some(names)}), and nothing says which of the model's {classes.n_classes} "
+            f"no labels: {_count(names)} ({some(names)}), and nothing says which of the model's {classes.n_classes} "
             "classes they are; give --labels FILE or --classes FILE"
         )
     if deeper:
@@ -139,13 +139,13 @@ def fitting_orders(
     return {order: sum(of[folder] == number for folder, number in pairs) for order, of in orders.items()}
 
 
-def _by_order(names: Sequence[str], classes: ClassNames, order: Order) -> Mapping[str, int]:
+def ordered(names: Sequence[str], classes: ClassNames, order: Order) -> Mapping[str, int]:
     """Numbers by the order that the user says."""
     if order == "numbers":
         numbers = _as_numbers(names)
         if numbers is None or max(numbers.values()) >= (classes.n_classes or max(numbers.values()) + 1):
             raise BadInput(
-                f"cannot take the {_count(names)} ({_some(names)}) as class numbers: expected 0 to "
+                f"cannot take the {_count(names)} ({some(names)}) as class numbers: expected 0 to "
                 f"{'...' if classes.n_classes is None else classes.n_classes - 1}",
                 f"Other orders: {', '.join(name for name in ORDERS if name != order)}; or --classes FILE.",
             )
@@ -203,7 +203,8 @@ def _distinct(names: Sequence[str | None]) -> list[str]:
     return sorted({name for name in names if name is not None})
 
 
-def _some(names: Sequence[str]) -> str:
+def some(names: Sequence[str]) -> str:
+    """The first few names, for a sentence."""
     return ", ".join(names[:_SHOWN]) + (" ..." if len(names) > _SHOWN else "")
 
 

@@ -15,7 +15,7 @@ from typing import Final
 import torch
 
 from vitscope._version import __version__
-from vitscope.errors import RunError
+from vitscope.errors import ImageUnreadable, RunError
 from vitscope.models import Model
 from vitscope.models.sources.loading import feature_width
 from vitscope.pipeline.plan.listing import Listing
@@ -27,8 +27,17 @@ _SHOWN: Final = 12
 
 
 def file_ids(listing: Listing) -> list[str]:
-    """The sha256 of each file's bytes; empty where it cannot be read (its row will say why)."""
+    """The sha256 of each picture's bytes; empty where they cannot be read (its row will say why)."""
+    if listing.held is not None:
+        return [_held_id(listing, row) for row in range(len(listing))]
     return [_file_id(listing.root / path) for path in listing.paths]
+
+
+def _held_id(listing: Listing, row: int) -> str:
+    try:
+        return hashlib.sha256(listing.read(row)).hexdigest()
+    except ImageUnreadable:
+        return ""
 
 
 def _file_id(path: Path) -> str:

@@ -58,7 +58,7 @@ class ClassNames:
         if text == "":
             return -1
         if _NUMBER.fullmatch(text) and not (self.given and text in self.given):
-            return self._valid(int(text.partition(".")[0]), where)
+            return self.number(int(text.partition(".")[0]), where)
         found = self.find(text)
         if len(found) == 1:
             return found[0]
@@ -73,7 +73,8 @@ class ClassNames:
             "Labels count from 0; -1 or nothing means none. Other names: --classes FILE.",
         )
 
-    def _valid(self, number: int, where: str) -> int:
+    def number(self, number: int, where: str) -> int:
+        """A class number, or -1. Raises BadInput for one that the model does not have."""
         if -1 <= number < (self.n_classes or _MOST_LABELS):
             return number
         known = (

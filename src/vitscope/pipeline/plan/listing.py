@@ -4,18 +4,20 @@ Knows nothing about: what is in the files, models (only their class names), torc
 """
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, cast
 
 import numpy as np
 
 from vitscope.errors import BadInput
 from vitscope.file_names import as_text, exists, fault, is_folder, require_text
-from vitscope.models.pictures.images import SUFFIXES
+from vitscope.models.pictures.images import ARRAYS, SUFFIXES, read_bytes
 from vitscope.models.pictures.levels import PictureRange, parse_range
+from vitscope.pipeline.plan.at_hand import AtHand, at_hand, names_of
 from vitscope.pipeline.plan.class_folders import labels_from_folders
+from vitscope.pipeline.plan.dataset_labels import labels_from_dataset
 from vitscope.pipeline.plan.label_tables import LabelTable, on_this_system, read_label_table, table_from_frame
 from vitscope.pipeline.plan.labels import ClassNames
 from vitscope.store.manifest import FILE as RUN_FILE
@@ -24,7 +26,8 @@ from vitscope.store.run import PLAN_TABLE
 if TYPE_CHECKING:
     import pandas as pd
 
-Images: TypeAlias = "str | Path | Sequence[str | Path] | pd.DataFrame"
+Images: TypeAlias = "str | Path | Sequence[str | Path] | pd.DataFrame | AtHand | Any"
+"""A folder, a table or list file, paths, a data frame; a data set, or pairs of a picture and a label (`at_hand`)."""
 _TABLES: Final = {".csv", ".tsv"}
 _LISTS: Final = {".txt", ".lst"}
 
@@ -34,9 +37,10 @@ class Listing:
     """The files in order, with labels (-1 = none) and class names; `paths` are relative to `root`, or absolute.
 
     `note` says how labels were read where that was not plain, `picture_range` what is black and white (`levels`).
+    `held` are the pictures of a data set that are no files; `paths` are then their names.
     """
 
-    kind: Literal["folder", "list", "table"]
+    kind: Literal["folder", "list", "table", "dataset"]
     root: Path
     given: str
     paths: tuple[str, ...]
@@ -45,9 +49,16 @@ class Listing:
     ignored: tuple[str, ...] = ()
     note: str | None = None
     picture_range: PictureRange | None = None
+    held: AtHand | None = None
 
     def __len__(self) -> int:
         return len(self.paths)
+
+    def read(self, row: int) -> bytes:
+        """The bytes of one picture. Raises ImageUnreadable."""
+        if self.held is not None:
+            return self.held.read(self.paths[row])
+        return read_bytes(self.root / self.paths[row])
 
     def sample(self, limit: int | None, seed: int) -> "Listing":
         """A seeded sample of at most `limit` files, in their order; all of them for None."""
@@ -67,6 +78,9 @@ def list_images(
     labels: str | Path | None,
     classes: ClassNames,
     picture_range: str | Sequence[float] | None = None,
+    *,
+    limit: int | None = None,
+    seed: int = 0,
 ) -> Listing:
     """List the images of an analysis.
 
@@ -77,13 +91,17 @@ def list_images(
         the table. Paths in a file are relative to it.
     labels: a table of labels for a folder or a list.
     picture_range: values of black and white in pictures with more than 8 bits a channel (`parse_range`).
+    limit: of a data set whose labels have to be read, only those of this seeded sample are.
 
     Raises
     ------
     BadInput: nothing there, not readable, no images, or labels that do not fit; the message names the first offender.
     """
     levels = parse_range(picture_range)
-    listing = replace(_listed(images, labels, classes), picture_range=levels)
+    held = at_hand(images)
+    if held is not None:
+        return replace(_from_dataset(held.sample(limit, seed), labels, classes), picture_range=levels)
+    listing = replace(_listed(images, labels, classes), picture_range=levels).sample(limit, seed)
     if classes.order is not None and (labels is not None or listing.kind != "folder"):
         raise BadInput(
             f"cannot number folders as {classes.order}: the labels of {listing.given} are not from folders",
@@ -96,7 +114,7 @@ def _listed(images: Images, labels: str | Path | None, classes: ClassNames) -> L
     if hasattr(images, "columns"):
         return _from_table(table_from_frame(cast("pd.DataFrame", images), classes), "a data frame", labels)
     if not isinstance(images, str | os.PathLike):
-        given = _as_paths(images)
+        given = [Path(path) for path in cast("Sequence[str | Path]", images)]
         return _labelled(_from_paths(given, f"a list of {_count(len(given), 'path')}"), labels, classes)
     path = Path(images)
     if is_folder(path):
@@ -111,7 +129,7 @@ def _listed(images: Images, labels: str | Path | None, classes: ClassNames) -> L
         named = [line for line in lines if line and not line.startswith("#")]
         given = [path.parent / on_this_system(line, path.parent) for line in named]
         return _labelled(_from_paths(given, str(path)), labels, classes)
-    if path.suffix.lower() in SUFFIXES:
+    if path.suffix.lower() in SUFFIXES | ARRAYS:
         return _labelled(_from_paths([path], str(path)), labels, classes)
     raise BadInput(
         f"cannot analyse {path}: expected a folder, a .csv table or a .txt list",
@@ -127,7 +145,7 @@ def _from_folder(folder: Path, classes: ClassNames, *, guess_labels: bool) -> Li
         detail += f"; {odd}" if odd else ""
         raise BadInput(
             f"cannot analyse {folder}: no images in it or below it{detail}",
-            f"Images are recognised by their names: {' '.join(sorted(SUFFIXES))}.",
+            f"Images are recognised by their names: {' '.join(sorted(SUFFIXES))}; or arrays, .npy.",
         )
     listing = Listing(
         "folder",
@@ -155,19 +173,28 @@ def _unnamed(images: Sequence[str]) -> str | None:
     return f"left out {as_text(images[0])}{of}: {reason}. {hint.rstrip('.')}"
 
 
-def _as_paths(images: object) -> list[Path]:
-    """A sequence of paths. Raises BadInput for pictures, pixels and pairs, which are not files."""
-    if isinstance(images, Iterable) and not isinstance(images, Mapping | bytes):
-        items = list(images)
-        odd = next((item for item in items if not isinstance(item, str | os.PathLike)), None)
-        if odd is None:
-            return [Path(item) for item in items]
-        what = f"a {type(images).__name__} of {type(odd).__name__}"
-    else:
-        what = f"an object of type {type(images).__name__}"
-    raise BadInput(
-        f"cannot analyse {what}: expected a folder, a table or list file, a sequence of paths, or a data frame",
-        "Save pictures as files; a data frame with the columns path and label gives their labels.",
+def _from_dataset(held: AtHand, labels: str | Path | None, classes: ClassNames) -> Listing:
+    """The pictures of a data set: files where it is one of files, else by number."""
+    if labels is not None:
+        raise BadInput(f"cannot take labels from {labels}: {held.given} has its own", "Leave --labels out.")
+    own = labels_from_dataset([held.label(number) for number in held.numbers], held.names, classes)
+    note = "; ".join(filter(None, (own.note, held.note))) or None
+    paths = list(names_of(held))
+    if held.path is None:
+        return Listing("dataset", Path(), held.given, tuple(paths), own.labels, own.class_names, note=note, held=held)
+    files = _from_paths([Path(path) for path in paths], held.given)
+    every = [os.path.abspath(path) for path in paths]  # noqa: PTH100 - as in _from_paths
+    first = dict(reversed([*zip(every, range(len(every)), strict=True)]))
+    twice = next((i for i, path in enumerate(every) if own.labels[i] != own.labels[first[path]]), None)
+    if twice is not None:
+        raise BadInput(f"cannot label {paths[twice]}: {held.given} gives it two labels", "Keep one of them.")
+    rows = [first[path] for path in dict.fromkeys(every)]
+    return replace(
+        files,
+        kind="dataset",
+        labels=tuple(own.labels[row] for row in rows),
+        class_names=tuple(own.class_names[row] for row in rows),
+        note="; ".join(filter(None, (files.note, note))) or None,
     )
 
 
@@ -183,6 +210,7 @@ def _walk(folder: Path) -> tuple[list[str], list[str], list[str]]:
         ) from error
 
     found: list[str] = []
+    arrays: list[str] = []
     ignored: list[str] = []
     unnamed: list[str] = []
     seen: set[str] = set()
@@ -196,11 +224,16 @@ def _walk(folder: Path) -> tuple[list[str], list[str], list[str]]:
         for name in files:
             if not name.startswith("."):
                 path = (Path(current) / name).relative_to(folder).as_posix()
-                if Path(name).suffix.lower() not in SUFFIXES:
+                suffix = Path(name).suffix.lower()
+                if suffix not in SUFFIXES | ARRAYS:
                     ignored.append(as_text(path))
+                elif fault(path) is not None:
+                    unnamed.append(path)
                 else:
-                    (found if fault(path) is None else unnamed).append(path)
-    return sorted(found), sorted(ignored), sorted(unnamed)
+                    (arrays if suffix in ARRAYS else found).append(path)
+    if found or unnamed:  # arrays beside images are something else: labels, features, masks
+        ignored += map(as_text, arrays)
+    return sorted(found or arrays), sorted(ignored), sorted(unnamed)
 
 
 def require_text_names(listing: Listing) -> None:

@@ -68,9 +68,8 @@ def plan(model: Model, images: Images, out: str | Path, request: Request, *, res
     fill, seed = request.fill or "zero", request.seed or 0
     check_fill(fill, list(modes))
 
-    listing = list_images(images, request.labels, classes_of(model, request.classes), request.picture_range).sample(
-        request.limit, seed
-    )
+    classes = classes_of(model, request.classes)
+    listing = list_images(images, request.labels, classes, request.picture_range, limit=request.limit, seed=seed)
     require_text_names(listing)
     if fill == "resample":
         derangement(len(listing), seed)  # refuses a single image before anything is written
@@ -190,7 +189,7 @@ def _pattern_sample(model: Model, n_images: int, asked: int | None) -> PatternSa
 def _source(listing: Listing, request: Request) -> Source:
     return Source(
         kind=listing.kind,
-        root=str(listing.root),
+        root="" if listing.held is not None else str(listing.root),
         images=listing.given,
         labels=None if request.labels is None else str(request.labels),
         ignored=len(listing.ignored),

@@ -103,7 +103,7 @@ def resolution(
     BadInput: images or labels that do not fit, or no image whose activations are finite.
     """
     wanted = check_sizes(model, sizes)
-    listing = list_images(images, labels, classes_of(model, classes), picture_range).sample(limit, seed)
+    listing = list_images(images, labels, classes_of(model, classes), picture_range, limit=limit, seed=seed)
     keep_freed_memory()
     own = (model.input_size[1], model.input_size[2])
     own_first = model.n_classes is not None and min(listing.labels) < 0  # its answers stand in for the labels

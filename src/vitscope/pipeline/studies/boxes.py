@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+import numpy as np
 from jaxtyping import Bool, Float
 from PIL import Image, ImageDraw
 from torch import Tensor
@@ -17,6 +18,7 @@ from torch.nn import functional as F
 
 from vitscope.errors import BadInput
 from vitscope.models import Model
+from vitscope.models.pictures.arrays import AnyPicture, Bands
 from vitscope.pipeline.plan.listing import Listing
 
 Box = tuple[float, float, float, float]
@@ -98,6 +100,14 @@ def _of(path: str, boxes: Mapping[str, Sequence[Box]]) -> Sequence[Box] | None:
     return next((boxes[key] for key in (path, name.name, name.stem) if key in boxes), None)
 
 
+def _of_channels(picture: Image.Image, channels: int) -> AnyPicture:
+    """The picture for a model that reads any number of channels, all of them alike."""
+    if channels in (1, 3):
+        return picture
+    grey = np.asarray(picture.convert("L"), dtype=np.float32)
+    return Bands(grey[..., None].repeat(channels, -1), picture)
+
+
 def on_patches(model: Model, size: tuple[int, int], boxes: Sequence[Box]) -> OnPatches:
     """What boxes on a picture of `size` (width, height) cover of the patches."""
     drawn = Image.new("RGB", size, "black")
@@ -107,7 +117,7 @@ def on_patches(model: Model, size: tuple[int, int], boxes: Sequence[Box]) -> OnP
         edges = (round(left * width), round(top * height), round(right * width) - 1, round(bottom * height) - 1)
         draw.rectangle((*edges[:2], max(edges[0], edges[2]), max(edges[1], edges[3])), fill="white")
     seen, dark, light = (
-        model.preprocess(picture).double().mean(0)
+        model.preprocess(_of_channels(picture, model.input_size[0])).double().mean(0)
         for picture in (drawn, Image.new("RGB", size, "black"), Image.new("RGB", size, "white"))
     )
     mask = ((seen - dark) / (light - dark)).clamp(0, 1)

@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from vitscope.engine import attention, features_and_logits
 from vitscope.engine.look import most_probable
-from vitscope.errors import ImageUnreadable
-from vitscope.models import Model
+from vitscope.errors import ImageUnreadable, VitscopeError
+from vitscope.models import Evaluation, Model
 from vitscope.models.parity import probe_image
 from vitscope.models.pictures.images import Picture, read_picture
 from vitscope.models.pictures.levels import PictureRange, parse_range
@@ -37,7 +39,9 @@ class Diagnosis:
 
     `parity` is max|difference| / max|reference| between our path and the library's own output; `row_sum_error` the
     largest |sum of an attention row - 1| over all layers, heads and queries of `image` (a test pattern without one);
-    `answers` says what the logits mean.
+    `answers` says what the logits mean. `blocks` and `attention` are the largest differences of any block (see `Proof`;
+    None where no attention could be seen), `unproven` what agreement says nothing of. `layout` says how it is known
+    which token is which patch, `not_available` what this model has not, with the reasons.
     """
 
     model: str
@@ -59,6 +63,12 @@ class Diagnosis:
     answers: str
     transform: str
     parity: float
+    blocks: float
+    attention: float | None
+    unproven: tuple[str, ...]
+    layout: str
+    class_names: int | None
+    not_available: tuple[str, ...]
     image: str
     note: str | None
     row_sum_error: float
@@ -108,11 +118,55 @@ def examine(
         answers=told(model.readout, model.n_logits, model.options.prompt, model.read_by),
         transform=model.transform_text,
         parity=float(model.parity),
+        blocks=max(model.proof.blocks, default=0.0),
+        attention=max((a for a in model.proof.attention if a is not None), default=None),
+        unproven=model.proof.unproven,
+        layout=_layout(model, pixels),
+        class_names=None if model.classes is None else len(model.classes),
+        not_available=tuple(_not_available(model)),
         image="test pattern" if image is None else str(image),
         note=note,
         row_sum_error=max(off),
         prediction=_prediction(model, pixels),
     )
+
+
+def _layout(model: Model, pixels: Float[Tensor, "1 color row col"]) -> str:
+    """Change the pixels of a corner patch and of one in the middle: do their tokens change, and no others?"""
+    tokens = model.tokens
+    height, width = tokens.patch
+    with Evaluation(model.module):
+        x = model.embed(model.place(pixels))
+        for row, col in ((0, 0), (tokens.rows // 2, tokens.cols // 2), (tokens.rows - 1, tokens.cols - 1)):
+            other = pixels.clone()
+            other[..., row * height : (row + 1) * height, col * width : (col + 1) * width] += 1
+            changed = (model.embed(model.place(other)) != x).any(-1)[0].nonzero().flatten().tolist()
+            expected = tokens.n_prefix + row * tokens.cols + col
+            if expected not in changed:
+                return f"not proven: pixels of patch {row},{col} do not change its token"
+            if changed != [expected]:
+                return f"as its library says; pixels of one patch change {len(changed)} tokens, its own among them"
+    return "proven: pixels of a patch change its own token alone"
+
+
+def _not_available(model: Model) -> list[str]:
+    """What other models have and this one has not, with the reason."""
+    lacks: list[str] = []
+    if model.tokens.cls is None:
+        lacks.append("modes and measures of CLS: there is no CLS token")
+    if model.n_logits is None:
+        on = "on values of the output" if model.readout == "values" else "on the features"
+        lacks.append(f"probabilities, jsd, flips: there is no classifier; effects are measured {on}")
+    elif model.classes is None:
+        lacks.append("class names: none are given")
+    if repr(model.transform) == "none":
+        lacks.append("pictures: nothing says how they are prepared")
+    try:
+        height, width = (model.input_size[i + 1] + model.tokens.patch[i] for i in (0, 1))
+        model.at_size(height, width)
+    except VitscopeError as error:
+        lacks.append(f"other input sizes: {error.message}")
+    return lacks
 
 
 def _picture(path: Path, channels: int, picture_range: PictureRange | None) -> Picture:

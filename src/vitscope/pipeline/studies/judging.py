@@ -137,15 +137,15 @@ def judge(
     """
     legrad = LeGrad(legrad_layers, legrad_reading)
     _check(model, maps, legrad, steps)
-    listing = list_images(images, labels, classes_of(model, classes), picture_range)
-    places = None
-    if boxes is not None:
+    known, places = classes_of(model, classes), None
+    if boxes is None:
+        listing = list_images(images, labels, known, picture_range, limit=limit, seed=seed)
+    else:
+        listing = list_images(images, labels, known, picture_range)
         listing, places = boxed(listing, read_boxes(boxes))
         rows = {path: place for path, place in zip(listing.paths, places, strict=True)}
         listing = listing.sample(limit, seed)
         places = [rows[path] for path in listing.paths]
-    else:
-        listing = listing.sample(limit, seed)
     keep_freed_memory()
     found: list[dict[str, np.ndarray]] = []
     paths: list[str] = []

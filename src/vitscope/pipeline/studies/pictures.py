@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from jaxtyping import Float
-from PIL import Image
 from torch import Tensor
 
 from vitscope.errors import BadInput, ImageUnreadable
-from vitscope.models.pictures.images import decode_picture, read_bytes
+from vitscope.models.pictures.arrays import AnyPicture
+from vitscope.models.pictures.images import decode_picture
 from vitscope.pipeline.plan.listing import Listing
 from vitscope.pipeline.work.loading import ahead
 
@@ -21,7 +21,7 @@ class Listed(NamedTuple):
 
     row: int
     label: int
-    image: Image.Image
+    image: AnyPicture
 
 
 class Preprocessed(NamedTuple):
@@ -42,9 +42,9 @@ def pictures(listing: Listing, channels: int) -> Iterator[Listed]:
     """
     found = False
 
-    def read(row: int) -> Image.Image | None:
+    def read(row: int) -> AnyPicture | None:
         try:
-            content = read_bytes(listing.root / listing.paths[row])
+            content = listing.read(row)
             return decode_picture(content, channels=channels, picture_range=listing.picture_range).image
         except ImageUnreadable:
             return None
@@ -58,7 +58,7 @@ def pictures(listing: Listing, channels: int) -> Iterator[Listed]:
 
 
 def in_batches(
-    items: Iterator[Listed], size: int, preprocess: Callable[[Image.Image], Tensor]
+    items: Iterator[Listed], size: int, preprocess: Callable[[AnyPicture], Tensor]
 ) -> Iterator[Sequence[Preprocessed]]:
     """Lists of `size` preprocessed pictures, the last one of what is left."""
     batch: list[Preprocessed] = []

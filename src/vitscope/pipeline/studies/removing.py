@@ -23,7 +23,7 @@ from vitscope.errors import BadInput, ImageUnreadable, InvalidArgument, ParityEr
 from vitscope.measures.effects.answers import predictions
 from vitscope.models import Evaluation, Model
 from vitscope.models.parity import probe_image, relative_difference
-from vitscope.models.pictures.images import decode_picture, read_bytes
+from vitscope.models.pictures.images import decode_picture
 from vitscope.models.sources.smaller import save_without_heads, without_heads
 from vitscope.pipeline.plan.labels import Given, classes_of
 from vitscope.pipeline.plan.listing import Images, Listing, list_images
@@ -245,7 +245,7 @@ def _load(model: Model, listing: Listing, rows: range) -> tuple[Float[Tensor, "i
     pixels, labels = [], []
     for row in rows:
         try:
-            content = read_bytes(listing.root / listing.paths[row])
+            content = listing.read(row)
             picture = decode_picture(content, channels=model.input_size[0], picture_range=listing.picture_range)
         except ImageUnreadable:
             continue

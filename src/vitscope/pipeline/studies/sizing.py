@@ -9,13 +9,13 @@ from typing import Final
 
 import torch
 from jaxtyping import Float
-from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
 from vitscope.arguments import entries_of, whole
 from vitscope.errors import InvalidArgument
 from vitscope.models import Model
+from vitscope.models.pictures.arrays import AnyPicture
 
 Size = tuple[int, int]
 """(height, width) in pixels."""
@@ -102,12 +102,12 @@ def interpolated(model: Model, sized: Model) -> bool:
     )
 
 
-def fits_any_size(model: Model, sized: Model, image: Image.Image) -> bool:
+def fits_any_size(model: Model, sized: Model, image: AnyPicture) -> bool:
     """Whether preprocessing follows the size by itself (see `PREPROCESSING`)."""
     return sized is model or tuple(sized.preprocess(image).shape) == sized.input_size
 
 
-def pixels_at(sized: Model, image: Image.Image) -> Float[Tensor, "color row col"]:
+def pixels_at(sized: Model, image: AnyPicture) -> Float[Tensor, "color row col"]:
     """The pixels of a picture for a model at a size."""
     pixels = sized.preprocess(image)
     if tuple(pixels.shape) == sized.input_size:

@@ -18,6 +18,7 @@ from vitscope.arguments import checked
 from vitscope.engine import References, attention, fixed_arithmetic
 from vitscope.errors import BadInput
 from vitscope.models import Model
+from vitscope.pipeline.plan.at_hand import AtHand, at_hand
 from vitscope.pipeline.plan.backends import backends
 from vitscope.pipeline.plan.head_outputs import sampled_pairs
 from vitscope.pipeline.plan.listing import Images
@@ -68,7 +69,9 @@ def analyze(
 
     Parameters
     ----------
-    images: a folder, a table or list file, a sequence of paths, or a data frame with the columns path and label.
+    images: a folder, a table or list file, a sequence of paths, a data frame with the columns path and label; or a data
+        set: torch's (ImageFolder, a Subset, ...), a `datasets.Dataset`, any iterable of pairs (picture, label).
+        Pictures are of Pillow, arrays [row, col, channel], or tensors of floats: pixels that are ready for the model.
     resume: go on with the run in `out` where it stopped; with the same options it ends with the same bits.
     multi_label: the model's logits are labels, each yes or no by itself (sigmoid), as for `load_model`.
     progress: called after every few images.
@@ -84,12 +87,17 @@ def analyze(
     >>> run = analyze(model, "photos", "run", modes="all", partial_images=60)  # doctest: +SKIP
     """
     model = model.with_labels() if multi_label else model
-    run = plan(model, images, out, request_of(options), resume=resume)
-    return execute(run, model, progress=progress)
+    held = at_hand(images)
+    run = plan(model, images if held is None else held, out, request_of(options), resume=resume)
+    return execute(run, model, held, progress=progress)
 
 
-def execute(run: Run, model: Model, *, progress: OnStep | None = None) -> Run:
+def execute(run: Run, model: Model, held: AtHand | None = None, *, progress: OnStep | None = None) -> Run:
     """Compute what a planned run still lacks, and finish it. What `progress` raises stops it; the run stays resumable.
+
+    Parameters
+    ----------
+    held: the pictures of a run that is not made of files.
 
     Raises
     ------
@@ -106,7 +114,7 @@ def execute(run: Run, model: Model, *, progress: OnStep | None = None) -> Run:
         pending = writer.pending()
         if pending or not writer.is_finished():
             writer.set_state("running")
-            _Execution(writer, model, pending, progress or (lambda step: None)).run()
+            _Execution(writer, model, held, pending, progress or (lambda step: None)).run()
             writer.finish()
     return run
 
@@ -114,12 +122,14 @@ def execute(run: Run, model: Model, *, progress: OnStep | None = None) -> Run:
 class _Execution:
     """One pass over the pending units of a run."""
 
-    def __init__(self, writer: RunWriter, model: Model, pending: Sequence[Unit], progress: OnStep) -> None:
+    def __init__(
+        self, writer: RunWriter, model: Model, held: AtHand | None, pending: Sequence[Unit], progress: OnStep
+    ) -> None:
         self.writer = writer
         self.model = model
         self.pending = pending
         self.manifest: Manifest = writer.run.manifest
-        self.source = ImageSource(writer.run, model, stops=True)
+        self.source = ImageSource(writer.run, model, held, stops=True)
         planned = writer.run.planned_images
         self.labels: list[int] = planned["label"].tolist()
         self.sample = np.flatnonzero(planned["partial"].to_numpy())

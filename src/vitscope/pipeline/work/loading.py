@@ -22,6 +22,7 @@ from vitscope.engine import derangement
 from vitscope.errors import BadInput, ImageUnreadable
 from vitscope.models import Model
 from vitscope.models.pictures.images import Picture, decode_picture, read_bytes
+from vitscope.pipeline.plan.at_hand import AtHand
 from vitscope.store import RunFolder
 
 Item = TypeVar("Item")
@@ -64,15 +65,17 @@ class ImageSource:
 
     Parameters
     ----------
+    held: the pictures of a data set that are no files.
     stops: whether such a file ends what is done with a BadInput. An analysis stops, and can be resumed when the file is
         back; else it would be complete without an image that is there.
     """
 
-    def __init__(self, run: RunFolder, model: Model, *, stops: bool = False) -> None:
+    def __init__(self, run: RunFolder, model: Model, held: AtHand | None = None, *, stops: bool = False) -> None:
         self._stops = stops
+        self._held = held
+        self._source = run.manifest.source
         images = run.planned_images
         self._model = model
-        self._root = Path(run.manifest.source.root)
         self._paths: list[str] = images["path"].tolist()
         self._ids: list[str] = images["id"].tolist()
         self._seed = run.manifest.options.seed
@@ -88,7 +91,7 @@ class ImageSource:
     def picture(self, row: int) -> Picture:
         """One image as it was decoded. Raises ImageUnreadable with the reason."""
         try:
-            content = read_bytes(self._root / self._paths[row])
+            content = self._content(self._paths[row])
             if self._ids[row] and hashlib.sha256(content).hexdigest() != self._ids[row]:
                 raise ImageUnreadable("changed since the run was planned")
         except ImageUnreadable as error:
@@ -96,10 +99,19 @@ class ImageSource:
                 raise BadInput(
                     f"cannot continue: {self._paths[row]} was there when the run was planned, and now it is "
                     f"{error.message}",
-                    "Restore the file and run the same command with --resume, or analyse again without it.",
+                    "Restore the file and run the same command with --resume, or analyse again without it."
+                    if self._source.are_files
+                    else "Give the same data set, without random transforms, and resume=True.",
                 ) from error
             raise
         return decode_picture(content, channels=self._model.input_size[0], picture_range=self._range)
+
+    def _content(self, path: str) -> bytes:
+        if self._source.are_files:
+            return read_bytes(Path(self._source.root) / path)
+        if self._held is None:
+            raise ImageUnreadable("not here: it is of a data set that was given in Python, and no file")
+        return self._held.read(path)
 
     def batch(self, rows: Iterable[int]) -> Batch:
         """The pixels of those rows that can be read."""

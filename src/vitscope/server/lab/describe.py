@@ -189,7 +189,7 @@ def prune_command(manifest: Manifest) -> str | None:
     model, source = manifest.model, manifest.source
     if not model.by_name:
         return None
-    words = ["vitscope", "prune", model.id, source.images]
+    words = ["vitscope", "prune", model.id, *([] if source.kind == "dataset" else [source.images])]
     words += ["--labels", source.labels] if source.labels else []
     words += ["--weights", model.weights] if model.weights else []
     words += model.options.words()

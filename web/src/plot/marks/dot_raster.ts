@@ -1,5 +1,9 @@
 // Very many dots as pixels: small discs written straight into a bitmap, a hundred thousand in a few milliseconds.
 import type { Rgb } from '../colour';
+import type { Shape } from '../scene';
+
+/** Thickness of the lines of rings and crosses, in radii. */
+export const STROKE = 0.6;
 
 /** A bitmap of words 0xAABBGGRR, as ImageData holds them. */
 export interface Raster {
@@ -16,12 +20,12 @@ export interface Stamp {
   readonly cover: Uint16Array;
 }
 
-export function stampOf(radius: number): Stamp {
-  const reach = Math.ceil(radius - 0.5);
+export function stampOf(radius: number, shape: Shape = 'disc'): Stamp {
+  const reach = Math.ceil(radius - 0.5 + (shape === 'ring' || shape === 'cross' ? (radius * STROKE) / 2 : 0));
   const pixels: [number, number, number][] = [];
   for (let y = -reach; y <= reach; y++) {
     for (let x = -reach; x <= reach; x++) {
-      const share = Math.round(FULL * Math.max(0, Math.min(1, radius + 0.5 - Math.hypot(x, y))));
+      const share = Math.round(FULL * Math.max(0, Math.min(1, 0.5 - beyond(shape, radius, x, y))));
       if (share) pixels.push([x, y, share]);
     }
   }
@@ -35,6 +39,17 @@ export function stampOf(radius: number): Stamp {
 }
 
 const FULL = 256;
+
+/** How far a place lies outside of a shape; less than 0 inside. */
+function beyond(shape: Shape, radius: number, x: number, y: number): number {
+  const away = Math.hypot(x, y);
+  if (shape === 'disc') return away - radius;
+  if (shape === 'ring') return Math.abs(away - radius) - (radius * STROKE) / 2;
+  const [across, down] = [Math.abs(x), Math.abs(y)];
+  if (shape === 'square') return Math.max(across, down) - radius;
+  const along = Math.min(radius, (across + down) / 2); // of the nearest point of the cross, on both axes
+  return Math.hypot(across - along, down - along) - (radius * STROKE) / 2;
+}
 
 /**
  * Draw dots over what is there. `places` are pixels [dot, 2], `list` the dots, `codes` give each one's colour out of

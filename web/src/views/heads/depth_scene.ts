@@ -25,7 +25,7 @@ export interface Depth {
 
 export function plotOf({ width, height, layers, heads, value }: Depth): Plot {
   const values = heads.flatMap((index) => Array.from({ length: layers }, (_, observed) => value(index, observed)));
-  return new Plot({ left: 46, right: width - 58, top: 20, bottom: height - 30 }, layers, axisFor(values, 'log'));
+  return new Plot({ left: 54, right: width - 58, top: 20, bottom: height - 30 }, layers, axisFor(values, 'log'));
 }
 
 const lineOf = (plot: Plot, { value }: Depth, index: number): string => plot.line((observed) => value(index, observed));

@@ -36,10 +36,6 @@ function image(values: Float32Array, cols: number, top: number, colours: Palette
   return new ImageData(new Uint8ClampedArray(pixels.buffer), cols, values.length / cols);
 }
 
-/** A map in the sequential colours. */
-export const mapImage = (values: Float32Array, cols: number, top: number, theme: Theme): ImageData =>
-  image(values, cols, top, SEQUENTIAL[theme]);
-
 interface PlacedMap {
   readonly values: Float32Array;
   /** Value at the end of the colours. */

@@ -1,12 +1,13 @@
 // What colours the images: a number each with its scale, or the pattern of the focus head; or nothing, and right and
 // wrong do.
 import type { Session } from '../../../session/session.svelte';
-import { colourAt, css, place, scaleFor, type Scale, type Theme } from '../../../plot/colour';
+import { place, scaleFor, type Scale, type Theme } from '../../../plot/colour';
+import { colourOf, type Paint } from '../../../plot/inks';
 import { headName } from '../../../ground/run';
-import { clusterColour } from '../../../plot/pattern_colours';
+import { clusterPaint } from '../../../plot/pattern_colours';
 import { clustersOfHead, NO_CLUSTER } from '../../../patterns/sample';
 import { shadesOf } from '../../../plot/marks/scatter';
-import { number, percent } from '../../../ground/numbers';
+import { percent, tickNumber } from '../../../ground/numbers';
 import { shortMetric } from '../../../words/words';
 import { INKS, type Marks } from './image_paint';
 
@@ -58,10 +59,7 @@ export function colouringOf(session: Session): Colouring | null {
     values,
     scale,
     caption,
-    text: (value) =>
-      number(value)
-        .replace(/(\.\d*?)0+$/, '$1')
-        .replace(/\.$/, ''),
+    text: tickNumber,
   };
 }
 
@@ -80,19 +78,26 @@ function byPattern({ patterns: model, head, shown }: Session): Colouring | null 
   };
 }
 
-export function shaded(colouring: Colouring, theme: Theme): NonNullable<Marks['colours']> {
+/** A colour for each image: which, and the colours. */
+export function paintsOf(colouring: Colouring): { readonly codes: Uint8Array; readonly paints: readonly Paint[] } {
   const { values } = colouring;
+  const out = { light: INKS.light.out, dark: INKS.dark.out };
   if (colouring.kind === 'pattern') {
     const most = Math.max(0, ...colouring.entries.map(({ cluster }) => cluster)) + 1;
-    const list = Array.from({ length: most }, (_, cluster) => clusterColour(cluster, theme));
+    const paints = Array.from({ length: most }, (_, cluster) => clusterPaint(cluster));
     return {
-      of: Uint8Array.from(values, (value) => Math.min(most, value === value ? -value : most)),
-      list: [...list, INKS[theme].out],
+      codes: Uint8Array.from(values, (value) => Math.min(most, value === value ? -value : most)),
+      paints: [...paints, out],
     };
   }
   const { scale } = colouring;
-  const list = Array.from({ length: SHADES }, (_, i) => css(colourAt(i / (SHADES - 1), scale.signed, theme)));
-  return { of: shadesOf(values, (value) => place(scale, value), SHADES), list: [...list, INKS[theme].out] };
+  const paints = Array.from({ length: SHADES }, (_, i) => ({ place: i / (SHADES - 1), signed: scale.signed }));
+  return { codes: shadesOf(values, (value) => place(scale, value), SHADES), paints: [...paints, out] };
+}
+
+export function shaded(colouring: Colouring, theme: Theme): NonNullable<Marks['colours']> {
+  const { codes, paints } = paintsOf(colouring);
+  return { of: codes, list: paints.map((paint) => colourOf(paint, theme)) };
 }
 
 /** Images in scope on which the focus head shows the chosen patterns; null while none is chosen. */

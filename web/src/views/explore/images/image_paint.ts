@@ -1,29 +1,30 @@
 // The map of images onto canvases: marks below; what is pointed at, focussed or being outlined on a layer above.
+import { fitted, pixels } from '../../../plot/canvas';
 import { rgb, type Rgb, type Theme } from '../../../plot/colour';
+import { colourOf } from '../../../plot/inks';
 import type { Placed } from '../../../plot/marks/scatter';
 import type { Paint } from '../../../session/time';
 import { Sheet, stamp, type Stamp } from '../../parts/marks/stamps';
 import type { Place } from '../../../session/thumbs.svelte';
 
-interface Inks {
+export interface Inks {
   readonly right: string;
   readonly wrong: string;
   readonly neither: string;
   readonly out: string;
   readonly rim: string;
-  readonly lasso: string;
 }
 export const INKS: Record<Theme, Inks> = {
-  light: { right: '#0072b2', wrong: '#d55e00', neither: '#6b7683', out: '#c3cad2', rim: '#55606c', lasso: '#14171c' },
-  dark: { right: '#6cb4e4', wrong: '#f08a4b', neither: '#98a3ae', out: '#3c454f', rim: '#aab4be', lasso: '#e8ebef' },
+  light: { right: '#0072b2', wrong: '#d55e00', neither: '#6b7683', out: '#c3cad2', rim: '#55606c' },
+  dark: { right: '#6cb4e4', wrong: '#f08a4b', neither: '#98a3ae', out: '#3c454f', rim: '#aab4be' },
 };
 
 /** Radius of a mark, px. */
-const RADIUS = 2.75;
-const OUT_RADIUS = 2;
+export const RADIUS = 2.75;
+export const OUT_RADIUS = 2;
 /** Of so many marks each is smaller. */
-const CROWD = 2000;
-const CROWD_RADIUS = 2;
+export const CROWD = 2000;
+export const CROWD_RADIUS = 2;
 const RAISED = 72;
 
 export interface Marks {
@@ -39,18 +40,6 @@ export interface Marks {
 interface Box {
   readonly width: number;
   readonly height: number;
-}
-const pixels = (length: number): number => Math.max(1, Math.round(length * devicePixelRatio));
-
-/** A context whose unit is a CSS pixel, cleared. */
-export function fresh(canvas: HTMLCanvasElement, width: number, height: number): CanvasRenderingContext2D {
-  const [across, down] = [pixels(width), pixels(height)];
-  if (canvas.width !== across) canvas.width = across;
-  if (canvas.height !== down) canvas.height = down;
-  const context = canvas.getContext('2d')!;
-  context.setTransform(devicePixelRatio, 0, 0, devicePixelRatio, 0, 0);
-  context.clearRect(0, 0, width, height);
-  return context;
 }
 
 /** Marks are drawn in so many layers, each of right and wrong ones: where they crowd, both stay to be seen. */
@@ -91,7 +80,7 @@ export function paintMarks(
       if (at === rows.length) [group, at] = [group + 1, 0];
     }
     if (group < groups.length) return part;
-    const context = fresh(canvas, box.width, box.height);
+    const context = fitted(canvas, box.width, box.height);
     context.putImageData(sheet.image, 0, 0);
     return over(context);
   };
@@ -200,7 +189,7 @@ export function paintRings(
       path.arc(x, y, RADIUS + 2, 0, 2 * Math.PI);
     }
   }
-  stroke(context, path, INKS[theme].lasso, 1);
+  stroke(context, path, colourOf('ink', theme), 1);
 }
 
 /** The ring of the focus: dark and light, to be seen on every ground. `side` > 0 = around a picture. */
@@ -225,7 +214,7 @@ export function paintRaised(
   if (!picture) {
     const mark = new Path2D();
     mark.arc(x, y, RADIUS + 3, 0, 2 * Math.PI);
-    stroke(context, mark, INKS[theme].lasso, 2);
+    stroke(context, mark, colourOf('ink', theme), 2);
     return;
   }
   const { left, top } = raisedBox(x, y, box);
@@ -262,9 +251,11 @@ export function paintLasso(
   const path = new Path2D();
   points.forEach(([x, y], at) => (at ? path.lineTo(x, y) : path.moveTo(x, y)));
   path.closePath();
-  context.fillStyle = theme === 'dark' ? 'rgb(232 235 239 / 0.07)' : 'rgb(20 23 28 / 0.05)';
+  context.fillStyle = colourOf('ink', theme);
+  context.globalAlpha = 0.06;
   context.fill(path);
+  context.globalAlpha = 1;
   context.setLineDash([4, 3]);
-  stroke(context, path, INKS[theme].lasso, 1.3);
+  stroke(context, path, colourOf('ink', theme), 1.3);
   context.setLineDash([]);
 }

@@ -31,6 +31,7 @@ export interface Point {
   readonly at: number;
   readonly x: number;
   readonly y: number;
+  readonly r: number;
 }
 
 const frameOf = ({ width, height }: Scatter): Frame => ({ left: 56, right: width - 12, top: 10, bottom: height - 34 });
@@ -46,7 +47,12 @@ const downOf = (props: Scatter, value: number): number => {
 export const pointsOf = (props: Scatter): Point[] =>
   Array.from({ length: props.xs.length }, (_, at) => at)
     .filter((at) => Number.isFinite(props.xs[at]) && Number.isFinite(props.ys[at]))
-    .map((at) => ({ at, x: acrossOf(props, props.xs[at]!), y: downOf(props, props.ys[at]!) }));
+    .map((at) => ({
+      at,
+      x: acrossOf(props, props.xs[at]!),
+      y: downOf(props, props.ys[at]!),
+      r: props.places.has(at) ? 5 : 4,
+    }));
 
 export function scene(props: Scatter, points = pointsOf(props)): Scene {
   const { width, height, x, y, across, up, quadrant, head, focus, places, named } = props;
@@ -58,7 +64,7 @@ export function scene(props: Scatter, points = pointsOf(props)): Scene {
   const dot = (point: Point): Mark => {
     const { layer, head: number } = head(point.at);
     const inSet = places.get(point.at);
-    return circle(point.x, point.y, inSet === undefined ? 4 : 5, {
+    return circle(point.x, point.y, point.r, {
       fill: inSet !== undefined ? { head: inSet } : hidden.has(point.at) ? 'accent' : 'line-strong',
       ...(point.at === focus ? { stroke: 'ink', thick: 2 } : { stroke: 'panel' }),
       key: `head ${layer}.${number}`,

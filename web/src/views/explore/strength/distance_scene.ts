@@ -52,7 +52,7 @@ export function scene(props: Distance, plot = plotOf(props)): Scene {
     height,
     title: `Mean attention distance${noSinks ? ' without keys that all patches attend to' : ''} by layer, px`,
     marks: [
-      valueTitle(noSinks ? 'without sinks, px' : 'distance, px', 2),
+      valueTitle(noSinks ? 'without sinks, px' : 'distance, px', 8),
       valueAxis(frame, plot.y, axisTicks(axis, 5), String, 3),
       group(
         'share axis',

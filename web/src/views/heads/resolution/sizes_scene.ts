@@ -22,7 +22,7 @@ export interface Row {
   readonly format: (value: number) => string;
 }
 
-interface SizeName {
+export interface SizeName {
   readonly name: string;
   readonly tokens: number;
   /** Its position embedding is. */

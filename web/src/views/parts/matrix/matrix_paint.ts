@@ -1,9 +1,9 @@
 // A matrix onto a canvas: the cells in view at a whole number of device pixels each, or a coarser level of them.
-import { colourAt, place, type Scale, type Theme } from '../../../plot/colour';
+import { place, type Scale, type Theme } from '../../../plot/colour';
+import { COLOURS, wordsOf } from '../../../plot/raster';
 import { maxPooled, type Arrangement, type Box } from '../../../attention/matrix';
 
 const STEPS = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32];
-const COLOURS = 256;
 
 /** Device pixels a cell: whole, or one over a whole number where the matrix does not fit at all. */
 export function fitScale(cells: Arrangement, width: number, height: number): number {
@@ -17,20 +17,11 @@ export function zoomed(scale: number, direction: 1 | -1, least: number): number 
   return Math.max(least, next ?? (direction > 0 ? scale : least));
 }
 
-/** Colours of places 0..1, as an image's words. */
-function lookup(theme: Theme): Uint32Array {
-  return Uint32Array.from({ length: COLOURS }, (_, i) => {
-    const [red, green, blue] = colourAt(i / (COLOURS - 1), false, theme);
-    return (255 << 24) | (blue << 16) | (green << 8) | red;
-  });
-}
-const TABLES: Record<Theme, Uint32Array> = { light: lookup('light'), dark: lookup('dark') };
-
 /** Cells as an image of one pixel each; NaN stays transparent. */
 export function cellImage(cells: Float32Array, width: number, part: Box, scale: Scale, theme: Theme): ImageData {
   const image = new ImageData(part.width, part.height);
   const words = new Uint32Array(image.data.buffer);
-  const table = TABLES[theme];
+  const table = wordsOf(false, theme);
   for (let y = 0; y < part.height; y++) {
     for (let x = 0; x < part.width; x++) {
       const value = cells[(part.y + y) * width + part.x + x]!;

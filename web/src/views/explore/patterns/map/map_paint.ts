@@ -1,7 +1,7 @@
 // The map of matrices onto canvases: all dots below, what is pointed at or in focus on a layer above.
 import { drawDots, stampOf, type Raster } from '../../../../plot/marks/dot_raster';
-import { faded, groundColour, outColour, rgbOf, type DotColours } from '../../../../plot/pattern_colours';
-import type { Rgb, Theme } from '../../../../plot/colour';
+import { faded, groundColour, outColour, type DotColours } from '../../../../plot/pattern_colours';
+import { rgb, type Rgb, type Theme } from '../../../../plot/colour';
 import type { Paint } from '../../../../session/time';
 
 export interface Box {
@@ -61,7 +61,7 @@ function blank(canvas: HTMLCanvasElement, box: Box): { image: ImageData; raster:
 export function paintDots(canvas: HTMLCanvasElement, box: Box, dots: Dots): Paint {
   const { image, raster } = blank(canvas, box);
   const { places, colours, within, heads, inSet, theme } = dots;
-  const full = colours.colours.map(rgbOf);
+  const full = colours.colours.map(rgb);
   const n = places.length / 2;
   const kinds = new Uint8Array(n);
   const ends = [0, 0, 0];
@@ -106,7 +106,7 @@ export function paintMarked(canvas: HTMLCanvasElement, box: Box, dots: Dots, mar
   const { places, colours, theme, radius } = dots;
   const ratio = devicePixelRatio;
   const ink: Rgb = theme === 'light' ? [20, 23, 28] : [232, 235, 239];
-  const full = colours.colours.map(rgbOf);
+  const full = colours.colours.map(rgb);
   if (marked.veil) raster.words.fill(veilWord(theme));
   else drawDots(raster, places, marked.raised, null, [ink], stampOf((radius + 1.6) * ratio));
   drawDots(raster, places, marked.raised, colours.codes, full, stampOf((radius + (marked.veil ? 0.1 : 0.6)) * ratio));
