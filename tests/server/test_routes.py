@@ -24,6 +24,7 @@ def test_golden_bodies(client):
         rows = [
             dict(zip(words, (row.name, row.label, row.mark, row.meaning, True, ""), strict=True))
             for row in of_kind(kind)
+            if row.readouts != ("values",)
         ]
         assert [{name: each[name] for name in words} for each in told] == rows
     assert described == json.loads((GOLDEN / "run.json").read_text("utf-8"))
