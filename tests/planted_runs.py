@@ -8,11 +8,11 @@ import pandas as pd
 import xarray as xr
 
 from vitscope.analysis import Run
-from vitscope.quantities import names, of_kind, recorded
+from vitscope.quantities import metrics_of, names, of_kind, recorded
 from vitscope.store import Manifest, ModelInfo, Options, Progress, Source
 from vitscope.tokens import TokenLayout
 
-METRICS = names("metric")
+METRICS = metrics_of("classes")
 CLS = TokenLayout(("cls",), 5, 7, (16, 16))
 
 
@@ -126,7 +126,7 @@ def planted_run(
     hops = max(tokens.rows, tokens.cols)
     mass = np.full((*shape, hops), 0.6 / hops)
     mass[:, 2, 1] = [0.3, 0.2, *[0.1 / (hops - 2)] * (hops - 2)]
-    kept = recorded(version)
+    kept = recorded(version) | {"metric": METRICS}
     spread = {name: np.full(shape, 0.3) for name in names("spread")}
     spread["distance"] = np.broadcast_to(10.0 + np.arange(shape[1] * shape[2]).reshape(shape[1:]), shape).copy()
     spread["distance_rescaled"], spread["distance_no_sinks"] = spread["distance"] + 8, spread["distance"] + 6

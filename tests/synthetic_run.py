@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image
 
 from vitscope.analysis import Run
-from vitscope.quantities import KINDS, names, quantity, recorded
+from vitscope.quantities import KINDS, metrics_of, names, quantity, recorded
 from vitscope.store import (
     SCHEMA_VERSION,
     HeadUnit,
@@ -119,7 +119,8 @@ def synthetic_manifest(
         options=options,
         patterns=sample,
         outputs=OutputSample(OUTPUT_TOKENS, CHANNELS),
-        quantities={kind: () if kind == "pattern" and sample is None else names(kind) for kind in KINDS},
+        quantities={kind: () if kind == "pattern" and sample is None else names(kind) for kind in KINDS}
+        | {"metric": metrics_of("classes")},
         versions={"torch": "2.13.0", "timm": "1.0.31"},
         fingerprint=hashlib.sha256(b"images").hexdigest(),
         n_images=n_images,
@@ -434,7 +435,7 @@ def _source(name: str, shard: int, first: np.random.Generator) -> np.random.Gene
 
 
 def _effect(name: str, values: np.ndarray, manifest: Manifest) -> np.ndarray:
-    if manifest.model.n_classes is None and "classifier" in quantity(name).needs:
+    if manifest.model.n_classes is None and "features" not in quantity(name).readouts:
         return np.full_like(values, np.nan)
     effect = values * np.float32(0.05)
     effect[..., STRONG[0], STRONG[1]] += np.float32(0.5)

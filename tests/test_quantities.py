@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from vitscope.errors import InvalidArgument
-from vitscope.quantities import AXES, KINDS, ROWS, names, quantity, ranking_metric, recorded
+from vitscope.quantities import AXES, KINDS, READOUTS, ROWS, names, quantity, ranking_metric, recorded
 from vitscope.server.schema import quantities_text
 
 ROOT = Path(__file__).parents[1]
@@ -54,7 +54,7 @@ def test_an_unknown_name_is_refused():
 
 
 def test_heads_are_ranked_by_one_metric_a_readout():
-    assert [ranking_metric(readout) for readout in ("classes", "labels", "features")] == ["jsd", "jsd", "out_cos"]
+    assert [ranking_metric(readout) for readout in READOUTS] == ["jsd", "jsd", "out_cos", "value_change"]
 
 
 def test_what_the_formats_before_the_manifest_listed_their_quantities_had():

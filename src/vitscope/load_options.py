@@ -33,6 +33,7 @@ class LoadOptions:
     interpolation: of the resize: bicubic, bilinear, nearest, lanczos.
     class_names: in the order of the logits. A run keeps them as its model's classes, not here.
     names_file: where the names were read from.
+    prompt: for a model of images and texts: texts with {} for a name, which make its classes of their names.
     """
 
     num_classes: int | None = None
@@ -43,6 +44,7 @@ class LoadOptions:
     interpolation: str | None = None
     class_names: tuple[str, ...] | None = None
     names_file: str | None = None
+    prompt: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         for name, least in (("num_classes", 0), ("in_chans", 1)):
@@ -68,6 +70,8 @@ class LoadOptions:
             raise InvalidArgument(
                 f"cannot resize pictures by {self.interpolation!r}: expected one of {', '.join(INTERPOLATIONS)}"
             )
+        if self.prompt is not None:
+            prompts_of(self.prompt)
 
     def normalisation(self, channels: int) -> dict[str, tuple[float, ...]]:
         """The mean and std that are given, one number a channel. Raises InvalidArgument for another count."""
@@ -83,8 +87,10 @@ class LoadOptions:
 
     def words(self) -> list[str]:
         """The same as words of a command line; names of classes by their file, where they are of one."""
-        found = []
+        found = [word for one in self.prompt or () for word in ("--prompt", one)]
         for name, value in self.said().items():
+            if name == "prompt":
+                continue
             text = "x".join(map(str, value)) if name == "img_size" else value
             joined = ",".join(f"{one!r}" for one in text) if isinstance(text, tuple) else str(text)
             found += [f"--{name.replace('_', '-')}", joined]
@@ -100,6 +106,19 @@ class LoadOptions:
 
 
 NOTHING_SAID: Final = LoadOptions()
+PROMPT: Final = "a photo of a {}"
+"""What is said of a picture where nothing else is given; CLIP's own."""
+
+
+def prompts_of(prompt: str | Sequence[str] | None) -> tuple[str, ...]:
+    """Prompts as callers give them: one, several, or none for the usual one. Raises InvalidArgument without a {}."""
+    prompts = (prompt,) if isinstance(prompt, str) else (PROMPT,) if prompt is None else tuple(prompt)
+    if not prompts or not all(isinstance(one, str) and "{}" in one for one in prompts):
+        raise InvalidArgument(
+            f"cannot use {prompt!r:.80} as prompt: expected a text with {{}} for the name of a class",
+            f"Such as {PROMPT!r}.",
+        )
+    return prompts
 
 
 def load_options(given: Mapping[str, Any]) -> LoadOptions:
@@ -120,7 +139,13 @@ def load_options(given: Mapping[str, Any]) -> LoadOptions:
     names = plain.get("class_names")
     if isinstance(names, str | PathLike):
         plain["names_file"] = str(Path(names).resolve())
-    for name, read in (("img_size", _size), ("mean", _numbers), ("std", _numbers), ("class_names", _names)):
+    for name, read in (
+        ("img_size", _size),
+        ("mean", _numbers),
+        ("std", _numbers),
+        ("class_names", _names),
+        ("prompt", _prompt),
+    ):
         if name in plain:
             plain[name] = read(plain[name], name)
     return LoadOptions(**plain)
@@ -164,6 +189,10 @@ def _names(value: Any, name: str) -> tuple[str, ...]:  # noqa: ANN401
     if not isinstance(value, Sequence) or not all(isinstance(one, str) for one in value):
         raise InvalidArgument(f"cannot use {value!r:.80} as {name}: expected a file or a list of names")
     return tuple(value)
+
+
+def _prompt(value: Any, name: str) -> tuple[str, ...]:  # noqa: ANN401
+    return prompts_of(value)
 
 
 def _in_order(names: list[str] | dict[str, int], path: Path) -> list[str]:

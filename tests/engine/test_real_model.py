@@ -11,7 +11,7 @@ from tests.reference import hooked
 
 import vitscope
 from vitscope.engine import features_and_logits
-from vitscope.quantities import names
+from vitscope.quantities import metrics_of
 from vitscope.tokens import ALL_MODES
 
 pytestmark = pytest.mark.model
@@ -60,7 +60,7 @@ def test_every_mode_and_metric_equals_one_hook_per_head(model, photos, modes, fi
     pixels, labels = photos[0][:1], photos[1][:1]
     data = vitscope.head_importance(model, pixels, labels, modes=modes, fill=fill)
     plain = hooked.importance(model.module, pixels, labels, modes=modes, prefix=("cls",), fill=fill)
-    for metric in names("metric"):
+    for metric in metrics_of("classes"):
         assert_effects_agree(data[metric].values, plain[metric], f"{modes} {fill} {metric}", absolute=1e-7)
 
 

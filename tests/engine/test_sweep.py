@@ -13,7 +13,7 @@ import vitscope
 from vitscope.engine import derangement
 from vitscope.engine.importance.head_importance import sweep
 from vitscope.errors import InvalidArgument
-from vitscope.quantities import names
+from vitscope.quantities import metrics_of
 from vitscope.tokens import available_modes
 
 from timm.layers import Attention  # isort: skip - zoo makes timm importable
@@ -30,7 +30,7 @@ def test_every_mode_and_metric_equals_the_plain_script(name, fill):
     modes = available_modes(model.tokens)
     data = vitscope.head_importance(model, images, modes=modes, fill=fill)
     plain = hooked.importance(module, images, data.target.values, modes=modes, prefix=model.tokens.prefix, fill=fill)
-    for metric in names("metric"):
+    for metric in metrics_of("classes"):
         assert_effects_agree(data[metric].values, plain[metric], f"{name} {fill} {metric}", absolute=1e-8)
 
 
@@ -44,7 +44,7 @@ def test_replacing_fills_equal_the_plain_script(name, fill):
     plain = hooked.importance(
         module, images, data.target.values, modes=["head"], prefix=model.tokens.prefix, fill=fill, other_images=other
     )
-    for metric in names("metric"):
+    for metric in metrics_of("classes"):
         assert_effects_agree(data[metric].values, plain[metric], f"{name} {fill} {metric}", absolute=1e-8)
 
 
@@ -56,7 +56,7 @@ def test_references_may_be_other_images(fill):
     plain = hooked.importance(
         module, images, data.target.values, modes=["head"], prefix=("cls",), fill=fill, other_images=other
     )
-    for metric in names("metric"):
+    for metric in metrics_of("classes"):
         assert_effects_agree(data[metric].values, plain[metric], f"{fill} {metric}", absolute=1e-8)
 
 
@@ -76,7 +76,7 @@ def test_layers_may_have_different_numbers_of_heads():
     modes = available_modes(model.tokens)
     data = vitscope.head_importance(model, images, modes=modes)
     plain = hooked.importance(module, images, data.target.values, modes=modes, prefix=("cls",))
-    for metric in names("metric"):
+    for metric in metrics_of("classes"):
         assert_effects_agree(data[metric].values, plain[metric], metric, absolute=1e-8)
     assert data.jsd.isnull().sum(("image", "mode")).values.tolist() == [[0, 0, 0], [0, 0, 2 * len(modes)], [0, 0, 0]]
 
@@ -98,7 +98,7 @@ def test_all_fifteen_subsets_of_the_regions():
     model = vitscope.wrap(module)
     data = vitscope.head_importance(model, images, labels=[3, -1], modes=EVERY_SUBSET)
     plain = hooked.importance(module, images, data.target.values, modes=EVERY_SUBSET, prefix=model.tokens.prefix)
-    for metric in names("metric"):
+    for metric in metrics_of("classes"):
         assert_effects_agree(data[metric].values, plain[metric], metric, absolute=1e-8)
     assert data.target_source.values.tolist() == ["label", "prediction"]
 
@@ -106,7 +106,7 @@ def test_all_fifteen_subsets_of_the_regions():
 def test_float32_agrees_with_float64():
     single = vitscope.head_importance(vitscope.wrap(make("plain", torch.float32)), pixels(N, torch.float32))
     double = vitscope.head_importance(vitscope.wrap(make("plain")), pixels(N))
-    for metric in names("metric"):
+    for metric in metrics_of("classes"):
         assert_effects_agree(single[metric].values, double[metric].values, metric, absolute=1e-7)
 
 
@@ -116,7 +116,7 @@ def test_result_does_not_depend_on_batches():
     modes = available_modes(model.tokens)
     small = sweep(model, images, target, modes=modes, micro_batch=1)
     large = sweep(model, images, target, modes=modes, micro_batch=100)
-    for metric in names("metric"):
+    for metric in metrics_of("classes"):
         np.testing.assert_allclose(small[metric], large[metric], rtol=1e-6, atol=1e-12)
 
 

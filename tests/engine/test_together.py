@@ -23,6 +23,10 @@ def by_hand(model, heads, metric):
     pruned = vitscope.prune(model, PIXELS, dict.fromkeys(heads, "head")).double().numpy()
     found = []
     for i, (a, b) in enumerate(zip(intact, pruned, strict=True)):
+        if metric.startswith("value"):
+            change = a - b if metric == "value_drop" else np.abs(a - b)
+            found.append(change.mean())
+            continue
         if metric == "out_cos":  # of a model without classifier: its outputs are the features
             found.append(1 - a @ b / math.sqrt((a @ a) * (b @ b)))
             continue
@@ -48,9 +52,10 @@ KINDS = ["registers, LayerScale, q/k norm", "inner norm", "EVA-02", "BEiT"]
 )
 def test_effects_of_sets_equal_independent_passes(kind, metric):
     kind = "DINO-like, no classifier" if metric == "out_cos" else kind
-    model = vitscope.wrap(zoo.make(kind))
+    values = metric.startswith("value")
+    model = vitscope.wrap(zoo.make(kind), readout=(lambda out: out.square()) if values else None)
     sets = [frozenset(chosen) for k in range(len(HEADS) + 1) for chosen in itertools.combinations(HEADS, k)]
-    labels = None if metric == "out_cos" else LABELS
+    labels = None if values or metric == "out_cos" else LABELS
     found = set_effects(model, PIXELS, sets, labels, metric=metric)
     for heads, values in zip(sets, found, strict=True):
         assert_close(values, by_hand(model, heads, metric), rtol=1e-8, atol=1e-11, what=str(sorted(heads)))

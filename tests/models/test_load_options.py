@@ -117,7 +117,7 @@ def test_the_demo_and_pruned_folders_take_them_too(tmp_path):
         ({"num_classes": -1}, "at least 0"),
         ({"in_chans": 2.5}, "expected a whole number"),
         ({"class_names": [1, 2]}, "a file or a list of names"),
-        ({"classes": 3}, "no such option"),
+        ({"colours": 3}, "no such option"),
     ],
 )
 def test_misuse_ends_in_one_sentence(five, options, words):

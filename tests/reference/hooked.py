@@ -15,7 +15,7 @@ from torch import nn
 
 from vitscope.quantities import of_kind
 
-ANSWERS = tuple(row.name for row in of_kind("metric") if "classifier" in row.needs)
+ANSWERS = tuple(row.name for row in of_kind("metric") if row.readouts == ("classes", "labels"))
 """Metrics of what logits say: each has its formula under this name in `measures`, and in `labels`."""
 
 

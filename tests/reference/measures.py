@@ -323,6 +323,14 @@ def flip(intact, pruned):
     return float(int(np.argmax(intact)) != int(np.argmax(pruned)))
 
 
+def value_drop(intact, pruned):
+    return sum(a - b for a, b in zip(intact, pruned, strict=True)) / len(intact)
+
+
+def value_change(intact, pruned):
+    return sum(abs(a - b) for a, b in zip(intact, pruned, strict=True)) / len(intact)
+
+
 def head_similarity(matrices, layout, variant="cls"):
     """Cosine of each pair of heads of [head, query, key]."""
     if variant == "full":

@@ -12,7 +12,7 @@ from tests.synthetic_run import SKIPPED, STRONG, head_unit, synthetic_manifest, 
 from vitscope import text
 from vitscope.analysis import open_run
 from vitscope.errors import NotAvailable
-from vitscope.quantities import names
+from vitscope.quantities import metrics_of, names
 from vitscope.store import SCHEMA_VERSION, RunWriter
 from vitscope.store.files.commits import Unit
 
@@ -80,7 +80,7 @@ def test_an_old_run_has_what_its_format_had(tmp_path, archive):
         files.extractall(tmp_path)
     run = open_run(tmp_path)
     manifest = run.manifest
-    assert set(run.importance) == set(manifest.metrics) == set(names("metric"))
+    assert set(run.importance) == set(manifest.metrics) == set(metrics_of("classes"))
     assert set(run.spread) == set(manifest.quantities["spread"])
     assert {"distance", "to_other"} <= set(run.spread)
     assert bool(manifest.quantities["depth"]) == (manifest.schema_version >= 4)

@@ -23,7 +23,7 @@ from tests.synthetic_run import (
 
 from vitscope.analysis import open_run
 from vitscope.errors import InvalidArgument, RunError, StorageError
-from vitscope.quantities import names
+from vitscope.quantities import metrics_of, names
 from vitscope.store import SCHEMA_VERSION, RunWriter
 from vitscope.store import writer as writing
 from vitscope.store.arrays import planned_arrays
@@ -47,7 +47,7 @@ def test_a_complete_run_reads_back(tmp_path):
     assert set(images["correct"]) <= {True, False, None}
     importance = run.importance
     assert dict(importance.sizes) == {"image": 10, "mode": 7, "layer": 2, "head": 3}
-    assert set(importance) == set(names("metric"))
+    assert set(importance) == set(metrics_of("classes"))
     assert importance["jsd"].attrs == {"units": "bits", "fill": "zero", "method": "exact", "target": "images.target"}
     assert float(importance["jsd"].sel(mode="head")[0, *STRONG]) > 0.4
     np.testing.assert_array_equal(run.effect("jsd", "cc+pp"), importance["jsd"].sel(mode="cc+pp"))

@@ -202,7 +202,8 @@ def rank(
 
 def output_ranking(run: Run) -> Ranking | None:
     """The ranking that "which heads matter" is answered with: jsd, or out_cos without a classifier."""
-    return next((found for metric in ranking_metrics() if (found := rank_heads(run, metric)) is not None), None)
+    kept = [metric for metric in ranking_metrics() if metric in run.manifest.metrics]
+    return next((found for metric in kept if (found := rank_heads(run, metric)) is not None), None)
 
 
 def hidden_heads(output: Ranking, layers: Sequence[Ranking]) -> tuple[HiddenHead, ...]:

@@ -13,12 +13,13 @@ from jaxtyping import Float, Shaped
 
 from vitscope.analysis.run import Run
 from vitscope.analysis.statistics.paired import Paired, paired
-from vitscope.quantities import ranking_metrics
+from vitscope.quantities import ranking_metric
 
 Heads = Mapping[tuple[int, int], str]
 LOW, HIGH = 5, 95
 """Percentiles of the random orders that bound the band."""
-METRICS: Final = (*ranking_metrics(), "prob_drop")
+METRICS: Final = (ranking_metric("classes"), ranking_metric("features"), "prob_drop")
+"""Of values there is no model to ask: the function that makes them cannot be loaded."""
 
 
 @dataclass(frozen=True)

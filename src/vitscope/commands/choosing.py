@@ -61,6 +61,11 @@ _HELP: Final = {
     "std": ("NUMBERS", "Std of the normalisation, likewise."),
     "interpolation": ("NAME", f"Of the resize: {', '.join(INTERPOLATIONS)}."),
     "class_names": ("FILE", "Names of the model's classes in the order of its logits, one per line, or JSON."),
+    "prompt": (
+        "TEXT",
+        "Of a model of images and texts (CLIP, SigLIP): a text with {} for a name; may be repeated "
+        "(the mean is taken). The names are those of --class-names or --classes.",
+    ),
 }
 
 
@@ -73,9 +78,11 @@ def takes_model(command: Callable[..., None]) -> Callable[..., None]:
     for name, (annotation, default) in _LOADING.items():
         parameters.append(inspect.Parameter(name, kind, annotation=annotation, default=default))
     for name, (metavar, text) in _HELP.items():
-        flag = f"--{name.replace('_', '-')}"
-        option = typer.Option(flag, metavar=metavar, help=text, rich_help_panel=_PANEL)
-        wanted = int if name in ("num_classes", "in_chans") else str
+        flags = [f"--{name.replace('_', '-')}"]
+        if name == "class_names" and "classes" not in signature.parameters:
+            flags.append("--classes")
+        option = typer.Option(*flags, metavar=metavar, help=text, rich_help_panel=_PANEL)
+        wanted = int if name in ("num_classes", "in_chans") else list[str] if name == "prompt" else str
         annotation = Annotated[wanted | None, option]  # type: ignore[valid-type]
         parameters.append(inspect.Parameter(name, kind, annotation=annotation, default=None))
 
@@ -83,6 +90,9 @@ def takes_model(command: Callable[..., None]) -> Callable[..., None]:
     def inner(model: str, **values: Any) -> None:  # noqa: ANN401 - typer's
         loading = {name: values.pop(name) for name in _LOADING}
         said = {name: values.pop(name) for name in option_names()}
+        said["prompt"] = said["prompt"] or None
+        if said["prompt"] and said["class_names"] is None:
+            said["class_names"] = values.get("classes")  # of images and of the model: the same names
         command(model=ModelChoice(model, options=load_options(said), **loading), **values)
 
     inner.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]

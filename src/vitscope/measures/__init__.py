@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from vitscope.measures.cls_row import coverage, focus, map_entropy, share_above_uniform, spread_level
-    from vitscope.measures.effects.effect import cls_cos, cosine_distance, flip, jsd, logit_drop, patch_cos, prob_drop
+    from vitscope.measures.effects.effect import (
+        cls_cos,
+        cosine_distance,
+        flip,
+        jsd,
+        logit_drop,
+        patch_cos,
+        prob_drop,
+        value_change,
+        value_drop,
+    )
     from vitscope.measures.grid import image_diagonal
     from vitscope.measures.keys import border, corners, few_keys, key_shares, sink_keys
     from vitscope.measures.maps.faithfulness import (
@@ -47,6 +57,8 @@ _HOMES = {
     "entropy": "spread",
     "few_keys": "keys",
     "flip": "effects.effect",
+    "value_change": "effects.effect",
+    "value_drop": "effects.effect",
     "focus": "cls_row",
     "fuse": "maps.rollout",
     "gradient_rollout": "maps.gradient_maps",
@@ -135,6 +147,8 @@ __all__ = [
     "step",
     "step_sizes",
     "summarise",
+    "value_change",
+    "value_drop",
 ]
 
 

@@ -18,6 +18,7 @@ from vitscope.load_options import NOTHING_SAID, LoadOptions
 from vitscope.models.block import Architecture, Block
 from vitscope.models.input import TakesPictures, kind_of
 from vitscope.models.proof import Proof
+from vitscope.models.zero_shot import USUAL_SCALE, TextClassifier
 from vitscope.quantities.readouts import Readout
 from vitscope.tokens import TokenLayout
 
@@ -47,12 +48,14 @@ class Model(TakesPictures):
     n_classes: classes that can be told apart: one a logit, but two (label 0, label 1) of a single logit; None without a
         classifier.
     classifier: replaces the module's own, reads the pooled features.
-    readout: what the logits mean: `classes` (softmax), `labels` (a sigmoid each), `features` (there are none).
+    readout: what the logits mean: `classes` (softmax), `labels` (a sigmoid each), `features` (there are none), `values`
+        (there are none: the pooled output are values of a user's function).
     one_logit: whether there is a single logit.
     zero_shot: whether the classifier is text embeddings.
     weights_part: which part of a training checkpoint the weights are (`state_dict_ema`, ...), None: the whole file.
     weights_note: which names of the file are not used, or were found beside the others; None: there is nothing to say.
     options: what was said of the model beside its weights.
+    read_by: name of the function that makes the values of a readout `values`.
     """
 
     id: str
@@ -70,6 +73,7 @@ class Model(TakesPictures):
     weights_part: str | None = None
     weights_note: str | None = None
     options: LoadOptions = NOTHING_SAID
+    read_by: str | None = None
 
     @property
     def parity(self) -> float:
@@ -141,7 +145,7 @@ class Model(TakesPictures):
 
         Raises InvalidArgument where there are no logits, or where they are similarities to texts.
         """
-        if self.readout == "features":
+        if self.n_classes is None:
             raise InvalidArgument(
                 f"cannot read {self.id} as labels: it has no classifier, so no logits",
                 "Leave multi_label (--multi-label) out, or give a classifier.",
@@ -181,24 +185,26 @@ class Model(TakesPictures):
         return replace(resized, **{name: getattr(self, name) for name in same})
 
 
-def as_classifier(classifier: Any, feature: int) -> tuple[Classifier, int]:
+def as_classifier(classifier: Any, feature: int, scale: float = USUAL_SCALE) -> tuple[Classifier, int]:
     """Accept a module or text embeddings [class, feature]; return the function and its number of classes.
 
-    Text embeddings give cosine logits times 100, CLIP's usual scale. A Linear is used as it is; of another module a
+    Text embeddings give cosine logits times `scale`. A Linear is used as it is; of another module a
     copy in evaluation mode, so that its dropout never acts. Features go to a module's device and type.
 
     Raises InvalidArgument for anything else, or another number of features.
     """
     if isinstance(classifier, Tensor):
-        shaped = classifier.ndim == 2 and classifier.shape[1] == feature and len(classifier) > 1
-        if not shaped or not classifier.is_floating_point():
+        classifier = TextClassifier(classifier, scale)
+    if isinstance(classifier, TextClassifier):
+        rows = classifier.rows
+        shaped = rows.ndim == 2 and rows.shape[1] == feature and len(rows) > 1
+        if not shaped or not rows.is_floating_point():
             raise InvalidArgument(
                 f"cannot use this classifier: expected embeddings [class, {feature}] of at least two classes, got "
-                f"{kind_of(classifier)}",
+                f"{kind_of(rows)}",
                 "Give one row per class in the model's feature space.",
             )
-        rows = nn.functional.normalize(classifier, dim=-1)
-        return (lambda x: 100 * nn.functional.normalize(x, dim=-1) @ rows.to(x).T), len(classifier)
+        return classifier, len(rows)
     if not isinstance(classifier, nn.Module):
         raise InvalidArgument(
             f"cannot use a {type(classifier).__name__} as classifier: expected a module from {feature} features to "

@@ -97,6 +97,10 @@ class TappedModel(TakesPictures):
         )
 
     @property
+    def read_by(self) -> None:
+        """No function of the user reads its output (see `Model`)."""
+
+    @property
     def adapter(self) -> str:
         """Which engine runs it."""
         return NAME

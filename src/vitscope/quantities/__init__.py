@@ -5,7 +5,7 @@ Knows nothing about: how a quantity is computed, models, tensors, files.
 
 from vitscope.quantities.quantity import AXES, KINDS, READOUTS, RECORDING_FORMAT, Kind, Need, Quantity, Readout
 from vitscope.quantities.rows import ROWS
-from vitscope.quantities.table import names, of_kind, quantity, ranking_metric, ranking_metrics, recorded
+from vitscope.quantities.table import metrics_of, names, of_kind, quantity, ranking_metric, ranking_metrics, recorded
 
 __all__ = [
     "AXES",
@@ -17,6 +17,7 @@ __all__ = [
     "Need",
     "Quantity",
     "Readout",
+    "metrics_of",
     "names",
     "of_kind",
     "quantity",

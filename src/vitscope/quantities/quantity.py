@@ -26,12 +26,21 @@ AXES: Final[dict[Kind, tuple[str, ...]]] = {
 RECORDING_FORMAT: Final = 5
 """The first run format whose manifest lists its quantities."""
 
-Need = Literal["classifier", "cls"]
-"""What a model must have: a classifier; a CLS token."""
+Need = Literal["cls", "directions"]
+"""What a model must have: a CLS token; an output of several numbers, which has a direction."""
 
-Readout = Literal["classes", "labels", "features"]
-READOUTS: Final[tuple[Readout, ...]] = ("classes", "labels", "features")
-"""What an effect is measured on: softmax classes; labels of their own (sigmoid); features, without a classifier."""
+Readout = Literal["classes", "labels", "features", "values"]
+READOUTS: Final[tuple[Readout, ...]] = ("classes", "labels", "features", "values")
+"""What an effect is measured on: softmax classes; labels of their own (sigmoid); features, without a classifier; values
+that a function of the user's makes of the output."""
+
+_NOT_OF: Final[dict[Readout, str]] = {
+    "features": "this model has no classifier, so there are no class probabilities to compare",
+    "values": "effects are measured on values of the output, which are no class probabilities",
+    "classes": "effects are measured on the classes, not on values of the output",
+    "labels": "effects are measured on the labels, not on values of the output",
+}
+"""Why a quantity of other readouts has no values in this one."""
 
 
 @dataclass(frozen=True)
@@ -73,10 +82,12 @@ class Quantity:
         """Its axes as a run is read."""
         return AXES[self.kind]
 
-    def missing(self, *, classifier: bool, cls: bool) -> str:
+    def missing(self, readout: Readout, *, cls: bool, n_features: int | None) -> str:
         """Why a model has no values for it, or an empty string where it has."""
-        if "classifier" in self.needs and not classifier:
-            return "this model has no classifier, so there are no class probabilities to compare"
+        if readout not in self.readouts:
+            return _NOT_OF[readout]
+        if "directions" in self.needs and readout == "values" and n_features == 1:
+            return "the readout is one value, which has no direction"
         if "cls" in self.needs and not cls:
             return "this model has no CLS token"
         return ""

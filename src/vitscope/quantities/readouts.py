@@ -1,10 +1,12 @@
 """What a model's logits mean, and so what an effect on its answer is measured on.
 
 `classes`: one class of several, by a softmax. `labels`: each logit is a yes or no of its own, by a sigmoid; a single
-logit always is, several are where the user says so. `features`: no classifier, only what one would read.
+logit always is, several are where the user says so. `features`: no classifier, only what one would read. `values`: what
+a function of the user's makes of the output, in its own unit.
 Knows nothing about: tensors, models.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 from vitscope.quantities.quantity import Readout
@@ -15,6 +17,7 @@ WORDS: Final[dict[Readout, str]] = {
     "classes": "one class of several (softmax)",
     "labels": "each label yes or no by itself (sigmoid)",
     "features": "no classifier",
+    "values": "values of the output, in their own unit",
 }
 
 
@@ -30,8 +33,14 @@ def n_answers(n_logits: int | None) -> int | None:
     return ONE_LOGIT if n_logits == 1 else n_logits
 
 
-def told(readout: Readout, n_logits: int | None) -> str:
-    """What the classifier says, in words."""
+def told(
+    readout: Readout, n_logits: int | None, prompts: Sequence[str] | None = None, read_by: str | None = None
+) -> str:
+    """What the classifier says, in words; with the prompts of classes told by texts, and the function of values."""
+    if readout == "values":
+        return f"none: effects are measured on what {read_by or 'a function'} makes of the output"
+    if prompts:
+        return f"{n_logits}, told by texts (scale x cosine, softmax): {', '.join(map(repr, prompts))}"
     if n_logits is None:
         return "none: no classifier"
     if readout == "labels":

@@ -32,6 +32,11 @@ def names(kind: Kind, *, family: str | None = None, readout: Readout | None = No
     return tuple(row.name for row in of_kind(kind, family=family, readout=readout))
 
 
+def metrics_of(readout: Readout) -> tuple[str, ...]:
+    """The metrics that a run keeps: all but those of values, which only their readout has."""
+    return tuple(row.name for row in of_kind("metric") if readout == "values" or row.readouts != ("values",))
+
+
 def quantity(name: str) -> Quantity:
     """The row of a name.
 

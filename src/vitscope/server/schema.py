@@ -32,7 +32,7 @@ export interface Quantity {
   readonly high: number | null;
   readonly signed: boolean;
   readonly family: 'output' | 'layer' | null;
-  readonly needs: readonly ('classifier' | 'cls')[];
+  readonly needs: readonly ('cls' | 'directions')[];
   /** The first run format that keeps it. */
   readonly since: number;
   readonly readouts: readonly string[];

@@ -36,7 +36,8 @@ class ModelInfo:
     max|reference| between our path and the model's own output; `n_heads` has one entry a layer. `n_features` is the
     width of what the classifier reads, None in runs of format 1, which do not keep it. `readout` says what the logits
     mean; of a single logit there are two classes, label 0 and label 1. `n_logits` is None where it is not known.
-    `options` is what was said of it beside its weights; names of classes are in `classes`.
+    `options` is what was said of it beside its weights; names of classes are in `classes`. `read_by` is the name of the
+    function that makes the values of a readout `values`.
     """
 
     id: str
@@ -56,6 +57,7 @@ class ModelInfo:
     readout: Readout = "classes"
     n_logits: int | None = None
     options: LoadOptions = NOTHING_SAID
+    read_by: str | None = None
 
     @property
     def by_name(self) -> bool:
@@ -233,8 +235,11 @@ def _upgraded(document: dict[str, Any], version: int) -> dict[str, Any]:
     """The document of an older format with what later ones added, as "not there"; its version stays what it is."""
     if isinstance(document.get("model"), dict):  # the first runs of format 5 do not say it either
         readout = "features" if document["model"].get("n_classes") is None else "classes"
-        later = {"readout": readout, "n_logits": None, "options": asdict(NOTHING_SAID)}
-        document = document | {"model": later | document["model"]}
+        later = {"readout": readout, "n_logits": None, "options": asdict(NOTHING_SAID), "read_by": None}
+        model = later | document["model"]
+        if isinstance(model["options"], dict):
+            model["options"] = asdict(NOTHING_SAID) | model["options"]
+        document = document | {"model": model}
     if version == 1 and isinstance(document.get("model"), dict):
         document = document | {"model": {"n_features": None} | document["model"]}
     if version <= 2 and isinstance(document.get("options"), dict):

@@ -13,7 +13,7 @@ import numpy as np
 from vitscope.analysis import Run
 from vitscope.analysis.findings import PATCH_SHARE, Ranking, Reach, RegionEffect, measured, occurrences
 from vitscope.analysis.statistics.intervals import FEW
-from vitscope.quantities import of_kind, quantity
+from vitscope.quantities import of_kind, quantity, ranking_metric
 from vitscope.quantities.form import DASH, WIDTH, name_list, number, paragraph, percent, plural, span, table
 from vitscope.quantities.readouts import told
 from vitscope.text.answer import answer, same_for_all
@@ -96,6 +96,8 @@ def _facts(run: Run) -> list[str]:
 def _answers(run: Run) -> Iterable[tuple[str, str]]:
     """What the logits mean, where it is not one class of several."""
     model = run.manifest.model
+    if model.options.prompt or model.readout == "values":
+        yield "answers", told(model.readout, model.n_logits, model.options.prompt, model.read_by)
     if model.readout == "labels":
         one = "" if model.n_logits == 1 else "; JSD is the mean over them, a flip is any of them crossing one half"
         yield "answers", f"{told(model.readout, model.n_logits)}{one}"
@@ -145,7 +147,10 @@ def _progress(run: Run) -> Iterable[tuple[str, str]]:
 
 def _absent(run: Run) -> Iterable[str]:
     if run.manifest.model.n_classes is None:
-        yield f"{DASH} for prob_drop, logit_drop, jsd and flip: the model has no classifier; ranked by out_cos instead"
+        values = run.manifest.model.readout == "values"
+        why = "effects are measured on values" if values else "the model has no classifier"
+        ranks = ranking_metric("values" if values else "features")
+        yield f"{DASH} for prob_drop, logit_drop, jsd and flip: {why}; ranked by {ranks} instead"
     if run.tokens.cls is None:
         yield f"{DASH} for cls_cos and everything measured from CLS: the model has no CLS token"
     lacking = [row.name for row in of_kind("spread") if run.manifest.lacks(row.name)]

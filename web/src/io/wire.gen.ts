@@ -4913,10 +4913,10 @@ export interface components {
             parity: number;
             /**
              * Readout
-             * @description What its logits mean: classes (softmax) or labels (sigmoid); features: none.
+             * @description What its logits mean: classes (softmax), labels (sigmoid); else none.
              * @enum {string}
              */
-            readout: "classes" | "labels" | "features";
+            readout: "classes" | "labels" | "features" | "values";
         };
         /**
          * NamedOrder

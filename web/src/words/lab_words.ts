@@ -119,7 +119,8 @@ export function pythonCode(
     'info = run.manifest.model',
     run.capabilities.liveCommand === null
       ? 'model = vitscope.wrap(module)  # the module that the run was made with, wrapped in the same way'
-      : `model = vitscope.load_model(info.id, info.weights, dtype=info.dtype${labels ? ', multi_label=True' : ''})`,
+      : 'model = vitscope.load_model(info.id, info.weights, classes=info.classes, dtype=info.dtype, ' +
+        `${labels ? 'multi_label=True, ' : ''}**info.options.said())`,
     `heads = {${heads.length > 4 ? `\n    ${heads.join(',\n    ')},\n` : heads.join(', ')}}`,
     rows && rows.length > MOST_ROWS
       ? `rows = [${rows.slice(0, MOST_ROWS).join(', ')}]  # the first ${MOST_ROWS} of ${rows.length}`
@@ -137,7 +138,11 @@ export function pythonCode(
       `fill=${text(fill)}${fill === 'mean' ? ', references=references' : ''}) for i in range(0, len(rows), 16)])`,
   ];
   if (run.model.nClasses === null)
-    return [...lines, 'print(after.shape)  # pooled features: this model has no classifier', ''].join('\n');
+    return [
+      ...lines,
+      `print(after.shape)  # ${run.model.readout === 'values' ? 'values of the readout' : 'pooled features'}: there are no classes`,
+      '',
+    ].join('\n');
   return [
     ...lines,
     'labelled = (images["label"] >= 0).to_numpy()',

@@ -23,7 +23,7 @@ class ModelInfo(Wire):
     n_classes: int | None = Field(
         description="None: the model has no classifier. Of a single logit 2: label 0, label 1."
     )
-    readout: Readout = Field(description="What its logits mean: classes (softmax) or labels (sigmoid); features: none.")
+    readout: Readout = Field(description="What its logits mean: classes (softmax), labels (sigmoid); else none.")
     input_size: Size
     device: str
     dtype: str

@@ -29,7 +29,7 @@ from vitscope.answers.rows.patterns import patterns_reason
 from vitscope.answers.source import Source
 from vitscope.answers.table import ANSWERS, document
 from vitscope.measures import image_diagonal
-from vitscope.quantities import Quantity, of_kind, ranking_metric
+from vitscope.quantities import Quantity, Readout, metrics_of, of_kind, ranking_metric
 from vitscope.store import Manifest
 from vitscope.tokens import HEAD, available_modes, mode_regions
 
@@ -86,7 +86,12 @@ def headline(source: Source) -> Headline:
 
 def default_metric(manifest: Manifest) -> str:
     """By which heads are ranked first."""
-    return ranking_metric(manifest.model.readout if manifest.model.n_classes else "features")
+    return ranking_metric(_readout(manifest))
+
+
+def _readout(manifest: Manifest) -> Readout:
+    model = manifest.model
+    return model.readout if model.n_classes or model.readout == "values" else "features"
 
 
 def _model(manifest: Manifest) -> ModelInfo:
@@ -100,7 +105,7 @@ def _model(manifest: Manifest) -> ModelInfo:
         n_layers=model.n_layers,
         n_heads=list(model.n_heads),
         n_classes=model.n_classes,
-        readout=model.readout if model.n_classes else "features",
+        readout=_readout(manifest),
         input_size=Size(height=height, width=width),
         device=model.device,
         dtype=model.dtype,
@@ -151,6 +156,7 @@ def metric_infos(manifest: Manifest) -> list[MetricInfo]:
             reason=reason,
         )
         for row in of_kind("metric")
+        if row.name in metrics_of(_readout(manifest))
         for reason in (_reason(manifest, row),)
     ]
 
@@ -161,7 +167,8 @@ def _finite(bound: float) -> float | None:
 
 def _reason(manifest: Manifest, row: Quantity) -> str:
     """Why there are no values: the model cannot have any, or the run does not keep them; empty where there are."""
-    missing = row.missing(classifier=bool(manifest.model.n_classes), cls=manifest.tokens.cls is not None)
+    cls = manifest.tokens.cls is not None
+    missing = row.missing(_readout(manifest), cls=cls, n_features=manifest.model.n_features)
     return missing or manifest.lacks(row.name)
 
 

@@ -22,6 +22,7 @@ from vitscope.engine.importance.head_importance import targets
 from vitscope.engine.pruning.prune import check_heads
 from vitscope.errors import InvalidArgument
 from vitscope.models import Evaluation, Model
+from vitscope.quantities import ranking_metric
 from vitscope.tokens import HEAD
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class SetAnswers:
     ----------
     prediction: top class or label, -1 without a classifier, or where the pruned model gives no finite answer.
     jsd, out_cos: to the intact answer; jsd (bits) is NaN without a classifier.
-    classified: whether there is one.
+    moved: how far the answer moved: jsd, or out_cos where there is no classifier, or value_change of values.
     """
 
     heads: Set
@@ -49,12 +50,7 @@ class SetAnswers:
     prediction: Int[np.ndarray, " image"]
     jsd: Float64[np.ndarray, " image"]
     out_cos: Float64[np.ndarray, " image"]
-    classified: bool
-
-    @property
-    def moved(self) -> Float64[np.ndarray, " image"]:
-        """How far the answer moved: jsd, or out_cos where there is no classifier."""
-        return self.jsd if self.classified else self.out_cos
+    moved: Float64[np.ndarray, " image"]
 
 
 @checked
@@ -236,8 +232,8 @@ def answers_of_sets(
 
 def _set_answers(heads: Set, images: slice, intact: Answer, pruned: Answer) -> SetAnswers:
     found = effects(intact, pruned, torch.full((len(pruned.features),), -1))
-    jsd, out_cos = found["jsd"].numpy(), found["out_cos"].numpy()
-    return SetAnswers(heads, images, pruned.prediction.numpy(), jsd, out_cos, pruned.logits is not None)
+    jsd, out_cos, moved = (found[name].numpy() for name in ("jsd", "out_cos", ranking_metric(pruned.readout)))
+    return SetAnswers(heads, images, pruned.prediction.numpy(), jsd, out_cos, moved)
 
 
 def places_of_sets(

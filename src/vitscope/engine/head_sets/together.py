@@ -227,8 +227,11 @@ def _comparison(model: Model, metric: str, intact: Tensor, target: Tensor) -> Ca
     """The effect of a pruned output, given what the classifier reads."""
     if metric == "out_cos":
         return lambda features: effect.cosine_distance(intact, features)
+    if metric in ("value_drop", "value_change") and model.readout == "values":
+        of_values = effect.value_drop if metric == "value_drop" else effect.value_change
+        return lambda features: of_values(intact, features)
     logits = model.logits(intact)
-    if logits is None:
+    if logits is None or metric in ("value_drop", "value_change"):
         return lambda features: torch.full((len(features),), torch.nan)
     readout = model.readout
     if metric in ("jsd", "flip"):

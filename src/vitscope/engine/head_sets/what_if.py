@@ -176,11 +176,17 @@ def answer(model: Model, features: Float[Tensor, "image feature"]) -> Answer:
 
 
 def effects(intact: Answer, pruned: Answer, target: Int[Tensor, " image"]) -> dict[str, Float64[Tensor, " image"]]:
-    """prob_drop, jsd, flip and out_cos of each image; NaN where undefined."""
+    """prob_drop, jsd, flip and out_cos of each image, NaN where undefined; value_drop and value_change of values."""
     turned = effect.cosine_distance(intact.features, pruned.features).double()
     if intact.logits is None or pruned.logits is None:
         nothing = torch.full((len(turned),), nan, dtype=torch.float64)
-        return {"prob_drop": nothing, "jsd": nothing, "flip": nothing, "out_cos": turned}
+        found = {"prob_drop": nothing, "jsd": nothing, "flip": nothing, "out_cos": turned}
+        if intact.readout != "values":
+            return found
+        return found | {
+            "value_drop": effect.value_drop(intact.features, pruned.features),
+            "value_change": effect.value_change(intact.features, pruned.features),
+        }
     return {
         "prob_drop": effect.prob_drop(intact.logits, pruned.logits, target, intact.readout),
         "jsd": effect.jsd(intact.logits, pruned.logits, intact.readout),

@@ -20,7 +20,7 @@ from vitscope.engine.pruning.references import References
 from vitscope.measures.effects import effect
 from vitscope.models import Evaluation, TappedModel
 from vitscope.models.tapped import Answer
-from vitscope.quantities import names
+from vitscope.quantities import metrics_of
 from vitscope.tokens import Fill
 
 NO_TOKENS: Final = "the second engine sees no tokens between layers"
@@ -54,7 +54,7 @@ def brute_force(
     """Effects on the model's answer, as `sweep` gives them; metrics that are `absent` are left out."""
     shape = (len(pixels), len(modes), model.n_layers, max(model.n_heads))
     results: Effects = {
-        name: np.full(shape, np.nan, np.float32) for name in names("metric") if name not in absent(model)
+        name: np.full(shape, np.nan, np.float32) for name in metrics_of(model.readout) if name not in absent(model)
     }
     with Evaluation(model.module):
         for start in range(0, len(pixels), BATCH):

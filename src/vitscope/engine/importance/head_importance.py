@@ -19,7 +19,8 @@ from vitscope.errors import InvalidArgument
 from vitscope.measures.effects.answers import predictions
 from vitscope.models import AnyModel, TappedModel
 from vitscope.models.tapped import NAME
-from vitscope.quantities import of_kind
+from vitscope.quantities import quantity
+from vitscope.quantities.readouts import told
 from vitscope.tokens import HEAD, Fill, canonical_modes
 
 if TYPE_CHECKING:
@@ -83,13 +84,10 @@ def head_importance(
         means = depth.means()
     dims, at = ("image", "mode", "layer", "head"), ("mode", "layer", "head", "observed")
     if logits is None:
-        attributes["undefined"] = "prob_drop, logit_drop, jsd and flip: the model has no classifier"
+        undefined = ", ".join(name for name, values in effects.items() if np.isnan(values).all())
+        attributes["undefined"] = f"{undefined}: {told(model.readout, None, read_by=model.read_by)}"
     return xarray.Dataset(
-        {
-            row.name: xarray.Variable(dims, effects[row.name], {"units": row.unit})
-            for row in of_kind("metric")
-            if row.name in effects
-        }
+        {name: xarray.Variable(dims, values, {"units": quantity(name).unit}) for name, values in effects.items()}
         | {
             name: xarray.Variable(at, values, {"units": "cosine distance", "n": len(pixels)})
             for name, values in means.items()

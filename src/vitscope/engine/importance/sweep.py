@@ -24,7 +24,7 @@ from vitscope.errors import InvalidArgument
 from vitscope.measures.effects import effect
 from vitscope.models import Evaluation, Model
 from vitscope.models.block import Block, attend_rows, attention_weights, finish
-from vitscope.quantities import names
+from vitscope.quantities import metrics_of
 from vitscope.quantities.readouts import Readout
 from vitscope.tokens import HEAD, Fill
 
@@ -80,7 +80,7 @@ def sweep(
         )
     shape = (len(pixels), len(modes), model.n_layers, max(model.n_heads))
     keep_freed_memory()
-    results = {metric: np.full(shape, np.nan, np.float32) for metric in names("metric")}
+    results = {metric: np.full(shape, np.nan, np.float32) for metric in metrics_of(model.readout)}
     per_batch = max(1, micro_batch // max(model.n_heads))
     with Evaluation(model.module):
         for start in range(0, len(pixels), per_batch):
@@ -137,7 +137,8 @@ class _Sweep:
             per_layer.append(effects | self._output_effects(features, pruned, target))
         if self.depth is not None:
             self.depth.close(len(pixels))
-        return {metric: self._stack([effects[metric] for effects in per_layer]) for metric in names("metric")}
+        kept = metrics_of(model.readout)
+        return {metric: self._stack([effects[metric] for effects in per_layer]) for metric in kept}
 
     def _walk(self, pixels: Tensor, replacements: Iterator[Tensor] | None) -> Iterator[Step]:
         """The intact blocks, first to last."""
@@ -249,6 +250,12 @@ class _Sweep:
         logits = self.model.logits(features)
         if logits is None:
             nothing = torch.full_like(effects["out_cos"], torch.nan)
+            if self.model.readout == "values":
+                effects |= {
+                    "value_drop": effect.value_drop(features, pruned),
+                    "value_change": effect.value_change(features, pruned),
+                    "out_cos": nothing if features.shape[-1] == 1 else effects["out_cos"],
+                }
             return effects | dict.fromkeys(("prob_drop", "logit_drop", "jsd", "flip"), nothing)
         pruned_logits = self.model.logits(pruned.flatten(0, 2))
         assert pruned_logits is not None  # noqa: S101 - logits exist for all features or for none

@@ -81,6 +81,42 @@ def logit_drop(
 
 
 @checked
+def value_drop(
+    intact: Float[Tensor, "*#batch value"], pruned: Float[Tensor, "*#batch value"]
+) -> Float[Tensor, "*batch"]:
+    """Loss of a readout's values: mean over them of v - v'. Losses and gains cancel; `value_change` is without sign.
+
+    Returns
+    -------
+    In the unit of the values, float64, signed: above 0 what was pruned raised them.
+
+    Example
+    -------
+    >>> value_drop(torch.tensor([2.0, 0.0]), torch.tensor([1.0, 3.0]))
+    tensor(-1., dtype=torch.float64)
+    """
+    return (intact.double() - pruned.double()).mean(-1)
+
+
+@checked
+def value_change(
+    intact: Float[Tensor, "*#batch value"], pruned: Float[Tensor, "*#batch value"]
+) -> Float[Tensor, "*batch"]:
+    """Absolute change of a readout's values: mean over them of |v - v'|, whatever their units.
+
+    Returns
+    -------
+    In the unit of the values, float64, at least 0.
+
+    Example
+    -------
+    >>> value_change(torch.tensor([2.0, 0.0]), torch.tensor([1.0, 3.0]))
+    tensor(2., dtype=torch.float64)
+    """
+    return (intact.double() - pruned.double()).abs().mean(-1)
+
+
+@checked
 def jsd(
     intact: Float[Tensor, "*#batch class"], pruned: Float[Tensor, "*#batch class"], readout: Readout = "classes"
 ) -> Float[Tensor, "*batch"]:

@@ -39,6 +39,9 @@ REFUSED: Final = {
     "MultiScaleVit": "its attention pools queries and keys, so layers have different grids",
     "ResNet": "it is a convolutional network without attention heads",
 }
+REFUSED_PARTS: Final = {
+    "DiffAttention": "its attention is the difference of two softmaxes, so no single matrix says where a head looks"
+}
 _OWN: Final = (
     "To support a plain Vision Transformer, register an adapter (vitscope.register_adapter, see docs/models.md)."
 )
@@ -56,6 +59,8 @@ def adapt(module: nn.Module) -> Architecture:
     ModelLoadError: weights that have no values, or values that are not finite.
     """
     reason = next((why for kind, why in REFUSED.items() if _name(module).startswith(kind)), None)
+    parts = (_name(part) for part in module.modules())
+    reason = reason or next((f"with {name}, {REFUSED_PARTS[name]}" for name in parts if name in REFUSED_PARTS), None)
     if reason is not None:
         package = type(module).__module__.partition(".")[0]
         raise UnsupportedModel(f"cannot adapt a {_name(module)} of {package}: {reason}", _OWN)

@@ -64,6 +64,16 @@ def vision_config(module: Any) -> Any:
     return getattr(config, "vision_config", config)
 
 
+def reads_texts(module: nn.Module) -> bool:
+    """Whether it is a whole model of images and texts, CLIP and its like."""
+    return hasattr(module, "get_image_features") and hasattr(module, "get_text_features")
+
+
+def text_features(out: Any) -> Float[Tensor, "text feature"]:
+    """The embeddings in what `get_text_features` gives: a tensor in transformers 4.57, in 5 pooled."""
+    return out if isinstance(out, Tensor) else out.pooler_output
+
+
 def _pair(size: Any) -> tuple[int, int]:
     return (size, size) if isinstance(size, int) else (size[0], size[1])
 
@@ -92,31 +102,40 @@ def _size(module: nn.Module, config: Any) -> tuple[int, int]:
 
 
 def _runner(module: nn.Module, config: Any) -> Callable[[nn.Module, Tensor], Any]:
-    """Calls it with pixels: no masking, and at a size that is not its own with interpolated positions."""
-    takes = inspect.signature(module.forward).parameters
+    """Calls it with pixels: no masking, and at a size that is not its own with interpolated positions.
+
+    Of a model of images and texts its image tower is called, with the projection behind it.
+    """
+    name = "get_image_features" if reads_texts(module) else "forward"
+    takes = inspect.signature(getattr(module, name)).parameters
+
+    def call(part: Any, **given: Any) -> Any:
+        return part.get_image_features(**given) if name != "forward" else part(**given)
+
     if "spatial_shapes" in takes:
-        return lambda part, pixels: _call_with_patches(part, pixels, config.patch_size)
+        return lambda part, pixels: _call_with_patches(part, call, pixels, config.patch_size)
     more: dict[str, Any] = {}
     if getattr(module, SIZE, None) is not None and "interpolate_pos_encoding" in takes:
         more["interpolate_pos_encoding"] = True
     if "noise" not in takes:
-        return lambda part, pixels: part(pixel_values=pixels, **more)
+        return lambda part, pixels: call(part, pixel_values=pixels, **more)
     height, width = _pair(config.patch_size)
 
     def unshuffled(part: nn.Module, pixels: Tensor) -> Any:
         n_patches = (pixels.shape[-2] // height) * (pixels.shape[-1] // width)
         order = torch.arange(n_patches, device=pixels.device).float().expand(len(pixels), -1)
-        return part(pixel_values=pixels, noise=order, **more)
+        return call(part, pixel_values=pixels, noise=order, **more)
 
     return unshuffled
 
 
-def _call_with_patches(module: nn.Module, pixels: Tensor, patch: int) -> Any:
+def _call_with_patches(module: nn.Module, call: Callable[..., Any], pixels: Tensor, patch: int) -> Any:
     """SigLIP 2 reads patches cut and flattened (row, col, color), a mask of real ones, and the grid."""
     n, colors, height, width = pixels.shape
     grid = (height // patch, width // patch)
     cut = pixels.reshape(n, colors, grid[0], patch, grid[1], patch).permute(0, 2, 4, 3, 5, 1).flatten(3).flatten(1, 2)
-    return module(
+    return call(
+        module,
         pixel_values=cut,
         pixel_attention_mask=torch.ones(cut.shape[:2], dtype=torch.int64, device=pixels.device),
         spatial_shapes=torch.tensor(grid, device=pixels.device).expand(n, -1),
@@ -129,6 +148,8 @@ def _logits(out: Any) -> Float[Tensor, "image class"]:
 
 def _features(out: Any) -> Float[Tensor, "image feature"]:
     """Projected or pooled features where the model makes them; else CLS, as of a DINOv2."""
+    if isinstance(out, Tensor):  # image features of a whole model, in transformers 4.57
+        return out
     for name in ("image_embeds", "summary", "pooler_output"):
         pooled = getattr(out, name, None)
         if pooled is not None:

@@ -11,8 +11,9 @@ from torch import Tensor, nn
 
 from vitscope.errors import InvalidArgument
 from vitscope.load_options import LoadOptions
+from vitscope.models.zero_shot import Encode
 
-_ALWAYS: Final = ("img_size", "class_names", "names_file")
+_ALWAYS: Final = ("img_size", "class_names", "names_file", "prompt")
 """Options that make sense for every source."""
 
 
@@ -38,6 +39,7 @@ class Found(NamedTuple):
     sha256: of the weights; None: of the parameters.
     part, note: of the weights file (see `Model`).
     multi_label: whether the source says that each logit is a yes or no of its own.
+    encode: texts -> embeddings, by the model's own text tower; None where it has none.
     """
 
     id: str
@@ -49,3 +51,4 @@ class Found(NamedTuple):
     note: str | None = None
     multi_label: bool = False
     transform: Callable[[Image.Image], Tensor] | None = None
+    encode: Encode | None = None

@@ -4,14 +4,17 @@ Everything comes from the folder: architecture, weights, names of classes, proce
 Knows nothing about: how a model is taken apart.
 """
 
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
 
-from torch import nn
+from torch import Tensor, nn
 
 from vitscope.errors import ModelLoadError, NotAvailable, UnsupportedModel
 from vitscope.load_options import LoadOptions
+from vitscope.models.adapters.transformers_vit import reads_texts, text_features
 from vitscope.models.pictures.processor import NoTransform, ProcessorTransform
 from vitscope.models.sources.found import Found, refuse_what_is_known
 from vitscope.models.sources.weights import first_line
@@ -19,8 +22,11 @@ from vitscope.models.sources.weights import first_line
 FAMILY: Final = "hf"
 UNNAMED: Final = "LABEL_"
 """transformers calls classes without a name LABEL_0, LABEL_1, ..."""
-TOWERS: Final = ("vision_model", "vision_tower", "visual", "image_model")
-"""Where a model of images and texts keeps its image encoder."""
+
+_NO_FOLDER: Final = "Give a folder that save_pretrained wrote, or a model's name on the hub and a network."
+_TOKENIZERS: Final = ("tokenizer.", "vocab", "spiece", "sentencepiece")
+"""How names of files begin that hold the words of a tokenizer."""
+_NO_TOKENIZER: Final = "Save its tokenizer or processor into the folder: tokenizer.save_pretrained(folder)."
 
 
 def load(name: str, options: LoadOptions) -> Found:
@@ -55,6 +61,7 @@ def load(name: str, options: LoadOptions) -> Found:
         transform=_transform(transformers, source, where),
         note=note,
         multi_label=getattr(config, "problem_type", None) == "multi_label_classification",
+        encode=_text_encoder(transformers, module, name, source, where) if reads_texts(module) else None,
     )
 
 
@@ -68,7 +75,7 @@ def _library() -> ModuleType:
     return transformers
 
 
-def _or_error(name: str, load: Any) -> Any:
+def _or_error(name: str, load: Any, hint: str = _NO_FOLDER) -> Any:
     from transformers.utils import logging
 
     shown = logging.is_progress_bar_enabled()
@@ -78,7 +85,7 @@ def _or_error(name: str, load: Any) -> Any:
     except Exception as error:  # transformers and the hub's client raise many kinds
         raise ModelLoadError(
             f"cannot load hf:{name}: {type(error).__name__}: {first_line(error)}",
-            "Give a folder that save_pretrained wrote, or a model's name on the hub and a network.",
+            hint,
         ) from error
     finally:
         if shown:
@@ -114,6 +121,32 @@ def _model(
         return module, None
     module.pooler = None
     return module, "its pooler has no weights in the file: the CLS token is read instead"
+
+
+def _text_encoder(
+    transformers: ModuleType, module: Any, name: str, source: str, where: dict[str, Any]
+) -> Callable[[list[str]], Tensor]:
+    """Texts to embeddings, with the folder's own tokenizer, which is read when it is needed first."""
+    config = getattr(module.config, "text_config", module.config)
+
+    @cache
+    def tokenizer() -> Any:
+        if where and not any(any(Path(source).glob(f"{kind}*")) for kind in _TOKENIZERS):
+            # transformers 5 would make an empty one, to which all words are the same
+            raise ModelLoadError(f"cannot load hf:{name} with texts: its folder has no tokenizer", _NO_TOKENIZER)
+        return _or_error(
+            f"{name} with texts", lambda: transformers.AutoTokenizer.from_pretrained(source, **where), _NO_TOKENIZER
+        )
+
+    def encode(texts: list[str]) -> Tensor:
+        most = min(tokenizer().model_max_length, getattr(config, "max_position_embeddings", 77))
+        fixed = str(config.model_type).startswith("siglip")  # trained on texts that are filled up to their full length
+        tokens = tokenizer()(
+            texts, padding="max_length" if fixed else True, truncation=True, max_length=most, return_tensors="pt"
+        )
+        return text_features(module.get_text_features(**tokens.to(module.device)))
+
+    return encode
 
 
 def _class_names(config: Any, module: nn.Module) -> tuple[str, ...] | None:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from vitscope.arguments import checked
 from vitscope.errors import InvalidArgument, ModelLoadError, NoAdapter, UnsupportedModel
-from vitscope.load_options import NOTHING_SAID, LoadOptions, load_options
+from vitscope.load_options import NOTHING_SAID, LoadOptions, load_options, prompts_of
 from vitscope.models import parity
 from vitscope.models.adapters.adapting import adapt
 from vitscope.models.block import Architecture, Evaluation
@@ -20,6 +20,7 @@ from vitscope.models.model import Model, as_classifier
 from vitscope.models.pictures import preprocessing
 from vitscope.models.pictures.processor import NoTransform, sized
 from vitscope.models.proof import prove
+from vitscope.models.readout import Read, alone, measured_on, name_of, read_as
 from vitscope.models.sources import from_timm, from_torchvision, from_transformers
 from vitscope.models.sources.bundled import WEIGHTS, demo_config
 from vitscope.models.sources.by_brute_force import tapped_model
@@ -27,6 +28,7 @@ from vitscope.models.sources.found import Found
 from vitscope.models.sources.pruned import PRUNED, is_saved, read_saved
 from vitscope.models.sources.weights import file_sha256, first_line, fitted, load_state, parameters_sha256, read_weights
 from vitscope.models.tapped import AnyModel
+from vitscope.models.zero_shot import TextClassifier, own_scale, text_embeddings
 from vitscope.quantities.readouts import n_answers, readout_of
 
 from timm.models.vision_transformer import VisionTransformer  # isort: skip - after the adapters, which make torchvision importable
@@ -45,6 +47,7 @@ def load_model(
     spec: str | Path,
     weights: str | Path | None = None,
     *,
+    classes: str | Path | Sequence[str] | None = None,
     device: str = "auto",
     dtype: str = "float32",
     multi_label: bool = False,
@@ -60,11 +63,14 @@ def load_model(
     weights: a local `.safetensors`, `.pth`, `.pt` or `.bin` file (never unpickled: weights only); None asks timm or
         torchvision for its pretrained ones. Of a training checkpoint the averaged weights (EMA) are taken where it has
         some, as timm does; `model.weights_part` says which, `model.weights_note` what of it is not used.
+    classes: names in the order of the logits, or a file of them (the option `class_names` by a shorter name). A model
+        of images and texts (CLIP, SigLIP) makes its classes of them: logits are its scale * cosine(image, text).
     device: `auto` takes a GPU where there is one; else a torch device.
     dtype: float32 (default), float64, bfloat16 or float16.
     multi_label: the logits were trained as labels, each yes or no by itself (sigmoid). A single logit always is one.
     options: what weights cannot say, the fields of `LoadOptions`: num_classes, img_size (224 or (rows, columns)),
-        in_chans, mean, std, interpolation, class_names (a file, or names in the order of the logits).
+        in_chans, mean, std, interpolation, class_names; prompt, of a model of images and texts: a text with {} for the
+        name, or several.
 
     Raises ModelLoadError (unknown name, weights missing, unsafe or of another shape), UnsupportedModel, ParityError.
 
@@ -74,7 +80,8 @@ def load_model(
     >>> model.n_layers, model.n_heads[0], model.tokens.n_tokens
     (6, 4, 197)
     """
-    return load_chosen(str(spec), weights, load_options(options), device=device, dtype=dtype, multi_label=multi_label)
+    said = load_options(options | ({} if classes is None else {"class_names": classes}))
+    return load_chosen(str(spec), weights, said, device=device, dtype=dtype, multi_label=multi_label)
 
 
 def load_chosen(
@@ -110,18 +117,37 @@ def load_chosen(
             f"cannot load {spec}: unknown source {family!r}",
             f"Use {', '.join(f'{one}:<name>' for one in FAMILIES)}, demo, or a folder of `vitscope prune --save`.",
         )
+    found.module.to(place, DTYPES[dtype]).eval()
+    texts, options = _classes_by_texts(found)
     model = _model(
         found.id,
-        found.module.to(place, DTYPES[dtype]).eval(),
-        classes=found.options.class_names or found.classes,
+        found.module,
+        classes=options.class_names or found.classes,
         transform=found.transform,
+        classifier=texts,
         sha256=found.sha256,
         multi_label=multi_label or found.multi_label,
-        options=found.options,
+        options=options,
     )
     model = replace(model, weights_part=found.part, weights_note=found.note)
     size = found.options.img_size
     return model if size in (None, model.input_size[1:]) else model.at_size(*size)
+
+
+def _classes_by_texts(found: Found) -> tuple[TextClassifier | None, LoadOptions]:
+    """The classifier that a model of images and texts makes of names, and the options with the prompts it used."""
+    names, prompt = found.options.class_names, found.options.prompt
+    if prompt is not None and (found.encode is None or names is None):
+        reason = "it reads no texts" if found.encode is None else "there are no names of classes to put into it"
+        raise InvalidArgument(
+            f"cannot use a prompt with {found.id}: {reason}",
+            "Leave --prompt out." if found.encode is None else "Name them: --classes FILE, one name a line.",
+        )
+    if found.encode is None or names is None:
+        return None, found.options
+    prompts = prompts_of(prompt)
+    rows = text_embeddings(found.encode, names, prompts)
+    return TextClassifier(rows, own_scale(found.module), (names, prompts)), replace(found.options, prompt=prompts)
 
 
 @checked
@@ -130,6 +156,7 @@ def wrap(
     classes: Sequence[str] | None = None,
     transform: Callable[[Image.Image], Tensor] | None = None,
     classifier: nn.Module | Tensor | None = None,
+    readout: str | Read | None = None,
     multi_label: bool = False,
 ) -> AnyModel:
     """See a module of yours as a vitscope model; nothing in it is changed, now or later.
@@ -140,7 +167,10 @@ def wrap(
     transform: PIL image -> pixels [color, row, col]; None takes the module's own configuration (timm's pretrained_cfg).
     classifier: for a model without one: a module from its pooled features to classes (a Linear as it is, any other as
         it is now: a copy in evaluation mode), or text embeddings [class, feature].
-    multi_label: the logits were trained as labels, each yes or no by itself (sigmoid). A single logit always is one.
+    readout: what an effect is measured on: `classes` (softmax), `labels` (a sigmoid each), `features` (no classifier),
+        or a function of the module's own output that gives [image] or [image, value]: the change of these
+        values, in their own unit. None: labels of a single logit, else classes, or features without a classifier.
+    multi_label: the same as readout="labels".
 
     Where no adapter takes the module apart but its attentions can be seen, a `TappedModel`: attention, prune and
     head_importance run its own forward once for each head (docs/models.md).
@@ -152,9 +182,17 @@ def wrap(
     name = (getattr(module, "pretrained_cfg", None) or {}).get("architecture") or type(module).__name__
     try:
         return _model(
-            name, module, classes=classes, transform=transform, classifier=classifier, multi_label=multi_label
+            name,
+            module,
+            classes=classes,
+            transform=transform,
+            classifier=classifier,
+            multi_label=multi_label,
+            readout=readout,
         )
     except NoAdapter as why:
+        if readout not in (None, "labels"):
+            raise  # by brute force it is read as it is
         return tapped_model(
             why,
             name,
@@ -163,7 +201,7 @@ def wrap(
             transform=transform,
             own_transform=lambda size: _own_transform(name, module, size, NOTHING_SAID),
             classifier=classifier,
-            multi_label=multi_label,
+            multi_label=multi_label or readout == "labels",
             sha256=lambda: _identity(module, None, classifier),
         )
 
@@ -246,11 +284,13 @@ def _require_own(what: str, module: Any, options: LoadOptions) -> None:
             )
 
 
-def _identity(module: nn.Module, sha256: str | None, classifier: nn.Module | Tensor | None) -> str:
+def _identity(module: nn.Module, sha256: str | None, classifier: nn.Module | Tensor | TextClassifier | None) -> str:
     """Checksum of the weights, those of a given classifier included."""
     weights = sha256 or parameters_sha256(module)
     if classifier is None:
         return weights
+    if isinstance(classifier, TextClassifier):
+        return classifier.sha256(weights)
     part = nn.ParameterList([classifier]) if isinstance(classifier, Tensor) else classifier
     return hashlib.sha256((weights + parameters_sha256(part)).encode()).hexdigest()
 
@@ -265,12 +305,15 @@ def _model(
     sha256: str | None = None,
     multi_label: bool = False,
     options: LoadOptions = NOTHING_SAID,
+    readout: str | Read | None = None,
 ) -> Model:
     architecture = adapt(module)
+    if readout is not None and not isinstance(readout, str):
+        architecture = measured_on(architecture, alone(readout, classes, classifier, multi_label))
     proof = prove(architecture, name)
     head, n_logits = None, architecture.n_classes
     if classifier is not None:
-        head, n_logits = as_classifier(classifier, feature_width(architecture))
+        head, n_logits = as_classifier(classifier, feature_width(architecture), own_scale(module))
     n_classes = n_answers(n_logits)
     if classes is not None and n_classes != len(classes):
         raise InvalidArgument(
@@ -287,6 +330,7 @@ def _model(
             classifier=classifier,
             sha256=sha256,
             options=options,
+            readout=readout,
         )
 
     made = Model(
@@ -301,10 +345,12 @@ def _model(
         classifier=head,
         readout=readout_of(n_logits, multi_label=False),
         one_logit=n_logits == 1,
-        zero_shot=isinstance(classifier, Tensor),
+        zero_shot=isinstance(classifier, Tensor | TextClassifier),
         options=options,
     )
-    return made.with_labels() if multi_label else made
+    if readout is not None and not isinstance(readout, str):
+        return replace(made, readout="values", read_by=name_of(readout))
+    return read_as(made, "labels" if multi_label else readout)
 
 
 def _own_transform(

@@ -55,7 +55,14 @@ class LiveModel:
                 f"cannot serve {run.path} live: the weights of {model.id} are not those of the run",
                 "Give the run's own weights.",
             )
-        model = model.with_labels() if run.manifest.model.readout == "labels" else model
+        readout = run.manifest.model.readout
+        if readout != model.readout and "values" in (readout, model.readout):
+            raise NotAvailable(
+                f"cannot serve {run.path} live: its effects are measured on {readout}, those of {model.id} on "
+                f"{model.readout}",
+                "Wrap the module with the run's own readout.",
+            )
+        model = model.with_labels() if readout == "labels" else model
         self._run = run
         self._model = model
         self._source = ImageSource(run, model)
@@ -217,7 +224,8 @@ def load_live(run: Run, weights: str | None = None, *, download: bool = False) -
     info = run.manifest.model
     if not info.by_name:
         raise NotAvailable(
-            f"cannot load {info.id} again: the run was made in Python from a module at hand",
+            f"cannot load {info.id} again: the run was made in Python from a module at hand"
+            + (f", read by a function ({info.read_by})" if info.read_by else ""),
             "Leave --live out: attention of the featured images is in the run.",
         )
     weights = weights if weights is not None else info.weights

@@ -75,6 +75,7 @@ def model_info(model: Model, weights_file: str | None) -> ModelInfo:
         readout=model.readout,
         n_logits=model.n_logits,
         options=replace(model.options, class_names=None),
+        read_by=model.read_by,
     )
 
 
@@ -117,7 +118,7 @@ def require_same(run: str, kept: Manifest, now: Manifest, changed_files: str | N
 def _model_differences(kept: ModelInfo, now: ModelInfo) -> list[str]:
     found = [
         f"{name.replace('_', ' ')} ({getattr(kept, name)} in the run, {getattr(now, name)} now)"
-        for name in ("id", "device", "dtype", "input_size", "readout")
+        for name in ("id", "device", "dtype", "input_size", "readout", "read_by")
         if getattr(kept, name) != getattr(now, name)
     ]
     if kept.classes != now.classes:

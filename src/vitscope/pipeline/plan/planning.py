@@ -25,7 +25,7 @@ from vitscope.pipeline.plan.identity import file_ids, fingerprint, model_info, r
 from vitscope.pipeline.plan.labels import classes_of
 from vitscope.pipeline.plan.listing import Images, Listing, list_images, require_text_names
 from vitscope.pipeline.plan.request import Request, resolve_modes
-from vitscope.quantities import KINDS, names
+from vitscope.quantities import KINDS, Readout, metrics_of, names
 from vitscope.store import SCHEMA_VERSION, Manifest, Options, PatternSample, RunWriter, Source
 from vitscope.store.pattern_files import FEWEST_MATRICES
 from vitscope.store.writer import require_free
@@ -153,16 +153,17 @@ def _manifest(model: Model, listing: Listing, ids: list[str], request: Request, 
         ),
         patterns=sample,
         outputs=plan_outputs(model, n_images, SHARD_SIZE),
-        quantities=_quantities(sample),
+        quantities=_quantities(sample, model.readout),
         versions=versions(),
         fingerprint=fingerprint(ids, listing),
         n_images=n_images,
     )
 
 
-def _quantities(sample: PatternSample | None) -> dict[str, tuple[str, ...]]:
-    """All of the table; those of patterns where the run has patterns."""
-    return {kind: () if kind == "pattern" and sample is None else names(kind) for kind in KINDS}
+def _quantities(sample: PatternSample | None, readout: Readout) -> dict[str, tuple[str, ...]]:
+    """All of the table; those of patterns where the run has patterns, those of values where there are some."""
+    kept = {kind: () if kind == "pattern" and sample is None else names(kind) for kind in KINDS}
+    return kept | {"metric": metrics_of(readout)}
 
 
 def _pattern_sample(model: Model, n_images: int, asked: int | None) -> PatternSample | None:

@@ -115,7 +115,7 @@ def examine(
         n_heads=tuple(model.n_heads),
         n_classes=model.n_classes,
         readout=model.readout,
-        answers=told(model.readout, model.n_logits),
+        answers=told(model.readout, model.n_logits, model.options.prompt, model.read_by),
         transform=model.transform_text,
         parity=float(model.parity),
         blocks=max(model.proof.blocks, default=0.0),
@@ -155,7 +155,8 @@ def _not_available(model: Model) -> list[str]:
     if model.tokens.cls is None:
         lacks.append("modes and measures of CLS: there is no CLS token")
     if model.n_logits is None:
-        lacks.append("probabilities, jsd, flips: there is no classifier; effects are measured on the features")
+        on = "on values of the output" if model.readout == "values" else "on the features"
+        lacks.append(f"probabilities, jsd, flips: there is no classifier; effects are measured {on}")
     elif model.classes is None:
         lacks.append("class names: none are given")
     if repr(model.transform) == "none":

@@ -16,7 +16,6 @@ from vitscope.analysis.lab import Counted, CurveCount
 from vitscope.analysis.statistics.paired import Paired
 from vitscope.answers.rows.images import class_names
 from vitscope.errors import RunError, VitscopeError
-from vitscope.quantities import ranking_metric
 from vitscope.results import OneImage
 from vitscope.server.lab.wire import (
     AccuracyChange,
@@ -97,7 +96,14 @@ def _accuracy(found: Paired) -> AccuracyChange:
 
 
 def curve_result(
-    count: CurveCount, labels: Sequence[int], sizes: Sequence[int], *, classifier: bool, searched: int, held_out: bool
+    count: CurveCount,
+    labels: Sequence[int],
+    sizes: Sequence[int],
+    *,
+    classifier: bool,
+    moved_by: str,
+    searched: int,
+    held_out: bool,
 ) -> CurveResult:
     """The curves so far."""
     band = count.band()
@@ -107,7 +113,7 @@ def curve_result(
         searched=searched,
         held_out=held_out,
         sizes=list(sizes),
-        moved_by=ranking_metric("classes" if classifier else "features"),
+        moved_by=moved_by,
         lines=[
             CurveLine(
                 name=line.name,

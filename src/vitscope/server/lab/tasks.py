@@ -13,6 +13,7 @@ from vitscope._version import __version__
 from vitscope.analysis import Run
 from vitscope.analysis.lab import CurveCount, ScopeCount
 from vitscope.answers.live import Heads, Lab
+from vitscope.answers.rows.run import default_metric
 from vitscope.errors import BadInput, InvalidArgument
 from vitscope.results import CurveStep, SomeImages
 from vitscope.server.lab import describe as describe_lab
@@ -169,6 +170,7 @@ class CurveTask:
             self._labels,
             self._sizes,
             classifier=self._run.manifest.model.n_classes is not None,
+            moved_by=default_metric(self._run.manifest),
             searched=len(self._search),
             held_out=bool(self._search) and not set(self._search) & set(self._rows),
         )
