@@ -20,7 +20,7 @@ from vitscope.engine.pruning.references import References
 from vitscope.measures.effects import effect
 from vitscope.models import Evaluation, TappedModel
 from vitscope.models.tapped import Answer
-from vitscope.quantities import metrics_of
+from vitscope.quantities import metrics_of, of_kind
 from vitscope.tokens import Fill
 
 NO_TOKENS: Final = "the second engine sees no tokens between layers"
@@ -29,7 +29,8 @@ NO_FEATURES: Final = "the model's pooled features cannot be seen"
 
 def absent(model: TappedModel) -> dict[str, str]:
     """Metrics that `brute_force` does not give of a model, with the reason."""
-    lacking: dict[str, str] = dict.fromkeys(("cls_cos", "patch_cos", "cls_cos_at", "patch_cos_at"), NO_TOKENS)
+    of_layer = (row.name for kind in ("metric", "depth") for row in of_kind(kind) if row.family == "layer")
+    lacking: dict[str, str] = dict.fromkeys(of_layer, NO_TOKENS)
     seen = model.n_logits is None or model.classifier is not None or model.seen.ending is not None
     return lacking if seen else lacking | {"out_cos": NO_FEATURES}
 
@@ -76,8 +77,7 @@ def _effects(model: TappedModel, intact: Answer, pruned: Answer, target: Tensor)
     if intact.features is not None and pruned.features is not None:
         effects["out_cos"] = effect.cosine_distance(intact.features, pruned.features)
     if intact.logits is None or pruned.logits is None:
-        nothing = torch.full((len(target),), torch.nan)
-        return effects | dict.fromkeys(("prob_drop", "logit_drop", "jsd", "flip"), nothing)
+        return effects
     return effects | answer_effects(intact.logits, pruned.logits, target, model.readout)
 
 
