@@ -29,8 +29,8 @@ _TOKENIZERS: Final = ("tokenizer.", "vocab", "spiece", "sentencepiece")
 _NO_TOKENIZER: Final = "Save its tokenizer or processor into the folder: tokenizer.save_pretrained(folder)."
 
 
-def load(name: str, options: LoadOptions) -> Found:
-    """Load a model of transformers from a folder or by its name on the hub.
+def load(name: str, options: LoadOptions, *, offline: bool = False) -> Found:
+    """Load a model of transformers from a folder or by its name on the hub; `offline` looks on this computer alone.
 
     Raises
     ------
@@ -41,7 +41,7 @@ def load(name: str, options: LoadOptions) -> Found:
     """
     transformers = _library()
     path = Path(name).expanduser()
-    where: dict[str, Any] = {"local_files_only": True} if path.is_dir() else {}
+    where: dict[str, Any] = {"local_files_only": True} if offline or path.is_dir() else {}
     source = str(path.resolve()) if path.is_dir() else name
     refuse_what_is_known(f"{FAMILY}:{name}", options, "its folder")
     if not path.is_dir() and (name.startswith((".", "/", "~")) or name.count("/") > 1):

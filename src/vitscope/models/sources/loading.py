@@ -92,8 +92,9 @@ def load_chosen(
     device: str = "auto",
     dtype: str = "float32",
     multi_label: bool = False,
+    offline: bool = False,
 ) -> Model:
-    """As `load_model`, the options read already."""
+    """As `load_model`, the options read already; `offline` takes a model of the hub from this computer alone."""
     place = pick_device(device)
     if dtype not in DTYPES:
         raise InvalidArgument(
@@ -107,7 +108,7 @@ def load_chosen(
     elif spec == "demo":
         found = _demo(weights, said)
     elif family == from_transformers.FAMILY and colon:
-        found = _from_folder(name, weights, said)
+        found = _from_folder(name, weights, said, offline=offline)
     elif family == from_torchvision.FAMILY and colon:
         found = from_torchvision.load(name, file, said)
     elif family == from_timm.FAMILY or not colon:
@@ -234,13 +235,13 @@ def pick_device(device: str) -> torch.device:
     return torch.device(device)
 
 
-def _from_folder(name: str, weights: str | Path | None, options: LoadOptions) -> Found:
+def _from_folder(name: str, weights: str | Path | None, options: LoadOptions, *, offline: bool) -> Found:
     """`hf:` of transformers, or of timm where the folder is one that timm saved."""
     if weights is not None:
         raise InvalidArgument(f"cannot load hf:{name} with other weights: it has its own", "Leave --weights out.")
     if from_timm.is_folder(Path(name)):
         return from_timm.load_folder(Path(name), options)
-    return from_transformers.load(name, options)
+    return from_transformers.load(name, options, offline=offline)
 
 
 def _saved(folder: Path, weights: str | Path | None, options: LoadOptions) -> Found:

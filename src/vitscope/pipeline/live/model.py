@@ -214,8 +214,8 @@ def load_live(run: Run, weights: str | None = None, *, download: bool = False) -
     Parameters
     ----------
     weights: the weights file; None means where it was when the run was made.
-    download: whether weights that were no file may come from timm's hub. A run may be a stranger's: what it names is
-        a name of timm's own, never an address.
+    download: whether weights that were no file may be downloaded. A run may be a stranger's: what it names is a name of
+        timm's or torchvision's own, never an address. A name on the hub (`hf:`) is looked up on this computer alone.
 
     Raises
     ------
@@ -234,11 +234,12 @@ def load_live(run: Run, weights: str | None = None, *, download: bool = False) -
             f"cannot load {info.id[:80]!r} for this run: a run may not choose where a model is downloaded from",
             "Load it in Python and analyse again.",
         )
-    if info.id.startswith("timm:") and weights is None and not download:
+    library = info.id.partition(":")[0]
+    if library in ("timm", "torchvision") and weights is None and not download:
         raise NotAvailable(
             f"cannot load {info.id} unasked: its weights are not a file on this computer",
-            "Give --weights FILE, or --live to let timm download them.",
+            f"Give --weights FILE, or --live to let {library} download them.",
         )
     options = replace(info.options, class_names=info.classes)
-    model = load_chosen(info.id, weights, options, dtype=info.dtype, multi_label=info.readout == "labels")
+    model = load_chosen(info.id, weights, options, dtype=info.dtype, multi_label=info.readout == "labels", offline=True)
     return LiveModel(run, model)
