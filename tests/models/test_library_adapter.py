@@ -1,6 +1,7 @@
 """The adapter by experiment is held against hand-written ones, the library's own matrices, and hooks in its forward."""
 
 import re
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
@@ -253,3 +254,19 @@ def test_the_class_of_torch_hubs_dinov2():
     other = model.at_size(48, 40)
     x = torch.randn(2, 3, 48, 40, dtype=torch.float64)
     assert (vitscope.prune(other, x, {}) - module(x)).abs().max() < 1e-12
+
+
+def test_installed_packages_register_theirs_by_an_entry_point(monkeypatch, tmp_path):
+    (tmp_path / "other_vits.py").write_text(
+        "import vitscope\n"
+        "from tests.own_vit import OwnViT\n"
+        "from vitscope.models.adapters import unknown_vit\n"
+        "vitscope.register_adapter(OwnViT, name='another package')(unknown_vit.adapt)\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(registry, "_OTHERS", [])
+    point = EntryPoint("other", "other_vits", registry.ENTRY_POINT)
+    monkeypatch.setattr(registry, "entry_points", lambda group: [point] if group == "vitscope.adapters" else [])
+    registry._load_entry_points.cache_clear()
+    assert [adapter.name for adapter in registry.others()] == ["another package"]
+    assert vitscope.wrap(OwnViT()).n_heads == (3, 3, 3)
