@@ -26,6 +26,7 @@ const skipped = images({
   problem: ['a', 'b', 'c', 'd'],
 });
 const featuresOnly = { ...run().model, nClasses: null };
+const ofValues = { ...featuresOnly, readout: 'values' as const };
 const plain = images({ label: NONE, prediction: NONE, probability: NULLS, correct: NULLS, target: NONE });
 
 describe('filters say why they have nothing to filter by', () => {
@@ -47,6 +48,7 @@ describe('filters say why they have nothing to filter by', () => {
     expect(noCorrectness(run(), { ...planned, label: NONE })).toContain('No labels in this run');
     for (const reason of [noConfidence, noCorrectness, noClasses]) {
       expect(reason(run({ model: featuresOnly }), plain)).toContain('The model has no classifier');
+      expect(reason(run({ model: ofValues }), plain)).toContain('Effects are measured on values');
     }
   });
 });

@@ -173,7 +173,7 @@ describe('clauses', () => {
     expect(why.standingWords(stands)).toBe('0.0123 cosine distance, n = 1; first in 0 % of the images');
     const none = { n: 0, probDrop: NaN, flip: NaN, labelled: 0, accuracy: NaN, accuracyLow: NaN, accuracyHigh: NaN };
     expect(why.pruningClause(stands, none)).toBe(
-      'pruning it moves out_cos by 0.0123 cosine distance (the model has no classifier, so no answers to count)',
+      'pruning it moves out_cos by 0.0123 cosine distance (there are no classes, so no answers to count)',
     );
     expect(why.pruningClause(stands, { ...none, n: 4, flip: 0.5, probDrop: -0.1 })).toBe(
       "pruning it raises the target's probability by 0.100, changes 50 % of 4 predictions",

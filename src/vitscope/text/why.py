@@ -133,7 +133,8 @@ def short(ranking: Ranking, head: HeadRef, seen: Gaze | None, tokens: TokenLayou
     if np.isfinite(lost.flip):
         breaks = f"pruning it changes {percent(lost.flip)} of the predictions ({effect})"
     else:
-        breaks = f"pruning it moves the pooled output most ({effect})"
+        values = quantity(ranking.metric).readouts == ("values",)
+        breaks = f"pruning it moves the {'values' if values else 'pooled output'} most ({effect})"
     attends = [] if seen is None else [looks.direction(seen), looks.keys(seen, tokens), looks.patches(seen)]
     told = next((f"; {clause}" for clause in attends if clause), "")
     first = "matters most" if head == ranking.top and ranking.clear else "comes out first, though not clearly"
@@ -172,7 +173,7 @@ def _acts_through(regions: Sequence[RegionEffect]) -> str:
 def _pruning(ranking: Ranking, index: int, lost: Loss) -> str:
     if not np.isfinite(lost.flip):
         turned = f"{number(ranking.summary.mean[index])} {ranking.unit}"
-        return f"pruning it moves {ranking.metric} by {turned} (the model has no classifier, so no answers to count)"
+        return f"pruning it moves {ranking.metric} by {turned} (there are no classes, so no answers to count)"
     moves = f"{'lowers' if lost.prob_drop >= 0 else 'raises'} the target's probability by {number(abs(lost.prob_drop))}"
     told = f"pruning it {moves}, changes {percent(lost.flip)} of {lost.n} predictions"
     if not lost.labelled:

@@ -10,16 +10,20 @@ export const NOT_BY_NAME =
 
 const pending = (images: ImageTable): string => (images.done.some(Boolean) ? SKIPPED : NOT_YET);
 
+/** Why a run tells no classes: there is no classifier, or effects are measured on other values of the output. */
+const withoutClasses = (run: RunInfo): string =>
+  run.model.readout === 'values' ? 'Effects are measured on values' : 'The model has no classifier';
+
 /** Why no image has a confidence. */
 export function noConfidence(run: RunInfo, images: ImageTable): string {
   if (images.probability.some((value) => value !== null)) return '';
-  return run.model.nClasses === null ? 'The model has no classifier, so there is no confidence.' : pending(images);
+  return run.model.nClasses === null ? `${withoutClasses(run)}, so there is no confidence.` : pending(images);
 }
 
 /** Why no image is right or wrong. */
 export function noCorrectness(run: RunInfo, images: ImageTable): string {
   if (images.correct.some((value) => value !== null)) return '';
-  if (run.model.nClasses === null) return 'The model has no classifier, so no answer is right or wrong.';
+  if (run.model.nClasses === null) return `${withoutClasses(run)}, so no answer is right or wrong.`;
   if (!images.label.some((label) => label >= 0)) return 'No labels in this run: an image is neither right nor wrong.';
   const met = images.label.some((label, image) => label >= 0 && images.done[image] && images.problem[image] === null);
   return met || images.done.every(Boolean) || !images.done.some(Boolean)
@@ -31,15 +35,14 @@ export function noCorrectness(run: RunInfo, images: ImageTable): string {
 export function noClasses(run: RunInfo, images: ImageTable): string {
   if (images.target.some((target, image) => target >= 0 && images.done[image] && images.problem[image] === null))
     return '';
-  return run.model.nClasses === null
-    ? 'The model has no classifier: images are not told apart by class.'
-    : pending(images);
+  return run.model.nClasses === null ? `${withoutClasses(run)}: images are not told apart by class.` : pending(images);
 }
 
 /** What is said in the place of label and prediction of an image that has neither. */
 export function noAnswer(run: RunInfo, images: ImageTable, image: number): string {
   if (images.problem[image]) return 'skipped';
   if (images.done[image] === false) return 'not analysed yet';
+  if (run.model.readout === 'values') return 'no label and no class';
   return run.model.nClasses === null ? 'no label and no classifier' : 'no label and no prediction';
 }
 

@@ -66,7 +66,7 @@ export function patternClause({ own, n, content }: PatternFacts): string {
 export function pruningClause({ metric, mean }: HeadStanding, lost: Loss): string {
   if (!Number.isFinite(lost.flip)) {
     const turned = `${reported(mean)} ${unitOf(metric)}`;
-    return `pruning it moves ${metric} by ${turned} (the model has no classifier, so no answers to count)`;
+    return `pruning it moves ${metric} by ${turned} (there are no classes, so no answers to count)`;
   }
   const moves = `${lost.probDrop >= 0 ? 'lowers' : 'raises'} the target's probability by ${reported(Math.abs(lost.probDrop))}`;
   const told = `pruning it ${moves}, changes ${reportedShare(lost.flip)} of ${lost.n} predictions`;
