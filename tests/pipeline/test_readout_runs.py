@@ -24,7 +24,7 @@ from vitscope.pipeline import LiveModel
 from vitscope.pipeline.live.model import load_live
 from vitscope.pipeline.studies.doctor import examine
 from vitscope.server import create_app
-from vitscope.text import show, summary
+from vitscope.text import headline, show, summary
 
 
 def spread_of(out: torch.Tensor) -> torch.Tensor:
@@ -115,6 +115,9 @@ def test_a_run_says_what_is_true_of_its_readout(name, photos):
     assert told["output"]["heads"][0]["mean"] > 0
     text = " ".join(show(run).split())
     assert case.said in text
+    assert ("the model has no classifier" in text) == (case.readout == "features")
+    moves = {"values": "moves the values most", "features": "moves the pooled output most"}
+    assert moves.get(case.readout, "of the predictions") in headline(run)
     assert examine(model).answers in text or case.readout == "features"
 
     client = TestClient(create_app(run.path), base_url=BASE)
