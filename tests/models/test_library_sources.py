@@ -141,6 +141,8 @@ def test_timms_own_folders(tmp_path):
     save_for_hf(module, tmp_path, model_args={"depth": 2, "img_size": 64}, model_config={"label_names": list(NAMES)})
     model = vitscope.load_model(f"hf:{tmp_path}")
     assert (model.adapter, model.classes, model.n_layers) == ("timm VisionTransformer", NAMES, 2)
+    with pytest.raises(InvalidArgument, match="its folder says that itself"):
+        vitscope.load_model(f"hf:{tmp_path}", num_classes=3)
     x = torch.randn(2, 3, 64, 64)
     with torch.inference_mode():
         torch.testing.assert_close(vitscope.prune(model, x, {}), module(x))

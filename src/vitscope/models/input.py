@@ -4,6 +4,7 @@ Knows nothing about: attention, what the model answers.
 """
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
@@ -17,21 +18,21 @@ from vitscope.models.pictures import preprocessing
 from vitscope.models.pictures.arrays import AnyPicture
 
 
-class TakesPictures:
+class TakesPictures(ABC):
     """What every kind of model says of its input."""
 
     id: str
     transform: Callable[[Image.Image], Float[Tensor, "color row col"]]
 
     @property
+    @abstractmethod
     def module(self) -> nn.Module:
         """The user's own module, untouched."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def input_size(self) -> tuple[int, int, int]:
         """(channels, height, width) of the pixels."""
-        raise NotImplementedError
 
     @property
     def device(self) -> torch.device:

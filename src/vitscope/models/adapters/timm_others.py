@@ -11,6 +11,7 @@ from torch import nn
 
 from vitscope.errors import UnsupportedModel
 from vitscope.models.adapters.library.architecture import Description, LibraryArchitecture
+from vitscope.models.adapters.library.twins import asked_size, at_size
 from vitscope.models.adapters.timm_vit import is_identity, is_projection
 
 from timm.models.deepseek_vit import DeepseekVitClassifier, DeepseekVitEncoder  # isort: skip - after timm_vit, see there
@@ -31,8 +32,6 @@ KINDS: Final = (
     Gemma4VitEncoder,
 )
 """The classes that this adapter knows."""
-_SIZE: Final = "_vitscope_input_size"
-"""Where a resized copy of a model that takes any size keeps the size it is looked at."""
 
 
 def adapt(module: Any) -> LibraryArchitecture:
@@ -60,7 +59,7 @@ def _pair(size: Any) -> tuple[int, int]:
 
 def _size(module: Any, embed: Any) -> tuple[int, int]:
     """Height and width: those asked for, those of its embedding, else of its configuration (NaFlexVit takes any)."""
-    asked = getattr(module, _SIZE, None) or getattr(embed, "img_size", None)
+    asked = asked_size(module) or getattr(embed, "img_size", None)
     return _pair(asked or (getattr(module, "pretrained_cfg", None) or {}).get("input_size", (0, 224, 224))[1:])
 
 
@@ -76,10 +75,9 @@ def _resized(module: Any, height: int, width: int) -> nn.Module:
             f"cannot run this model at {height} x {width} pixels: timm cannot resize relative positions",
             "Stay at its own size.",
         )
-    resized = copy.copy(module)
-    resized.__dict__[_SIZE] = (height, width)
-    if hasattr(module, "set_input_size"):
-        resized = copy.deepcopy(module)
-        with warnings.catch_warnings(action="ignore"):
-            resized.set_input_size(img_size=(height, width))
+    if not hasattr(module, "set_input_size"):
+        return at_size(module, height, width)
+    resized = copy.deepcopy(module)
+    with warnings.catch_warnings(action="ignore"):
+        resized.set_input_size(img_size=(height, width))
     return resized

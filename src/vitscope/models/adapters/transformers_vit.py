@@ -3,7 +3,6 @@
 Knows nothing about: files, preprocessing, how layers are taken apart (`library`).
 """
 
-import copy
 import inspect
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,13 +14,13 @@ from torch import Tensor, nn
 
 from vitscope.errors import UnsupportedModel
 from vitscope.models.adapters.library.architecture import Description, LibraryArchitecture
+from vitscope.models.adapters.library.twins import asked_size, at_size
 
 NAME: Final = "transformers"
 PREFIXES: Final[dict[str, tuple[str, ...]]] = {"deit": ("cls", "dist")}
 """Names of the tokens before the patches where they are not CLS and registers, by the config's model_type."""
 _REGISTERS: Final = ("num_register_tokens", "num_registers")
 """Names in configs of the number of register tokens."""
-SIZE: Final = "_vitscope_input_size"
 
 
 def fits(module: nn.Module) -> bool:
@@ -46,7 +45,7 @@ def adapt(module: nn.Module) -> LibraryArchitecture:
         input_size=(getattr(config, "num_channels", 3), *_size(module, config)),
         patch=_pair(config.patch_size),
         prefix=lambda n: _prefix(config, n),
-        resize=lambda h, w: _resized(module, h, w),
+        resize=lambda height, width: at_size(module, height, width),
         classifier=classifier,
         run=_runner(module, config),
         output=_logits if classifier else _features,
@@ -95,7 +94,7 @@ def _classifier(module: nn.Module) -> str | tuple[str, ...] | None:
 
 
 def _size(module: nn.Module, config: Any) -> tuple[int, int]:
-    asked = getattr(module, SIZE, None) or getattr(config, "image_size", None)
+    asked = asked_size(module) or getattr(config, "image_size", None)
     if asked is None and getattr(config, "num_patches", None):  # SigLIP 2 takes patches: as many as its positions
         asked = round(config.num_patches**0.5) * config.patch_size
     return _pair(asked)
@@ -115,7 +114,7 @@ def _runner(module: nn.Module, config: Any) -> Callable[[nn.Module, Tensor], Any
     if "spatial_shapes" in takes:
         return lambda part, pixels: _call_with_patches(part, call, pixels, config.patch_size)
     more: dict[str, Any] = {}
-    if getattr(module, SIZE, None) is not None and "interpolate_pos_encoding" in takes:
+    if asked_size(module) is not None and "interpolate_pos_encoding" in takes:
         more["interpolate_pos_encoding"] = True
     if "noise" not in takes:
         return lambda part, pixels: call(part, pixel_values=pixels, **more)
@@ -159,9 +158,3 @@ def _features(out: Any) -> Float[Tensor, "image feature"]:
 
 def _mean_of_tokens(out: Any) -> Float[Tensor, "image feature"]:
     return out.last_hidden_state.mean(1)
-
-
-def _resized(module: nn.Module, height: int, width: int) -> nn.Module:
-    resized = copy.copy(module)
-    resized.__dict__[SIZE] = (height, width)
-    return resized

@@ -3,21 +3,19 @@
 Knows nothing about: libraries.
 """
 
-import copy
 from typing import Any, Final
 
 from torch import nn
 
 from vitscope.errors import UnsupportedModel
 from vitscope.models.adapters.library.architecture import Description, LibraryArchitecture
+from vitscope.models.adapters.library.twins import asked_size, at_size
 from vitscope.models.block import Evaluation
 from vitscope.models.patches import find_patches, noise
 
 NAME: Final = "by experiment"
 SIZES: Final = ("image_size", "img_size", "input_size", "default_img_size")
 """Attributes in which modules keep the height and width of their input."""
-_ASKED: Final = "_vitscope_input_size"
-"""Where a resized copy keeps the size it is looked at."""
 CLS: Final = ("cls_token", "class_token", "class_embedding", "cls")
 """Attributes in which modules keep the CLS token."""
 HEADS: Final = ("head", "heads", "classifier", "fc", "linear_head", "mlp_head", "cls_head")
@@ -60,7 +58,7 @@ def prefix_names(module: nn.Module, n: int) -> tuple[str, ...]:
 
 def size_of(module: nn.Module) -> tuple[int, int] | None:
     """Height and width of the input, by the module's attributes."""
-    asked = getattr(module, _ASKED, None)
+    asked = asked_size(module)
     if asked is not None:
         return asked
     for part in module.modules():
@@ -109,6 +107,4 @@ def _resized(module: nn.Module, height: int, width: int) -> nn.Module:
             f"cannot run this {type(module).__name__} at {height} x {width} pixels: how it is resized is not known",
             "Register an adapter that says how (vitscope.register_adapter, docs/models.md), or build it at that size.",
         )
-    resized = copy.copy(module)
-    resized.__dict__[_ASKED] = (height, width)
-    return resized
+    return at_size(module, height, width)

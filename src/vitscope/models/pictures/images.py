@@ -18,13 +18,12 @@ from typing import Final
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
-from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from vitscope.errors import ImageUnreadable
 from vitscope.models.pictures.arrays import MAGIC, MOST, AnyPicture, Bands, Ready, decode_array, from_array
 from vitscope.models.pictures.levels import PictureRange, colour_levels, grey_levels
 from vitscope.models.pictures.strips import in_strips
-from vitscope.models.pictures.tiff import many_bands, read_bands
+from vitscope.models.pictures.tiff import first_page, many_bands, read_bands
 
 SUFFIXES: Final = frozenset(
     f".{ending}"
@@ -201,16 +200,10 @@ def _check_size(opened: Image.Image | Bands) -> None:
 
 def _odd_tiff(content: bytes) -> str | None:
     """What a TIFF holds that the decoder does not know, in words; None for anything else."""
-    if content[:4] not in (b"II*\0", b"MM\0*"):
+    tags = first_page(content)
+    if tags is None:
         return None
-    try:
-        file = io.BytesIO(content)
-        tags = ImageFileDirectory_v2(file.read(8))
-        file.seek(tags.next)
-        tags.load(file)
-        bands, bits, kind = (tags.get(tag, 1) for tag in (277, 258, 339))
-    except Exception:  # damaged beyond its first bytes
-        return None
+    bands, bits, kind = (tags.get(tag, 1) for tag in (277, 258, 339))
     bits, kind = (value[0] if isinstance(value, tuple) else value for value in (bits, kind))
     numbers = f"{bits}-bit {'floats' if kind == 3 else 'numbers'}"
     if bands not in (1, 3, 4):

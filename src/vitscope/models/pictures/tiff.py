@@ -23,8 +23,8 @@ _DEFLATE: Final = (8, 32946)
 _LETTERS: Final = {1: "u", 2: "i", 3: "f"}
 
 
-def many_bands(content: bytes) -> ImageFileDirectory_v2 | None:
-    """The tags of the first page of a TIFF of several channels, but 3 or 4 of 8 bits; None for anything else."""
+def first_page(content: bytes) -> ImageFileDirectory_v2 | None:
+    """The tags of the first page of a TIFF; None for anything else, and where it is damaged: Pillow says so."""
     if content[:4] not in (b"II*\0", b"MM\0*"):
         return None
     try:
@@ -32,7 +32,15 @@ def many_bands(content: bytes) -> ImageFileDirectory_v2 | None:
         tags = ImageFileDirectory_v2(file.read(8))
         file.seek(tags.next)
         tags.load(file)
-    except Exception:  # damaged beyond its first bytes: Pillow says so
+    except Exception:  # damaged beyond its first bytes
+        return None
+    return tags
+
+
+def many_bands(content: bytes) -> ImageFileDirectory_v2 | None:
+    """The tags of the first page of a TIFF of several channels, but 3 or 4 of 8 bits; None for anything else."""
+    tags = first_page(content)
+    if tags is None:
         return None
     bands = int(tags.get(_BANDS, 1))
     return tags if bands > 1 and (bands not in (3, 4) or _first(tags.get(_BITS, 8)) != 8) else None

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from vitscope.errors import ModelLoadError
 from vitscope.load_options import LoadOptions
-from vitscope.models.sources.found import Found
+from vitscope.models.sources.found import Found, refuse_what_is_known
 from vitscope.models.sources.weights import file_sha256, first_line, fitted, load_state, read_weights
 from vitscope.torchvision_ops import make_torchvision_importable
 
@@ -88,6 +88,7 @@ def load_folder(folder: Path, options: LoadOptions) -> Found:
     Raises
     ------
     ModelLoadError: weights that are missing or do not fit.
+    InvalidArgument: options that its folder says already.
     """
     folder = folder.resolve()
     return _whole(f"hf:{folder}", f"local-dir:{folder}", options)
@@ -103,6 +104,7 @@ def _from_hub(name: str, weights: Path | None, options: LoadOptions) -> Found:
 
 def _whole(spec: str, name: str, options: LoadOptions) -> Found:
     """A model whose place says all of it, names of classes included."""
+    refuse_what_is_known(spec, options, "its folder")
     try:
         module = timm.create_model(name, pretrained=True)
     except Exception as error:  # timm and its hub client raise many kinds
